@@ -1,0 +1,218 @@
+"""Builds the server and the site that belongs to it, and leaves out what has not changed.
+
+`python3 scripts/build.py [server] [site] [dist]`, without a word: server and site. `dist` packs the production tree.
+Two compilers run at the same time, the downloads beside them.
+"""
+
+import os
+import shutil
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import common
+import setup
+from common import CARGO_TARGET, END2END, ROOT, SERVER, SITE, TARGET, Stop, say, step
+
+NAME = "soulforge"
+WASM = "wasm32-unknown-unknown"
+#: Passes that make the module smaller after brotli, which is what travels. `-Oz` makes it smaller before and larger after.
+WASM_OPT = [
+    "-O1", "--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext", "--enable-mutable-globals",
+    "--enable-reference-types", "--enable-multivalue", "--strip-debug", "--strip-producers", "--strip-target-features",
+]
+#: The faces the style sheet asks for, by package: latin, one variable file for all weights.
+FONTS = {
+    "literata": ["literata-latin-wght-normal.woff2", "literata-latin-wght-italic.woff2"],
+    "hanken-grotesk": ["hanken-grotesk-latin-wght-normal.woff2"],
+}
+
+
+def server(env):
+    """The release server, with what the browser never sees."""
+    with step("compile the server", "8 min"):
+        common.run(
+            ["cargo", "build", "--release", "--locked", "--features", "ssr", "--bin", NAME], "server", env=env,
+            hint="If the queries in src changed: `make sqlx` writes .sqlx again.", progress="the server",
+        )
+    place_server()
+
+
+def place_server():
+    """Copies the server out of a cargo folder that other checkouts share, so that it stays beside its hash.txt."""
+    built = CARGO_TARGET / "release" / NAME
+    if built == SERVER:
+        return
+    if SERVER.exists() and SERVER.stat().st_mtime >= built.stat().st_mtime:
+        return
+    SERVER.parent.mkdir(parents=True, exist_ok=True)
+    part = SERVER.with_suffix(".part")
+    shutil.copy2(built, part)
+    part.rename(SERVER)
+
+
+def browser(profile="wasm-release"):
+    """The browser's module: compiled, given its glue, and made small. Ends in target/browser."""
+    glue = setup.bindgen()
+    # Whole-program optimisation and incremental compilation exclude each other.
+    env = {**common.cargo_environment(), "CARGO_INCREMENTAL": "0" if profile == "wasm-release" else "1"}
+    with step("compile the browser's module", "4 min"):
+        common.run(
+            ["cargo", "build", "--lib", "--profile", profile, "--locked", "--features", "hydrate", "--target", WASM],
+            "browser", env=env, progress="the browser's module",
+        )
+    module = CARGO_TARGET / WASM / profile / f"{NAME}.wasm"
+    out = TARGET / "browser"
+    wanted = common.digest(module, glue, extra=f"{profile} {WASM_OPT}")
+    if common.fresh("browser", wanted):
+        return
+    with step("write the browser's glue and shrink the module", "20 s"):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        common.run([glue, module, out, NAME], "glue")
+        small = out / f"{NAME}_bg.wasm"
+        if profile == "wasm-release":
+            setup.node_packages()
+            tool = END2END / "node_modules" / ".bin" / "wasm-opt"
+            common.run([tool, *WASM_OPT, small, "-o", out / "small.wasm"], "wasm-opt")
+            (out / "small.wasm").replace(small)
+    common.stamp("browser", wanted)
+
+
+def styles():
+    """The style sheet, from style/main.css and the class names that occur in src."""
+    wanted = common.digest(ROOT / "style", ROOT / "src", END2END / "package-lock.json")
+    out = TARGET / "style" / f"{NAME}.css"
+    if out.exists() and common.fresh("styles", wanted):
+        return
+    setup.node_packages()
+    with step("write the style sheet"):
+        env = {**os.environ, "NODE_PATH": str(END2END / "node_modules")}
+        tool = END2END / "node_modules" / ".bin" / "tailwindcss"
+        common.run([tool, "--minify", "-i", ROOT / "style" / "main.css", "-o", out], "styles", env=env)
+    common.stamp("styles", wanted)
+
+
+def assemble(small=True):
+    """Puts the site together in target/site, names the changing files after their contents, writes hash.txt."""
+    wanted = {}  # place in the site -> file
+    for path in common.files_below(ROOT / "public"):
+        wanted[path.relative_to(ROOT / "public")] = path
+    for family, files in FONTS.items():
+        package = END2END / "node_modules" / "@fontsource-variable" / family
+        for name in files:
+            wanted[Path("fonts", name)] = package / "files" / name
+        wanted[Path("fonts", f"{family}-license.txt")] = package / "LICENSE"
+    hashes = {}
+    parts = {"js": TARGET / "browser" / f"{NAME}.js", "wasm": TARGET / "browser" / f"{NAME}_bg.wasm",
+             "css": TARGET / "style" / f"{NAME}.css"}
+    for kind, path in parts.items():
+        if path.exists():
+            hashes[kind] = common.sha256(path)[:20]
+            wanted[Path("pkg", f"{NAME}.{hashes[kind]}.{kind}")] = path
+    for path in common.files_below(TARGET / "browser" / "snippets"):
+        wanted[Path("pkg") / path.relative_to(TARGET / "browser")] = path
+
+    SITE.mkdir(parents=True, exist_ok=True)
+    for place, source in wanted.items():
+        target = SITE / place
+        if target.exists() and common.sha256(target) == common.sha256(source):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    for path in common.files_below(SITE):
+        packed = path.suffix in (".br", ".gz") and small
+        if (path.relative_to(SITE).with_suffix("") if packed else path.relative_to(SITE)) not in wanted:
+            path.unlink()
+    text = "".join(f"{kind}: {value}\n" for kind, value in hashes.items())
+    # The framework looks beside the running program: the server, and the tests in deps.
+    for folder in {SERVER.parent, CARGO_TARGET / "release" / "deps"}:
+        if folder == SERVER.parent or folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "hash.txt").write_text(text)
+    if small:
+        compress()
+
+
+def compress():
+    """Brotli and gzip at their highest levels beside each file."""
+    wanted = common.digest(*[path for path in common.files_below(SITE) if path.suffix not in (".br", ".gz")])
+    if common.fresh("compressed", wanted):
+        return
+    with step("compress the site", "10 s"):
+        common.run(["node", ROOT / "scripts" / "brotli.mjs", SITE], "brotli")
+    common.stamp("compressed", wanted)
+
+
+def site():
+    """The whole site: module, style sheet, typefaces, public files."""
+    def rest():
+        setup.node_packages()
+        styles()
+
+    common.together(browser, rest)
+    assemble()
+
+
+def everything():
+    """Set-up, server, site and model, with as much as possible at the same time."""
+    start = time.monotonic()
+    setup.check_tools()
+    first = not (CARGO_TARGET / "release" / ".fingerprint").exists()
+    say("Building SoulForge" + (": the first time takes about 15 minutes on two cores" if first else ""))
+    setup.wasm_target()
+    env = setup.compiler_environment()
+    common.together(lambda: server(env), site, setup.downloads)
+    setup.quantise(SERVER)
+    say(f"  ok  everything is built: {common.seconds(time.monotonic() - start)}")
+
+
+def dist():
+    """The production tree and its archive: program, site, PostgreSQL, model; see the README's part on deployment."""
+    everything()
+    tree = TARGET / "dist" / NAME
+    with step("pack the production tree"):
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        shutil.copy2(SERVER, tree / NAME)
+        shutil.copy2(SERVER.parent / "hash.txt", tree / "hash.txt")
+        shutil.copytree(SITE, tree / "site")
+        text = (ROOT / "Leptos.toml").read_text().replace('site-root = "target/site"', 'site-root = "site"')
+        (tree / "Leptos.toml").write_text(text)
+        postgres = setup.postgres()
+        if postgres:
+            for folder in ("bin", "lib", "share"):
+                shutil.copytree(postgres / folder, tree / "postgres" / folder, symlinks=True)
+        (tree / "models").mkdir()
+        shutil.copy2(setup.best_model(), tree / "models")
+        archive = TARGET / "dist" / f"{NAME}-{common.machine()}.tar.gz"
+        with tarfile.open(archive, "w:gz", compresslevel=6) as file:
+            file.add(tree, arcname=NAME)
+    say(f"{archive.relative_to(ROOT)}: {archive.stat().st_size / 1024**2:.0f} MB")
+
+
+def main():
+    """What the command line names."""
+    words = sys.argv[1:]
+    known = {"server", "site", "dist", "styles"}
+    if set(words) - known:
+        raise Stop(f"usage: build.py [{'] ['.join(sorted(known))}]")
+    if "dist" in words:
+        return dist()
+    if not words:
+        return everything()
+    setup.check_tools()
+    if "server" in words:
+        server(setup.compiler_environment())
+    if "site" in words:
+        setup.wasm_target()
+        site()
+    elif "styles" in words:
+        styles()
+        assemble()
+    return None
+
+
+if __name__ == "__main__":
+    common.main(main)

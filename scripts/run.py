@@ -1,0 +1,79 @@
+"""Builds what is needed and serves: `python3 scripts/run.py [--port 3000] [--data FOLDER] [--no-build]`.
+
+Settings that are already in the environment win over the ones made here; the README has the list.
+"""
+
+import argparse
+import os
+import socket
+import time
+from pathlib import Path
+
+import build
+import common
+import setup
+from common import ROOT, SERVER, SITE, Stop, say
+
+
+def arguments():
+    """The command line; each option also has a variable."""
+    parser = argparse.ArgumentParser(description="Builds SoulForge where needed and serves it.")
+    parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1", help="address to listen on (HOST)")
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 3000, help="port to listen on (PORT)")
+    parser.add_argument("--data", default=os.environ.get("SOULFORGE_DATA") or None, help="data folder (SOULFORGE_DATA)")
+    parser.add_argument("--no-build", action="store_true", help="serve what was built last")
+    return parser.parse_args()
+
+
+def environment(host="127.0.0.1", port=3000, data=None):
+    """The server's settings for this checkout."""
+    env = dict(os.environ)
+    ours = {
+        "LEPTOS_OUTPUT_NAME": build.NAME,
+        "LEPTOS_SITE_ROOT": str(SITE),
+        "LEPTOS_SITE_PKG_DIR": "pkg",
+        "LEPTOS_SITE_ADDR": f"{host}:{port}",
+        "LEPTOS_HASH_FILES": "true",
+        "SOULFORGE_DATA": str(Path(data).resolve() if data else ROOT / "data"),
+        "SOULFORGE_MODEL": str(setup.best_model()),
+    }
+    if not env.get("DATABASE_URL"):
+        ours["SOULFORGE_PG_DIR"] = str(setup.postgres())
+    for name, value in ours.items():
+        if name == "SOULFORGE_DATA" and data:
+            env[name] = value
+        else:
+            env.setdefault(name, value)
+    return env
+
+
+def check_port(host, port):
+    """Ends with a plain message when another program has the port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Stop(
+                f"Port {port} on {host} cannot be used ({error.strerror}). Another program has it, perhaps an earlier "
+                f"SoulForge. Choose another: make run PORT={port + 1}"
+            ) from None
+
+
+def main():
+    """Builds, then becomes the server, so that signals reach it directly."""
+    start = time.monotonic()
+    options = arguments()
+    check_port(options.host, options.port)
+    if not options.no_build:
+        build.everything()
+    if not SERVER.exists():
+        raise Stop("There is no server yet: run without --no-build.")
+    env = environment(options.host, options.port, options.data)
+    say(f"Serving at http://{env['LEPTOS_SITE_ADDR']} after {common.seconds(time.monotonic() - start)}; Ctrl-C stops.")
+    os.chdir(ROOT)
+    os.execve(SERVER, [str(SERVER), "serve"], env)
+
+
+if __name__ == "__main__":
+    common.main(main)
