@@ -1,0 +1,45 @@
+//! `SoulForge`, a home for original characters.
+//!
+//! One crate, compiled twice: with `ssr` it is the server, with `hydrate` the page in the browser. Features are rooms,
+//! and every room has the same four files: `mod.rs` (nouns), `api.rs` (server functions), `store.rs` (SQL), `view.rs`
+//! (pages). Data flows one way: view, api, rules, store, `PostgreSQL`.
+#![recursion_limit = "256"]
+
+pub mod app;
+pub mod error;
+pub mod frame;
+pub mod ids;
+
+/// Sign-in, profiles, settings, devices, API tokens.
+pub mod accounts;
+/// Conversations with characters, and the runs that write replies.
+pub mod chat;
+/// Characters: summoning, pages, gallery, portraits.
+pub mod ocs;
+/// The small component set, without knowledge of any feature.
+pub mod ui;
+
+#[cfg(feature = "ssr")]
+pub mod ai;
+#[cfg(feature = "ssr")]
+pub mod server;
+
+#[cfg(all(test, feature = "ssr"))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "a test that meets the unexpected should stop there"
+)]
+mod tests;
+
+/// Entry point of the page in the browser.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(app::App);
+}

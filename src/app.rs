@@ -1,0 +1,78 @@
+//! The document, the route table, and the frame that every page stands in.
+
+use crate::{
+    accounts::{self, Frame, Theme},
+    error::AppError,
+    ui::{Draft, ErrorView},
+};
+use leptos::prelude::*;
+use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+/// The HTML around the app. Runs on the server only.
+#[cfg(feature = "ssr")]
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let theme = use_context::<axum::http::request::Parts>()
+        .and_then(|p| p.extensions.get::<crate::server::request::RequestInfo>().map(|i| i.theme))
+        .unwrap_or_default();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme.as_str()>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="preload" href="/fonts/hanken-grotesk.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
+                <link rel="preload" href="/fonts/literata.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
+                <HashedStylesheet options=options.clone() id="leptos" />
+                <HydrationScripts options=options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The frame's data, for every component that needs to know who is signed in. Read it under a `Suspense`.
+pub type FrameResource = Resource<Result<Frame, AppError>>;
+
+/// The theme in force; the account menu changes it.
+#[derive(Clone, Copy)]
+pub struct ThemeChoice(pub RwSignal<Theme>);
+
+/// The app: the same tree on the server and in the browser.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    // What a refused plain form held; written into the page by the server, read from there by the browser.
+    let draft = SharedValue::new(|| {
+        #[cfg(feature = "ssr")]
+        {
+            use_context::<axum::http::request::Parts>()
+                .and_then(|p| p.extensions.get::<crate::server::request::RequestInfo>().map(|i| i.draft.clone()))
+                .unwrap_or_default()
+        }
+        #[cfg(not(feature = "ssr"))]
+        std::collections::BTreeMap::<String, String>::new()
+    });
+    provide_context(Draft(draft.into_inner()));
+    let frame: FrameResource = Resource::new_blocking(|| (), |()| accounts::api::get_frame());
+    provide_context(frame);
+
+    view! {
+        <Router>
+            <crate::frame::PageFrame>
+                <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
+                    <Route path=path!("/") view=|| view! { <h1>"SoulForge"</h1> } ssr=SsrMode::Async />
+                </Routes>
+            </crate::frame::PageFrame>
+        </Router>
+    }
+}

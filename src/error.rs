@@ -1,0 +1,238 @@
+//! One error for everything that crosses a border: a clear message, one status, nothing internal.
+//!
+//! Stores and rules return [`AppResult`]; server functions wrap their body in [`reply`]; JSON routes turn the error into
+//! `{"error": {"code", "message", "field"}}` (see `server::api`). Internals are logged once, where they are converted.
+
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, in words for the person who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum AppError {
+    /// A field does not hold what it must (422).
+    #[error("{message}")]
+    Invalid {
+        /// Name of the form field; empty if it concerns the whole.
+        field: String,
+        /// What to do about it.
+        message: String,
+    },
+    /// Somebody must sign in first (401).
+    #[error("Please sign in first.")]
+    SignInRequired,
+    /// The password must be typed again before this (403).
+    #[error("Please confirm your password first.")]
+    ConfirmPassword,
+    /// Not allowed (403).
+    #[error("{message}")]
+    Forbidden {
+        /// Why.
+        message: String,
+    },
+    /// Does not exist, or is not for the asker to know (404).
+    #[error("We could not find that.")]
+    NotFound,
+    /// Somebody was faster, or the name is taken (409).
+    #[error("{message}")]
+    Conflict {
+        /// Name of the form field; empty if it concerns the whole.
+        field: String,
+        /// What to do about it.
+        message: String,
+    },
+    /// The body is larger than allowed (413).
+    #[error("{message}")]
+    TooLarge {
+        /// What the limit is.
+        message: String,
+    },
+    /// Too many requests of this kind (429).
+    #[error("{message}")]
+    TooMany {
+        /// What was too much.
+        message: String,
+        /// Seconds to wait.
+        retry_after: u32,
+    },
+    /// Works again later (503).
+    #[error("{message}")]
+    Unavailable {
+        /// What is missing at the moment.
+        message: String,
+    },
+    /// Our fault (500). The log has the cause under the request's id.
+    #[error("Something went wrong on our side. Nothing you entered was lost; please try again.")]
+    Internal,
+    /// The browser could not reach the server, or they do not speak the same version.
+    #[error("{message}")]
+    Transport {
+        /// What the framework said.
+        message: String,
+    },
+}
+
+/// Result with [`AppError`].
+pub type AppResult<T> = Result<T, AppError>;
+
+impl AppError {
+    /// A field does not hold what it must.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), message: message.into() }
+    }
+
+    /// A name is taken, or somebody was faster.
+    pub fn conflict(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Conflict { field: field.into(), message: message.into() }
+    }
+
+    /// Not allowed.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::Forbidden { message: message.into() }
+    }
+
+    /// Works again later.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::Unavailable { message: message.into() }
+    }
+
+    /// HTTP status code.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Invalid { .. } => 422,
+            Self::SignInRequired => 401,
+            Self::ConfirmPassword | Self::Forbidden { .. } => 403,
+            Self::NotFound => 404,
+            Self::Conflict { .. } => 409,
+            Self::TooLarge { .. } => 413,
+            Self::TooMany { .. } => 429,
+            Self::Unavailable { .. } => 503,
+            Self::Internal | Self::Transport { .. } => 500,
+        }
+    }
+
+    /// Stable word for machines.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid",
+            Self::SignInRequired => "sign_in_required",
+            Self::ConfirmPassword => "confirm_password",
+            Self::Forbidden { .. } => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict { .. } => "conflict",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooMany { .. } => "too_many_requests",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Internal => "internal",
+            Self::Transport { .. } => "transport",
+        }
+    }
+
+    /// The form field it concerns; empty if none.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Invalid { field, .. } | Self::Conflict { field, .. } => field,
+            _ => "",
+        }
+    }
+}
+
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Args(e) | ServerFnErrorErr::MissingArg(e) => {
+                Self::invalid("", format!("Something is missing in the form: {e}"))
+            }
+            ServerFnErrorErr::Request(_) => {
+                Self::Transport { message: "The server cannot be reached. Please check your connection.".into() }
+            }
+            other => {
+                Self::Transport { message: format!("The page and the server did not understand each other: {other}") }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl From<sqlx::Error> for AppError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => return Self::NotFound,
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                tracing::error!(%error, "the database cannot be reached");
+                return Self::unavailable("The database is busy or restarting. Please try again in a moment.");
+            }
+            sqlx::Error::Database(db) => match db.code().as_deref() {
+                // Shutting down, starting up, gone: the private cluster comes back by itself.
+                Some("57P01" | "57P02" | "57P03" | "08006" | "53300") => {
+                    tracing::error!(%error, "the database is restarting");
+                    return Self::unavailable("The database is restarting. Please try again in a moment.");
+                }
+                // Row level security or a grant said no: the same answer as for something that does not exist.
+                Some("42501") => {
+                    tracing::warn!(%error, "the database refused a statement");
+                    return Self::NotFound;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        tracing::error!(%error, "a statement failed");
+        Self::Internal
+    }
+}
+
+/// Turns a named constraint of the database into a message for the person, without a race between check and insert.
+#[cfg(feature = "ssr")]
+pub trait OnConstraint<T> {
+    /// If `name` was violated, the error is `error()`; any other error is converted as usual.
+    ///
+    /// # Errors
+    /// The error made by `error`, or the converted database error.
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> AppError) -> AppResult<T>;
+}
+
+#[cfg(feature = "ssr")]
+impl<T> OnConstraint<T> for Result<T, sqlx::Error> {
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> AppError) -> AppResult<T> {
+        self.map_err(|e| match &e {
+            sqlx::Error::Database(db) if db.constraint() == Some(name) => error(),
+            _ => e.into(),
+        })
+    }
+}
+
+/// Runs the body of a server function and sets the response's status from its error.
+///
+/// Only for callers that run scripts: a plain form is answered with a redirect that carries the message, and a status on
+/// top of it would show raw JSON (Leptos 0.8 sets the status after the redirect).
+///
+/// # Errors
+/// Those of the body.
+#[cfg(feature = "ssr")]
+pub async fn reply<T>(body: impl Future<Output = AppResult<T>>) -> AppResult<T> {
+    let result = body.await;
+    if let Err(error) = &result {
+        use leptos::prelude::use_context;
+        let html = use_context::<axum::http::request::Parts>().is_some_and(|p| {
+            p.headers.get("accept").and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+        });
+        if !html && let Some(options) = use_context::<leptos_axum::ResponseOptions>() {
+            if let Ok(status) = axum::http::StatusCode::from_u16(error.status()) {
+                options.set_status(status);
+            }
+            if let AppError::TooMany { retry_after, .. } = error {
+                options.insert_header(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from(*retry_after));
+            }
+        }
+    }
+    result
+}

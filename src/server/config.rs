@@ -1,0 +1,101 @@
+//! What an operator can set: flags of the command line, each also an environment variable.
+
+use clap::{Args, Parser, Subcommand};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// SoulForge, a home for original characters.
+#[derive(Debug, Parser)]
+#[command(name = "soulforge", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the one binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the site.
+    Serve(Config),
+    /// Apply the migrations and stop.
+    Migrate(Config),
+    /// Write a model file again as `Q8_0`, which reads prompts faster.
+    #[command(hide = true)]
+    Quantize {
+        /// GGUF file to read.
+        source: PathBuf,
+        /// GGUF file to write.
+        target: PathBuf,
+    },
+}
+
+/// Settings of a serving process.
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "SOULFORGE_ADDR", default_value = "127.0.0.1:3000")]
+    pub addr: SocketAddr,
+
+    /// How people reach the site, for example `https://soulforge.example`. Decides about secure cookies and about which
+    /// origin may post. Default: `http://` and the address.
+    #[arg(long, env = "SOULFORGE_URL")]
+    pub url: Option<url::Url>,
+
+    /// Folder for everything that must be kept: the private database, uploaded files.
+    #[arg(long, env = "SOULFORGE_DATA", default_value = "data")]
+    pub data: PathBuf,
+
+    /// A PostgreSQL 16 or newer with pgvector. Without it a private one is run inside the data folder.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// Folder with the private PostgreSQL's `bin`, `lib` and `share`.
+    #[arg(long, env = "SOULFORGE_PG_DIR")]
+    pub pg_dir: Option<PathBuf>,
+
+    /// Connections to the database for pages.
+    #[arg(long, env = "SOULFORGE_POOL", default_value_t = 12)]
+    pub pool: u32,
+
+    /// GGUF file of the local model.
+    #[arg(long, env = "SOULFORGE_MODEL")]
+    pub model: Option<PathBuf>,
+
+    /// Threads that the local model computes with. Default: the machine's cores, at most 8.
+    #[arg(long, env = "SOULFORGE_MODEL_THREADS")]
+    pub model_threads: Option<u32>,
+
+    /// Replies that the local model writes at the same time.
+    #[arg(long, env = "SOULFORGE_MODEL_PARALLEL", default_value_t = 4)]
+    pub model_parallel: u32,
+
+    /// Context in tokens that one reply of the local model may fill.
+    #[arg(long, env = "SOULFORGE_MODEL_CONTEXT", default_value_t = 2048)]
+    pub model_context: u32,
+
+    /// Addresses of proxies whose `X-Forwarded-For` is believed, separated by commas.
+    #[arg(long, env = "SOULFORGE_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+
+    /// Write the log as JSON lines.
+    #[arg(long, env = "SOULFORGE_LOG_JSON", default_value_t = false, action = clap::ArgAction::Set)]
+    pub log_json: bool,
+
+    /// Multiplies every rate limit; tests raise it.
+    #[arg(long, env = "SOULFORGE_LIMIT_FACTOR", default_value_t = 1.0, hide = true)]
+    pub limit_factor: f64,
+}
+
+impl Config {
+    /// Origin of the site, without a slash at the end: `http://127.0.0.1:3000`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.url.as_ref().map_or_else(|| format!("http://{}", self.addr), |u| u.origin().ascii_serialization())
+    }
+
+    /// Whether people come over https, so that cookies may insist on it.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.url.as_ref().is_some_and(|u| u.scheme() == "https")
+    }
+}

@@ -1,0 +1,220 @@
+//! What stands before every handler: same-origin check, security headers, and the care for refused plain forms.
+
+use super::{AppState, api::ApiError};
+use crate::error::AppError;
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::collections::BTreeMap;
+
+/// Largest body of a form or a JSON request, bytes. Uploads have their own limit.
+pub const BODY_LIMIT: usize = 256 * 1024;
+
+/// The policy of a page, with the nonce that its own scripts carry.
+#[must_use]
+pub fn page_policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
+         img-src 'self' blob:; font-src 'self'; connect-src 'self'; media-src 'self'; manifest-src 'self'; form-action 'self'; \
+         base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// Middleware: security headers on every response, errors and files included.
+pub async fn headers(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let is_file = request.uri().path().starts_with("/pkg/") || request.uri().path().starts_with("/fonts/");
+    let mut response = next.run(request).await;
+    let out = response.headers_mut();
+    let set = |out: &mut HeaderMap, name: HeaderName, value: &'static str| {
+        if !out.contains_key(&name) {
+            out.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    set(out, header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; sandbox");
+    set(out, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(out, header::REFERRER_POLICY, "strict-origin-when-cross-origin");
+    set(out, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(out, HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(
+        out,
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    );
+    if app.config.secure() {
+        set(out, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    if is_file && response.status().is_success() {
+        // Names under these two folders carry a hash of their content or never change.
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    } else {
+        set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
+    }
+    response
+}
+
+/// Middleware: a request that changes something must come from our own pages, or carry a bearer token.
+///
+/// Leptos has no such check by design. `Sec-Fetch-Site` is set by the browser and cannot be forged by a page; older
+/// browsers send `Origin`. A request with neither does not come from a browser's page; it is let through only when it
+/// carries no cookie either, since without one it has nobody's rights.
+pub async fn same_origin(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    if is_own(&app, request.uri(), request.headers()) {
+        next.run(request).await
+    } else {
+        ApiError(AppError::forbidden("This request came from another site. Please use the form on this one."))
+            .into_response()
+    }
+}
+
+fn is_own(app: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok());
+    if uri.path().starts_with("/api/") && text(header::AUTHORIZATION).is_some_and(|v| v.starts_with("Bearer ")) {
+        return true;
+    }
+    match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(origin)) => origin == app.config.origin(),
+        // No browser: programs that keep the session cookie may use the JSON routes, but not with a body that a form of
+        // another site could send.
+        (None, None) if uri.path().starts_with("/api/") => !text(header::CONTENT_TYPE).is_some_and(|t| {
+            ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+                .iter()
+                .any(|form| t.starts_with(form))
+        }),
+        (None, None) => !headers.contains_key(header::COOKIE),
+    }
+}
+
+/// Largest refused form that is kept, bytes.
+const DRAFT_LIMIT: usize = 64 * 1024;
+
+/// Middleware: when a plain form is refused, what was typed comes back with the page.
+///
+/// Without scripts the framework answers a refused form with a redirect to the page it came from, and the fields would
+/// be empty there. Their values are kept for ten minutes under a random id that the redirect carries. Passwords are not.
+pub async fn keep_refused_forms(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let is_plain_form = request.method() == Method::POST
+        && request.uri().path().starts_with("/fn/")
+        && header_contains(request.headers(), &header::ACCEPT, "text/html")
+        && header_contains(request.headers(), &header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if !is_plain_form {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = match to_bytes(body, BODY_LIMIT).await {
+        Ok(bytes) => bytes,
+        Err(_) => return too_large(),
+    };
+    let typed = (bytes.len() <= DRAFT_LIMIT).then(|| fields(&bytes));
+    let mut response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let location = response.headers().get(header::LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    if let (Some(location), Some(typed)) = (location, typed)
+        && location.contains("__err=")
+        && response.status().is_redirection()
+        && let Some(id) = save_draft(&app, &typed).await
+    {
+        let (path, fragment) = location.split_once('#').map_or((location.as_str(), None), |(p, f)| (p, Some(f)));
+        let fragment = fragment.map(|f| format!("#{f}")).unwrap_or_default();
+        let separator = if path.contains('?') { '&' } else { '?' };
+        if let Ok(value) = HeaderValue::try_from(format!("{}{separator}__draft={id}{fragment}", without_draft(path))) {
+            response.headers_mut().insert(header::LOCATION, value);
+        }
+    }
+    response
+}
+
+/// Removes an earlier draft's id from an address.
+fn without_draft(path: &str) -> String {
+    let Some((base, query)) = path.split_once('?') else { return path.to_owned() };
+    let kept: Vec<&str> = query.split('&').filter(|p| !p.starts_with("__draft=")).collect();
+    format!("{base}?{}", kept.join("&"))
+}
+
+fn header_contains(headers: &HeaderMap, name: &HeaderName, part: &str) -> bool {
+    headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(part))
+}
+
+fn fields(body: &[u8]) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(body)
+        .filter(|(name, _)| !name.to_ascii_lowercase().contains("password"))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+async fn save_draft(app: &AppState, typed: &BTreeMap<String, String>) -> Option<uuid::Uuid> {
+    let id = uuid::Uuid::new_v4();
+    let fields = serde_json::to_value(typed).ok()?;
+    let mut tx = app.db.system().await.ok()?;
+    sqlx::query!("delete from form_drafts where created_at < now() - interval '10 minutes'")
+        .execute(&mut *tx)
+        .await
+        .ok()?;
+    sqlx::query!("insert into form_drafts (form_draft_id, fields) values ($1, $2)", id, fields)
+        .execute(&mut *tx)
+        .await
+        .ok()?;
+    tx.commit().await.ok()?;
+    Some(id)
+}
+
+/// The fields kept under the `__draft` of an address; empty if there is none.
+pub async fn load_draft(app: &AppState, uri: &Uri) -> BTreeMap<String, String> {
+    let id = uri.query().and_then(|q| {
+        url::form_urlencoded::parse(q.as_bytes())
+            .find(|(name, _)| name == "__draft")
+            .and_then(|(_, id)| id.parse().ok())
+    });
+    let Some(id): Option<uuid::Uuid> = id else { return BTreeMap::new() };
+    let Ok(mut tx) = app.db.system().await else { return BTreeMap::new() };
+    let row = sqlx::query_scalar!(
+        "select fields from form_drafts where form_draft_id = $1 and created_at > now() - interval '10 minutes'",
+        id
+    );
+    row.fetch_optional(&mut *tx).await.ok().flatten().and_then(|f| serde_json::from_value(f).ok()).unwrap_or_default()
+}
+
+fn too_large() -> Response {
+    ApiError(AppError::TooLarge { message: "This is too much text: the limit is 256 kB.".into() }).into_response()
+}
+
+/// Middleware: a body over the limit is refused with 413 before anything reads it, in our own words. Uploads, whose
+/// routes end in `/avatar`, have their own limit.
+pub async fn limit_body(request: Request, next: Next) -> Response {
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<usize>().ok());
+    if request.uri().path().ends_with("/avatar") {
+        return next.run(request).await;
+    }
+    if length.is_some_and(|l| l > BODY_LIMIT) {
+        return too_large();
+    }
+    if length.is_none() && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        // A body of unknown length is read here, up to the limit.
+        let (parts, body) = request.into_parts();
+        return match to_bytes(body, BODY_LIMIT).await {
+            Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+            Err(_) => too_large(),
+        };
+    }
+    next.run(request).await
+}
+
+/// What a caught panic becomes; the panic itself is in the log.
+#[must_use]
+pub fn panic_response(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let mut response = ApiError(AppError::Internal).into_response();
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}

@@ -1,0 +1,111 @@
+//! Rate limits as token buckets in the database: they survive restarts and hold on all nodes together.
+
+use super::{AppState, request::RequestInfo};
+use crate::error::{AppError, AppResult};
+use std::net::IpAddr;
+
+/// What is limited, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// New accounts from one address block.
+    SignUp,
+    /// Tries to sign in from one address block.
+    SignIn,
+    /// Tries to sign in to one account, whoever tries.
+    SignInAccount,
+    /// Sensitive changes that ask for the password.
+    Password,
+    /// Summons by one person.
+    Summon,
+    /// Messages by one person.
+    Message,
+    /// Uploads by one person.
+    Upload,
+    /// New or changed characters by one person.
+    EditOc,
+}
+
+impl Action {
+    /// Name in the bucket's key, bucket size, tokens per minute, message.
+    const fn rule(self) -> (&'static str, f64, f64, &'static str) {
+        match self {
+            Self::SignUp => {
+                ("sign_up", 10.0, 0.5, "Many accounts were made from your network just now. Please try again later.")
+            }
+            Self::SignIn => {
+                ("sign_in", 30.0, 6.0, "Too many tries to sign in from your network. Please wait a little.")
+            }
+            Self::SignInAccount => {
+                ("sign_in_account", 10.0, 2.0, "Too many tries for this account. Please wait a little.")
+            }
+            Self::Password => ("password", 10.0, 2.0, "Too many tries. Please wait a little."),
+            Self::Summon => ("summon", 8.0, 0.5, "You have summoned many characters just now. Please wait a little."),
+            Self::Message => {
+                ("message", 30.0, 20.0, "You are writing faster than anybody can answer. Please wait a little.")
+            }
+            Self::Upload => ("upload", 20.0, 2.0, "Many uploads in a short time. Please wait a little."),
+            Self::EditOc => ("edit_oc", 30.0, 6.0, "Many changes in a short time. Please wait a little."),
+        }
+    }
+}
+
+/// The part of an address that one customer of a provider holds: the address for IPv4, the /64 for IPv6.
+#[must_use]
+pub fn address_block(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(a) => a.to_string(),
+        IpAddr::V6(a) => match a.to_ipv4_mapped() {
+            Some(v4) => v4.to_string(),
+            None => {
+                let [a, b, c, d, ..] = a.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        },
+    }
+}
+
+/// Takes one token for `whom`, or says how long to wait.
+///
+/// # Errors
+/// `TooMany` with the seconds to wait.
+pub async fn take(app: &AppState, action: Action, whom: &str) -> AppResult<()> {
+    let (name, size, per_minute, message) = action.rule();
+    let (size, rate) = (size * app.config.limit_factor, per_minute * app.config.limit_factor / 60.0);
+    let key: String = format!("{name}:{whom}").chars().take(200).collect();
+    let mut tx = app.db.system().await?;
+    // One statement, so that parallel requests cannot spend the same token.
+    let left = sqlx::query_scalar!(
+        "insert into limit_buckets as b (key, tokens) values ($1, $2::float8 - 1)
+         on conflict (key) do update
+         set tokens = least($2, b.tokens + extract(epoch from now() - b.updated_at) * $3::float8) - 1, updated_at = now()
+         where least($2, b.tokens + extract(epoch from now() - b.updated_at) * $3) >= 1
+         returning tokens",
+        key,
+        size,
+        rate
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if left.is_some() {
+        return tx.commit().await;
+    }
+    let have = sqlx::query_scalar!(
+        r#"select (tokens + extract(epoch from now() - updated_at) * $2::float8)::float8 as "have!" from limit_buckets where key = $1"#,
+        key,
+        rate
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .unwrap_or(0.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range")]
+    let retry_after = ((1.0 - have) / rate).ceil().clamp(1.0, 3600.0) as u32;
+    Err(AppError::TooMany { message: message.to_owned(), retry_after })
+}
+
+/// [`take`] for the address block of a request.
+///
+/// # Errors
+/// As [`take`].
+pub async fn take_address(app: &AppState, action: Action, info: &RequestInfo) -> AppResult<()> {
+    take(app, action, &address_block(info.client)).await
+}

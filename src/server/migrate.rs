@@ -1,0 +1,58 @@
+//! Migrations: run at start, by the owner only.
+
+use sqlx::PgConnection;
+
+/// The files of `migrations/`, compiled in.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Checks the server, makes missing roles, and applies what has not been applied.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub async fn run(owner: &mut PgConnection) -> Result<(), String> {
+    let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&mut *owner)
+        .await
+        .map_err(|e| e.to_string())?;
+    if version < 160_000 {
+        return Err(format!(
+            "PostgreSQL 16 or newer is needed, this is {}; set DATABASE_URL to another",
+            version / 10_000
+        ));
+    }
+    let vector: bool = sqlx::query_scalar("select exists (select from pg_available_extensions where name = 'vector')")
+        .fetch_one(&mut *owner)
+        .await
+        .map_err(|e| e.to_string())?;
+    if !vector {
+        return Err(
+            "the database lacks the extension pgvector; install it, or set DATABASE_URL to a server that has it".into(),
+        );
+    }
+    for role in ["sf_app", "sf_worker", "sf_backup"] {
+        make_role(owner, role).await.map_err(|e| {
+            format!("the role {role} could not be made: {e}; docs/database.md says how to make it by hand")
+        })?;
+    }
+    MIGRATIONS.run(owner).await.map_err(|e| format!("the migrations could not be applied: {e}"))
+}
+
+async fn make_role(owner: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {
+    let there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+        .bind(role)
+        .fetch_one(&mut *owner)
+        .await?;
+    if !there {
+        // `role` is one of three constants above.
+        sqlx::query(sqlx::AssertSqlSafe(format!("create role {role} nosuperuser nobypassrls nologin")))
+            .execute(&mut *owner)
+            .await?;
+    }
+    let may: bool = sqlx::query_scalar("select pg_has_role($1, 'set')").bind(role).fetch_one(&mut *owner).await?;
+    if !may {
+        sqlx::query(sqlx::AssertSqlSafe(format!("grant {role} to current_user with set true, inherit false")))
+            .execute(owner)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Everything that exists once per process. Knows no feature but in `router`.
+
+pub mod api;
+pub mod config;
+pub mod db;
+pub mod events;
+pub mod files;
+pub mod guard;
+pub mod limits;
+pub mod migrate;
+pub mod postgres;
+pub mod request;
+pub mod router;
+pub mod serve;
+pub mod session;
+pub mod state;
+
+pub use db::{Db, Identity, Tx};
+pub use request::{Ctx, ctx};
+pub use session::Viewer;
+pub use state::AppState;

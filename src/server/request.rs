@@ -1,0 +1,160 @@
+//! What a request carries: who asks, from where, under which id.
+
+use super::{
+    AppState,
+    db::{Identity, Tx},
+    session::{self, Viewer},
+};
+use crate::{
+    accounts::Theme,
+    error::{AppError, AppResult},
+    ids::UserId,
+};
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{HeaderMap, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use leptos::prelude::use_context;
+use std::net::{IpAddr, SocketAddr};
+
+/// Made once per request by [`load`]; found in the request's extensions.
+#[derive(Clone, Debug)]
+pub struct RequestInfo {
+    /// Names the request in the log and in the `x-request-id` header.
+    pub id: String,
+    /// Address of the client.
+    pub client: IpAddr,
+    /// Who asks, if anybody.
+    pub viewer: Option<Viewer>,
+    /// Theme for the first byte.
+    pub theme: Theme,
+    /// Fields of a plain form that was refused, by name (see `guard::keep_refused_forms`).
+    pub draft: std::collections::BTreeMap<String, String>,
+}
+
+/// What the body of a server function or a JSON route starts with.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The process.
+    pub app: AppState,
+    /// The request.
+    pub info: RequestInfo,
+}
+
+impl Ctx {
+    /// # Errors
+    /// `SignInRequired` if nobody is signed in.
+    pub fn require(&self) -> AppResult<&Viewer> {
+        self.info.viewer.as_ref().ok_or(AppError::SignInRequired)
+    }
+
+    /// As [`Ctx::require`], for a change: a read-only API token may not.
+    ///
+    /// # Errors
+    /// `SignInRequired`, or `Forbidden` for a token without the scope `write`.
+    pub fn require_write(&self) -> AppResult<&Viewer> {
+        let viewer = self.require()?;
+        if viewer.can_write { Ok(viewer) } else { Err(AppError::forbidden("This token may only read.")) }
+    }
+
+    /// Id of the viewer, if anybody is signed in.
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        self.info.viewer.as_ref().map(|v| v.id)
+    }
+
+    /// A transaction under the viewer's identity.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin(&self) -> AppResult<Tx> {
+        self.app.db.begin(self.user_id().map_or(Identity::Anonymous, Identity::User)).await
+    }
+}
+
+/// The context of the server function that is running.
+///
+/// # Errors
+/// `Internal` outside a request.
+pub fn ctx() -> AppResult<Ctx> {
+    let app = use_context::<AppState>();
+    let info = use_context::<Parts>().and_then(|p| p.extensions.get::<RequestInfo>().cloned());
+    match (app, info) {
+        (Some(app), Some(info)) => Ok(Ctx { app, info }),
+        _ => {
+            tracing::error!("a server function ran outside a request");
+            Err(AppError::Internal)
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Ctx {
+    type Rejection = super::api::ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Self::Rejection> {
+        let info = parts.extensions.get::<RequestInfo>().cloned().ok_or(AppError::Internal)?;
+        Ok(Self { app: state.clone(), info })
+    }
+}
+
+/// Value of a cookie.
+#[must_use]
+pub fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| cookie::Cookie::split_parse_encoded(v.to_owned()))
+        .filter_map(Result::ok)
+        .find(|c| c.name() == name)
+        .map(|c| c.value().to_owned())
+}
+
+fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpAddr]) -> IpAddr {
+    let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    // The last address that a trusted proxy saw and that is not itself one.
+    headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .filter_map(|a| a.trim().parse().ok())
+        .rfind(|a| !trusted.contains(a))
+        .unwrap_or(peer)
+}
+
+/// Middleware: finds out who asks and keeps it with the request. Files need no identity and skip it.
+pub async fn load(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
+    // Read before the first await: a borrowed body may not wait.
+    let headers = request.headers().clone();
+    let uri = request.uri().clone();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
+    let client = client_address(&headers, peer, &app.config.trusted_proxies);
+    let bearer =
+        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let found = match (bearer, cookie_value(&headers, session::cookie_name(&app.config))) {
+        // A bearer token counts for the public API only, and then a cookie beside it does not.
+        (Some(token), _) if uri.path().starts_with("/api/") => match session::find_by_bearer(&app.db, token).await {
+            Ok(None) => return super::api::ApiError(AppError::SignInRequired).into_response(),
+            other => other,
+        },
+        (_, Some(token)) if !token.is_empty() => session::find_by_cookie(&app.db, &token).await,
+        _ => Ok(None),
+    };
+    let viewer = match found {
+        Ok(viewer) => viewer,
+        // Somebody may be signed in; telling them that they are not would be wrong.
+        Err(error) => return super::api::unavailable(&headers, &error),
+    };
+    let theme = cookie_value(&headers, "sf_theme").and_then(|t| t.parse().ok());
+    let theme = theme.or_else(|| viewer.as_ref().map(|v| v.theme)).unwrap_or_default();
+    let id = headers.get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let draft = super::guard::load_draft(&app, &uri).await;
+    request.extensions_mut().insert(RequestInfo { id, client, viewer, theme, draft });
+    next.run(request).await
+}

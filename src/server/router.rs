@@ -1,0 +1,95 @@
+//! Every route and layer in one readable list.
+
+use super::{AppState, guard, request};
+use crate::{
+    accounts,
+    app::{App, shell},
+    chat, ocs,
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use leptos::prelude::*;
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    services::ServeDir,
+    trace::TraceLayer,
+};
+
+/// The whole site.
+pub fn router(state: AppState) -> Router {
+    let site = state.leptos.site_root.to_string();
+    let files = ServeDir::new(&site).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);
+    let options = state.leptos.clone();
+    let page_options = options.clone();
+
+    let app = Router::new()
+        .merge(accounts::routes::routes())
+        .merge(ocs::routes::routes())
+        .merge(chat::routes::routes())
+        .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))
+        .fallback(move |State(state): State<AppState>, request: axum::extract::Request| {
+            let options = page_options.clone();
+            async move {
+                let handler = leptos_axum::render_app_async_with_context(
+                    move || {
+                        provide_context(state.clone());
+                        page_context()
+                    },
+                    move || shell(options.clone()),
+                );
+                let mut response = handler(request).await;
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        })
+        .layer(DefaultBodyLimit::max(guard::BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::keep_refused_forms))
+        .layer(middleware::from_fn_with_state(state.clone(), request::load))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
+        .layer(middleware::from_fn(guard::limit_body))
+        .with_state(state.clone());
+
+    // Files first: they need no identity and no database.
+    Router::new()
+        .route("/livez", get(|| async { "ok" }))
+        .route("/readyz", get(ready).with_state(state.clone()))
+        .fallback_service(files.fallback(app))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(guard::panic_response))
+        .layer(middleware::from_fn_with_state(state, guard::headers))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// Runs at the start of each page: the policy's nonce must be the one that the page's scripts carry.
+fn page_context() {
+    if let (Some(nonce), Some(response)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
+        && let Ok(policy) = HeaderValue::try_from(guard::page_policy(&nonce))
+    {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Whether this process can serve: the database answers, and no shutdown has begun.
+async fn ready(State(state): State<AppState>) -> Response {
+    let retry = [(HeaderName::from_static("retry-after"), "5")];
+    if state.shutdown.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, retry, "shutting down").into_response();
+    }
+    let answered =
+        tokio::time::timeout(std::time::Duration::from_millis(500), state.db.begin(super::Identity::Anonymous)).await;
+    match answered {
+        Ok(Ok(_)) => "ready".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, retry, "the database does not answer").into_response(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Who is signed in: a random token in a cookie, its SHA-256 in the database.
+
+use super::{config::Config, db::Db};
+use crate::{
+    accounts::{Role, Theme},
+    error::{AppError, AppResult},
+    ids::{SessionId, UserId},
+};
+use base64::Engine;
+use chrono::{DateTime, Duration, Utc};
+use sha2::{Digest, Sha256};
+
+/// A device that was not used for this long is signed out.
+pub const IDLE_DAYS: i64 = 30;
+/// A device is signed out after this long in any case.
+pub const ABSOLUTE_DAYS: i64 = 180;
+/// Minutes for which a typed password allows sensitive changes.
+pub const FRESH_MINUTES: i64 = 5;
+
+/// The person who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The account.
+    pub id: UserId,
+    /// Name in addresses and mentions.
+    pub username: String,
+    /// Name as shown.
+    pub display_name: String,
+    /// What they may do beyond their own things.
+    pub role: Role,
+    /// Theme of their choice.
+    pub theme: Theme,
+    /// IANA name of their time zone.
+    pub timezone: String,
+    /// Key of the avatar in the file store.
+    pub avatar_key: Option<String>,
+    /// The signed-in device; `None` for an API token.
+    pub session: Option<SessionId>,
+    /// When the password was last typed on this device.
+    pub authenticated_at: DateTime<Utc>,
+    /// Whether this access may change things (API tokens may be read-only).
+    pub can_write: bool,
+}
+
+impl Viewer {
+    /// Whether the password was typed within the last five minutes on this device.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.session.is_some() && Utc::now() - self.authenticated_at < Duration::minutes(FRESH_MINUTES)
+    }
+
+    /// # Errors
+    /// `ConfirmPassword` unless the password was typed within the last five minutes.
+    pub fn require_fresh(&self) -> AppResult<()> {
+        if self.is_fresh() { Ok(()) } else { Err(AppError::ConfirmPassword) }
+    }
+
+    /// # Errors
+    /// `NotFound` unless they are an admin: who may not enter need not know the door.
+    pub fn require_admin(&self) -> AppResult<()> {
+        if self.role == Role::Admin { Ok(()) } else { Err(AppError::NotFound) }
+    }
+}
+
+/// A secret for a cookie, a link or an API token: 256 random bits, URL-safe base64. Only its hash is kept.
+#[must_use]
+pub fn new_token() -> (String, Vec<u8>) {
+    let bytes: [u8; 32] = rand::random();
+    let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let hash = hash_token(&token);
+    (token, hash)
+}
+
+/// SHA-256 of a token, 32 bytes. Tokens carry 256 bits of their own, so no slow hash is needed.
+#[must_use]
+pub fn hash_token(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
+
+/// Name of the session cookie: the `__Host-` prefix pins it to this host, but browsers take it over https only.
+#[must_use]
+pub fn cookie_name(config: &Config) -> &'static str {
+    if config.secure() { "__Host-sf" } else { "sf" }
+}
+
+/// `Set-Cookie` value that signs a device in, or out when `token` is empty.
+#[must_use]
+pub fn cookie(config: &Config, token: &str) -> String {
+    let name = cookie_name(config);
+    let secure = if config.secure() { "; Secure" } else { "" };
+    let age = if token.is_empty() { 0 } else { ABSOLUTE_DAYS * 24 * 3600 };
+    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
+}
+
+/// The person behind a session cookie's token, if the session is still good. Notes the visit at most once a minute.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
+    let hash = hash_token(token);
+    let mut tx = db.system().await?;
+    let row = sqlx::query!(
+        r#"select s.session_id, s.user_id, s.authenticated_at, s.last_seen_at, p.username, p.display_name, p.avatar_key,
+               u.timezone, u.theme_preference,
+               (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
+           from sessions s join users u using (user_id) join profiles p using (user_id)
+           where s.token_hash = $1 and s.expires_at > now() and s.last_seen_at > now() - make_interval(days => $2) and p.is_active"#,
+        hash,
+        i32::try_from(IDLE_DAYS).unwrap_or(30)
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    if Utc::now() - row.last_seen_at > Duration::minutes(1) {
+        sqlx::query!("update sessions set last_seen_at = now() where session_id = $1", row.session_id)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("update profiles set last_active_at = now() where user_id = $1", row.user_id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(Some(Viewer {
+        id: UserId(row.user_id),
+        username: row.username,
+        display_name: row.display_name,
+        role: Role::from_rank(row.role),
+        theme: row.theme_preference.parse().unwrap_or_default(),
+        timezone: row.timezone,
+        avatar_key: row.avatar_key,
+        session: Some(SessionId(row.session_id)),
+        authenticated_at: row.authenticated_at,
+        can_write: true,
+    }))
+}
+
+/// The person behind a personal API token.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn find_by_bearer(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
+    let hash = hash_token(token);
+    let mut tx = db.system().await?;
+    let row = sqlx::query!(
+        r#"select t.api_token_id, t.user_id, t.scopes, t.last_used_at, p.username, p.display_name, p.avatar_key, u.timezone,
+               u.theme_preference,
+               (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
+           from api_tokens t join users u using (user_id) join profiles p using (user_id)
+           where t.token_hash = $1 and p.is_active"#,
+        hash
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    if row.last_used_at.is_none_or(|at| Utc::now() - at > Duration::minutes(1)) {
+        sqlx::query!("update api_tokens set last_used_at = now() where api_token_id = $1", row.api_token_id)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(Some(Viewer {
+        id: UserId(row.user_id),
+        username: row.username,
+        display_name: row.display_name,
+        role: Role::from_rank(row.role),
+        theme: row.theme_preference.parse().unwrap_or_default(),
+        timezone: row.timezone,
+        avatar_key: row.avatar_key,
+        session: None,
+        authenticated_at: DateTime::UNIX_EPOCH,
+        can_write: row.scopes.iter().any(|s| s == "write"),
+    }))
+}

@@ -1,0 +1,37 @@
+//! What every request can reach.
+
+use super::{config::Config, db::Db, events::Hub, files::Files};
+use crate::ai::SharedModel;
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The parts of a serving process; cheap to clone.
+#[derive(Clone, FromRef)]
+pub struct AppState {
+    /// What the framework needs to find the site's files.
+    pub leptos: LeptosOptions,
+    /// What the operator set.
+    pub config: Arc<Config>,
+    /// The database.
+    pub db: Db,
+    /// The model that writes replies.
+    pub model: SharedModel,
+    /// Uploaded files.
+    pub files: Files,
+    /// Live topics that streams read from.
+    pub hub: Arc<Hub>,
+    /// Replies under way in this process.
+    pub runs: Arc<crate::chat::run::Runs>,
+    /// This process, in leases.
+    pub node: Node,
+    /// Ends streams and background work.
+    pub shutdown: CancellationToken,
+    /// Work that outlives its request; awaited at shutdown.
+    pub tasks: TaskTracker,
+}
+
+/// Id of a serving process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node(pub uuid::Uuid);

@@ -1,0 +1,372 @@
+//! Forms and their fields.
+//!
+//! [`Form`] wraps an `ActionForm` and tells the fields inside what the server refused; a field shows the message that
+//! names it. What was typed into a form that was refused without scripts comes back through [`Draft`].
+
+use crate::error::AppError;
+use leptos::{
+    prelude::*,
+    server_fn::{Http, ServerFn, client::Client, codec::PostUrl, request::ClientReq},
+};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// Fields of a refused plain form, by name; given once by the app.
+#[derive(Clone, Debug, Default)]
+pub struct Draft(pub BTreeMap<String, String>);
+
+/// What the fields inside a form know about it.
+#[derive(Clone, Copy)]
+struct FormState {
+    error: Signal<Option<AppError>>,
+    pending: Signal<bool>,
+}
+
+/// A form that posts to a server function, with or without scripts.
+#[component]
+pub fn Form<F, O, T>(
+    /// The action it runs.
+    action: ServerAction<F>,
+    /// Classes to add.
+    #[prop(optional, into)]
+    class: String,
+    /// Fields and buttons.
+    children: Children,
+) -> impl IntoView
+where
+    F: DeserializeOwned
+        + ServerFn<Protocol = Http<PostUrl, O>, Output = T, Error = AppError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    <<F::Client as Client<AppError>>::Request as ClientReq<AppError>>::FormData: From<web_sys::FormData>,
+    <F as ServerFn>::Client: Client<AppError>,
+    T: Clone + Send + Sync + 'static,
+    O: 'static,
+{
+    let error = Signal::derive(move || action.value().with(|v| v.as_ref().and_then(|r| r.as_ref().err().cloned())));
+    provide_context(FormState { error, pending: action.pending().into() });
+    view! {
+        <div class=format!("form {class}")>
+            <ActionForm action=action>{children()}</ActionForm>
+        </div>
+    }
+}
+
+/// `form[name]` is called `name` in messages.
+fn short(name: &str) -> &str {
+    name.rsplit_once('[').map_or(name, |(_, rest)| rest.trim_end_matches(']'))
+}
+
+fn message(name: &str) -> Signal<Option<String>> {
+    let state = use_context::<FormState>();
+    let name = short(name).to_owned();
+    Signal::derive(move || state.and_then(|s| s.error.get()).filter(|e| e.field() == name).map(|e| e.to_string()))
+}
+
+/// The value to start with: what was typed before a refusal, else what is known.
+fn initial(name: &str, value: String) -> String {
+    use_context::<Draft>().and_then(|d| d.0.get(name).cloned()).unwrap_or(value)
+}
+
+/// Id of the input made from its name: `form[name]` gives `form-name`.
+fn id_of(name: &str) -> String {
+    name.replace('[', "-").replace(']', "")
+}
+
+#[component]
+fn Wrapped(
+    id: String,
+    label: String,
+    hint: String,
+    message: Signal<Option<String>>,
+    children: Children,
+) -> impl IntoView {
+    let (hint_id, error_id) = (format!("{id}-hint"), format!("{id}-error"));
+    view! {
+        <div class="field" class:bad=move || message.get().is_some()>
+            <label for=id>{label}</label>
+            {(!hint.is_empty()).then(|| view! { <p class="hint" id=hint_id>{hint}</p> })}
+            {children()}
+            <p class="error" id=error_id aria-live="polite">{move || message.get()}</p>
+        </div>
+    }
+}
+
+/// A line of text.
+#[component]
+pub fn TextInput(
+    /// Name in the form, for example `form[name]`.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// What is known already.
+    #[prop(optional, into)]
+    value: String,
+    /// One sentence of help.
+    #[prop(optional, into)]
+    hint: String,
+    /// `text`, `email`, `search`, `url`.
+    #[prop(default = "text", into)]
+    kind: &'static str,
+    /// For password managers and address books.
+    #[prop(default = "off", into)]
+    autocomplete: &'static str,
+    /// Must not be empty.
+    #[prop(optional)]
+    required: bool,
+    /// Longest text in characters.
+    #[prop(default = 200)]
+    max: u32,
+    /// Shown while empty; never the only explanation.
+    #[prop(optional, into)]
+    placeholder: String,
+) -> impl IntoView {
+    let id = id_of(&name);
+    let message = message(&name);
+    let value = initial(&name, value);
+    let described = format!("{id}-hint {id}-error");
+    view! {
+        <Wrapped id=id.clone() label=label hint=hint message=message>
+            <input
+                id=id
+                name=name
+                type=kind
+                value=value
+                autocomplete=autocomplete
+                required=required
+                maxlength=max
+                placeholder=placeholder
+                aria-describedby=described
+                aria-invalid=move || message.get().is_some().then_some("true")
+            />
+        </Wrapped>
+    }
+}
+
+/// A password; its value never comes back from the server.
+#[component]
+pub fn PasswordInput(
+    /// Name in the form; contains `password`, so that it is never kept.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// One sentence of help.
+    #[prop(optional, into)]
+    hint: String,
+    /// `current-password` or `new-password`.
+    #[prop(default = "current-password")]
+    autocomplete: &'static str,
+) -> impl IntoView {
+    let id = id_of(&name);
+    let message = message(&name);
+    let described = format!("{id}-hint {id}-error");
+    view! {
+        <Wrapped id=id.clone() label=label hint=hint message=message>
+            <input
+                id=id
+                name=name
+                type="password"
+                autocomplete=autocomplete
+                required=true
+                maxlength=1000
+                aria-describedby=described
+                aria-invalid=move || message.get().is_some().then_some("true")
+            />
+        </Wrapped>
+    }
+}
+
+/// Several lines of text. The only place that may write `<textarea>`: Leptos 0.8 does not escape its children.
+#[component]
+pub fn TextArea(
+    /// Name in the form.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// What is known already.
+    #[prop(optional, into)]
+    value: String,
+    /// One sentence of help.
+    #[prop(optional, into)]
+    hint: String,
+    /// Height in lines.
+    #[prop(default = 4)]
+    rows: u32,
+    /// Must not be empty.
+    #[prop(optional)]
+    required: bool,
+    /// Longest text in characters.
+    #[prop(default = 4000)]
+    max: u32,
+    /// Shown while empty.
+    #[prop(optional, into)]
+    placeholder: String,
+    /// Visually hidden label, for a lone field whose purpose is plain to see.
+    #[prop(optional)]
+    bare: bool,
+    /// The element, for scripts that need it.
+    #[prop(optional)]
+    node_ref: NodeRef<leptos::html::Textarea>,
+) -> impl IntoView {
+    let id = id_of(&name);
+    let message = message(&name);
+    // A first newline would be swallowed by the parser.
+    let value = format!("\n{}", escape(&initial(&name, value)));
+    let described = format!("{id}-hint {id}-error");
+    view! {
+        <div class="field" class:bare=bare class:bad=move || message.get().is_some()>
+            <label for=id.clone()>{label}</label>
+            {(!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{id}-hint")>{hint}</p> })}
+            <textarea
+                id=id.clone()
+                name=name
+                rows=rows
+                required=required
+                maxlength=max
+                placeholder=placeholder
+                aria-describedby=described
+                aria-invalid=move || message.get().is_some().then_some("true")
+                inner_html=value
+                node_ref=node_ref
+            ></textarea>
+            <p class="error" id=format!("{id}-error") aria-live="polite">{move || message.get()}</p>
+        </div>
+    }
+}
+
+/// One entry of a [`Select`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub label: String,
+}
+
+impl Choice {
+    /// A choice.
+    pub fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { value: value.into(), label: label.into() }
+    }
+}
+
+/// One of several.
+#[component]
+pub fn Select(
+    /// Name in the form.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// What is chosen already.
+    #[prop(optional, into)]
+    value: String,
+    /// One sentence of help.
+    #[prop(optional, into)]
+    hint: String,
+    /// The entries.
+    choices: Vec<Choice>,
+) -> impl IntoView {
+    let id = id_of(&name);
+    let message = message(&name);
+    let value = initial(&name, value);
+    let described = format!("{id}-hint {id}-error");
+    view! {
+        <Wrapped id=id.clone() label=label hint=hint message=message>
+            <select id=id name=name aria-describedby=described>
+                {choices
+                    .into_iter()
+                    .map(|c| {
+                        let selected = c.value == value;
+                        view! { <option value=c.value selected=selected>{c.label}</option> }
+                    })
+                    .collect_view()}
+            </select>
+        </Wrapped>
+    }
+}
+
+/// Yes or no; sends `true` when ticked and nothing otherwise.
+#[component]
+pub fn Check(
+    /// Name in the form.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// Ticked already.
+    #[prop(optional)]
+    checked: bool,
+) -> impl IntoView {
+    let id = id_of(&name);
+    // An unticked box sends nothing: when a refused form comes back, its absence there means unticked.
+    let checked = match use_context::<Draft>() {
+        Some(draft) if !draft.0.is_empty() => draft.0.get(&name).is_some_and(|v| v == "true"),
+        _ => checked,
+    };
+    view! {
+        <div class="field check">
+            <input id=id.clone() name=name type="checkbox" value="true" checked=checked />
+            <label for=id>{label}</label>
+        </div>
+    }
+}
+
+/// What the server refused about the form as a whole, and a word when it went well.
+#[component]
+pub fn FormNote(
+    /// Shown after success; empty for forms that lead elsewhere.
+    #[prop(optional, into)]
+    done: Signal<Option<String>>,
+) -> impl IntoView {
+    let state = use_context::<FormState>();
+    let error = Signal::derive(move || state.and_then(|s| s.error.get()).map(|e| e.to_string()));
+    view! {
+        <div class="form-note" aria-live="polite">
+            {move || error.get().map(|e| view! { <p class="note bad">{e}</p> })}
+            {move || done.get().filter(|_| error.get().is_none()).map(|d| view! { <p class="note good">{d}</p> })}
+        </div>
+    }
+}
+
+/// The button that sends the form.
+#[component]
+pub fn Submit(
+    /// What it does.
+    #[prop(into)]
+    label: String,
+    /// Classes to add, for example `ghost` or `danger`.
+    #[prop(optional, into)]
+    class: String,
+) -> impl IntoView {
+    let state = use_context::<FormState>();
+    let pending = move || state.is_some_and(|s| s.pending.get());
+    view! { <button type="submit" class=format!("btn {class}") aria-busy=move || pending().then_some("true")>{label}</button> }
+}
+
+/// Text for inside an element or a quoted attribute.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

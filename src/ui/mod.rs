@@ -1,0 +1,14 @@
+//! Our own small component set. No component here knows a feature.
+//!
+//! How a component is written: few props, each documented; variants are enums; `class` appends. Text of the application
+//! is set in the interface face by default; wrap what a character says in the class `voice`.
+
+mod field;
+mod icon;
+mod page;
+mod portrait;
+
+pub use field::{Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, escape};
+pub use icon::{Icon, IconName};
+pub use page::{Empty, ErrorView, PageTitle, Time};
+pub use portrait::{Initials, Mini, Plate};
