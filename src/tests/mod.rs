@@ -1,1 +1,139 @@
-//! Tests over HTTP.
+//! Tests that speak HTTP to the real router, each with a database of its own.
+//!
+//! `TEST_DATABASE_URL` names a superuser's connection to a scratch cluster (`make test` starts one). The first test of
+//! the process migrates and seeds a template, the others copy it.
+
+mod client;
+mod model;
+
+pub use client::{Answer, Client};
+pub use model::{ScriptedModel, Step};
+
+use crate::{
+    ids::UserId,
+    server::{
+        AppState, Db,
+        config::{Cli, Command, Config},
+        db::Connections,
+        migrate, router, serve,
+    },
+};
+use clap::Parser;
+use leptos::config::LeptosOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+/// A password that every rule accepts.
+pub const PASSWORD: &str = "violet harbour lantern nine";
+
+/// A running site with its own database, data folder and scripted model.
+pub struct TestApp {
+    /// The parts, for looking behind the scenes.
+    pub state: AppState,
+    /// The model that answers.
+    pub model: Arc<ScriptedModel>,
+    /// The whole site.
+    pub router: axum::Router,
+    /// The database as its owner, for looking behind the wall.
+    pub owner: PgConnectOptions,
+    folder: std::path::PathBuf,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.state.shutdown.cancel();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl TestApp {
+    /// A site with raised limits.
+    pub async fn new() -> Self {
+        Self::with(&["--limit-factor", "1000"]).await
+    }
+
+    /// A site with these further flags of `serve`.
+    pub async fn with(flags: &[&str]) -> Self {
+        let owner = fresh_database().await;
+        let connections = Connections { app: owner.clone(), worker: owner.clone(), set_role: true };
+        Self::on(owner, Db::new(connections, 8), flags)
+    }
+
+    /// Another process on the same database, as after a restart or beside it.
+    pub fn again(&self) -> Self {
+        let connections = Connections { app: self.owner.clone(), worker: self.owner.clone(), set_role: true };
+        Self::on(self.owner.clone(), Db::new(connections, 8), &["--limit-factor", "1000"])
+    }
+
+    fn on(owner: PgConnectOptions, db: Db, flags: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(format!("sf-test-{}", Uuid::now_v7().simple()));
+        let config = config(&folder, flags);
+        let options = LeptosOptions::builder().output_name("soulforge").site_root("target/site").build();
+        let model = Arc::new(ScriptedModel::default());
+        let state = serve::state(options, config, db, model.clone()).expect("the data folder");
+        let router = router::router(state.clone());
+        Self { state, model, router, owner, folder }
+    }
+
+    /// A browser without scripts and without a session.
+    pub fn client(&self) -> Client {
+        Client::new(self.router.clone())
+    }
+
+    /// A browser in which a new person has signed up through the API, and their id.
+    pub async fn person(&self, name: &str) -> (Client, UserId) {
+        let client = self.client();
+        let body = serde_json::json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let answer = client.post_json("/api/accounts", &body).await;
+        assert_eq!(answer.status, 201, "sign-up of {name}: {}", answer.text);
+        let id = answer.json()["id"].as_str().expect("an id").parse().expect("a uuid");
+        (client, id)
+    }
+
+    /// The owner's connection: sees everything.
+    pub async fn sql(&self) -> PgConnection {
+        PgConnection::connect_with(&self.owner).await.expect("the test database")
+    }
+}
+
+fn config(folder: &std::path::Path, flags: &[&str]) -> Config {
+    let data = folder.display().to_string();
+    let mut args = vec!["soulforge", "serve", "--data", &data, "--addr", "127.0.0.1:3000"];
+    args.extend(flags);
+    match Cli::try_parse_from(args).expect("flags").command {
+        Command::Serve(config) => Config { database_url: None, url: None, ..config },
+        _ => unreachable!("asked for serve"),
+    }
+}
+
+fn server() -> PgConnectOptions {
+    let url = std::env::var("TEST_DATABASE_URL")
+        .expect("TEST_DATABASE_URL must name a scratch PostgreSQL (a superuser); `make test` starts one and sets it");
+    url.parse().expect("TEST_DATABASE_URL")
+}
+
+/// An empty database that only the roles and extensions are certain of.
+pub async fn fresh_database() -> PgConnectOptions {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let template = TEMPLATE.get_or_init(make_template).await;
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect_with(&server()).await.expect("the test cluster");
+    admin
+        .execute(AssertSqlSafe(format!("create database {name} template {template}")))
+        .await
+        .expect("a copy of the template");
+    server().database(&name)
+}
+
+async fn make_template() -> String {
+    let name = format!("template_{}", Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect_with(&server()).await.expect("the test cluster");
+    admin.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a new database");
+    let mut owner = PgConnection::connect_with(&server().database(&name)).await.expect("the template");
+    migrate::run(&mut owner).await.expect("migrations");
+    crate::ocs::seed::run(&mut owner).await.expect("seeds");
+    owner.close().await.expect("closing");
+    name
+}
