@@ -31,7 +31,8 @@ FONTS = {
 
 def server(env):
     """The release server, with what the browser never sees."""
-    with step("compile the server", "8 min"):
+    first = not (CARGO_TARGET / "release" / NAME).exists()
+    with step("compile the server", first and "8 min"):
         common.run(
             ["cargo", "build", "--release", "--locked", "--features", "ssr", "--bin", NAME], "server", env=env,
             hint="If the queries in src changed: `make sqlx` writes .sqlx again.", progress="the server",
@@ -57,12 +58,12 @@ def browser(profile="wasm-release"):
     glue = setup.bindgen()
     # Whole-program optimisation and incremental compilation exclude each other.
     env = {**common.cargo_environment(), "CARGO_INCREMENTAL": "0" if profile == "wasm-release" else "1"}
-    with step("compile the browser's module", "4 min"):
+    module = CARGO_TARGET / WASM / profile / f"{NAME}.wasm"
+    with step("compile the browser's module", not module.exists() and "4 min"):
         common.run(
             ["cargo", "build", "--lib", "--profile", profile, "--locked", "--features", "hydrate", "--target", WASM],
             "browser", env=env, progress="the browser's module",
         )
-    module = CARGO_TARGET / WASM / profile / f"{NAME}.wasm"
     out = TARGET / "browser"
     wanted = common.digest(module, glue, extra=f"{profile} {WASM_OPT}")
     if common.fresh("browser", wanted):
@@ -122,8 +123,9 @@ def assemble(small=True):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     for path in common.files_below(SITE):
-        packed = path.suffix in (".br", ".gz") and small
-        if (path.relative_to(SITE).with_suffix("") if packed else path.relative_to(SITE)) not in wanted:
+        place = path.relative_to(SITE)
+        packed = small and path.suffix in (".br", ".gz") and place.with_suffix("") in wanted
+        if place not in wanted and not packed:
             path.unlink()
     text = "".join(f"{kind}: {value}\n" for kind, value in hashes.items())
     # The framework looks beside the running program: the server, and the tests in deps.

@@ -86,13 +86,14 @@ def cargo_environment():
     return env
 
 
-def run(command, log, env=None, cwd=ROOT, hint=None, progress=None):
+def run(command, log, env=None, cwd=ROOT, hint=None, progress=None, check=True, limit=3600, folder=LOGS):
     """Runs a command with its output in `target/logs/LOG.log`; says how far it is twice a minute.
 
-    Raises `Stop` with the last lines of the output when the command fails. Returns the output.
+    Raises `Stop` with the last lines of the output when the command fails (unless not `check`) or needs more than
+    `limit` seconds. Returns the output.
     """
-    LOGS.mkdir(parents=True, exist_ok=True)
-    path = LOGS / f"{log}.log"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{log}.log"
     command = [str(part) for part in command]
     with path.open("wb") as file:
         try:
@@ -109,6 +110,10 @@ def run(command, log, env=None, cwd=ROOT, hint=None, progress=None):
                     process.wait(timeout=2)
                     break
                 except subprocess.TimeoutExpired:
+                    if time.monotonic() - start > limit:
+                        raise Stop(
+                            explain(command, f"stopped after {seconds(limit)}", path.read_text(errors="replace"), path)
+                        ) from None
                     if progress and time.monotonic() - told >= 30:
                         told = time.monotonic()
                         compiled = path.read_bytes().count(b"Compiling ") + path.read_bytes().count(b"Checking ")
@@ -116,13 +121,16 @@ def run(command, log, env=None, cwd=ROOT, hint=None, progress=None):
                         say(f"  ..  {progress}: {seconds(told - start)}{note}")
         except BaseException:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
             raise
         finally:
             _running.discard(process)
     output = path.read_text(errors="replace")
-    if process.returncode != 0:
-        raise Stop(explain(command, process.returncode, output, path) + (f"\n{hint}" if hint else ""))
+    if check and process.returncode != 0:
+        raise Stop(explain(command, f"exit code {process.returncode}", output, path) + (f"\n{hint}" if hint else ""))
     return output
 
 
@@ -150,7 +158,7 @@ KNOWN_FAILURES = [
 def explain(command, code, output, path):
     """The message for a failed command: its last lines, and advice where the failure is a known one."""
     tail = "\n".join("      " + line for line in output.rstrip().splitlines()[-40:])
-    text = f"{' '.join(command)[:300]} failed (exit code {code}):\n{tail}\n      The whole output: {path}"
+    text = f"{' '.join(command)[:300]} failed ({code}):\n{tail}\n      The whole output: {path}"
     for pattern, advice in KNOWN_FAILURES:
         if re.search(pattern, output):
             return f"{text}\n{advice}"

@@ -24,7 +24,7 @@ fn generate(module: &str, out_dir: &str, name: &str) -> Result<(), Box<dyn std::
     Bindgen::new()
         .web(true)?
         .typescript(false)
-        .omit_default_module_path(false)
+        .omit_default_module_path(true)
         .remove_name_section(true)
         .remove_producers_section(true)
         .input_path(module)
