@@ -95,7 +95,10 @@ impl Account {
     pub(super) fn take_over(&self, layout: &Layout) -> Result<(), ClusterError> {
         let root = layout.root();
         if fs::metadata(layout.data()).is_ok_and(|found| found.uid() == 0) {
-            tracing::warn!("the database folder belongs to root, under whom PostgreSQL does not run: giving it to {}", self.name);
+            tracing::warn!(
+                "the database folder belongs to root, under whom PostgreSQL does not run: giving it to {}",
+                self.name
+            );
             give(&layout.data(), self)?;
         }
         // The small parts are few; the data itself is only walked in the case above.

@@ -66,9 +66,11 @@ pub async fn pg_ledger(args: PgLedgerArgs) -> ExitCode {
 /// Writes until the connection breaks.
 async fn write(options: &sqlx::postgres::PgConnectOptions) -> Result<std::convert::Infallible, sqlx::Error> {
     let mut connection = PgConnection::connect_with(options).await?;
-    let table = "create schema if not exists crash; create table if not exists crash.crash_ledger (id bigint primary key)";
+    let table =
+        "create schema if not exists crash; create table if not exists crash.crash_ledger (id bigint primary key)";
     sqlx::raw_sql(table).execute(&mut connection).await?;
-    let last: i64 = sqlx::query_scalar("select coalesce(max(id), 0) from crash.crash_ledger").fetch_one(&mut connection).await?;
+    let last: i64 =
+        sqlx::query_scalar("select coalesce(max(id), 0) from crash.crash_ledger").fetch_one(&mut connection).await?;
     for id in last + 1.. {
         sqlx::query("insert into crash.crash_ledger (id) values ($1)").bind(id).execute(&mut connection).await?;
         print(&format!("ack {id}"));

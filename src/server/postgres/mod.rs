@@ -124,7 +124,8 @@ impl Cluster {
 
     /// The same as an address, for programs that take one.
     pub fn url(&self, role: &str) -> String {
-        let folder: String = url::form_urlencoded::byte_serialize(self.layout.run().as_os_str().as_encoded_bytes()).collect();
+        let folder: String =
+            url::form_urlencoded::byte_serialize(self.layout.run().as_os_str().as_encoded_bytes()).collect();
         format!("postgres://{role}@localhost/{}?host={folder}", bootstrap::DATABASE)
     }
 

@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_none() {
-        for text in ["", "\n", "0\n/d\n1\n", "abc\n/d\n1\n", "12", "12\n/d", "12\n/d\nyesterday\n", "99999999999\n/d\n1\n"] {
+        for text in
+            ["", "\n", "0\n/d\n1\n", "abc\n/d\n1\n", "12", "12\n/d", "12\n/d\nyesterday\n", "99999999999\n/d\n1\n"]
+        {
             assert_eq!(parse(text), None, "{text:?}");
         }
     }

@@ -49,10 +49,16 @@ pub(super) fn prepare(args: &PgRunArgs, layout: &Layout) -> Result<(), String> {
 pub(super) fn clear_way(layout: &Layout) -> Result<(), String> {
     let data = layout.data();
     let until = Instant::now() + LEFTOVERS;
-    while !proc::postgres_in(&data).is_empty() && Instant::now() < until {
+    let noted = fs::read_to_string(layout.pid_file()).ok().and_then(|text| pidfile::parse(&text));
+    let mut servers = proc::postgres_in(&data);
+    // Without their postmaster they are about to end; with it, there is nothing to wait for.
+    while !servers.is_empty()
+        && !noted.as_ref().is_some_and(|file| servers.contains(&file.pid))
+        && Instant::now() < until
+    {
         std::thread::sleep(Duration::from_millis(20));
+        servers = proc::postgres_in(&data);
     }
-    let servers = proc::postgres_in(&data);
     for path in [layout.pid_file(), layout.socket_lock()] {
         let Ok(bytes) = fs::read(&path) else { continue };
         match pidfile::judge(&String::from_utf8_lossy(&bytes), &data, proc::look, &servers) {

@@ -36,9 +36,7 @@ pub(super) fn postgres_in(data: &Path) -> Vec<u32> {
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|pid| match look(*pid) {
-            Process::Alive { exe, cwd } => {
-                cwd.as_deref() == Some(data) && exe.as_deref().is_none_or(is_postgres)
-            }
+            Process::Alive { exe, cwd } => cwd.as_deref() == Some(data) && exe.as_deref().is_none_or(is_postgres),
             Process::Gone | Process::Zombie => false,
         })
         .collect()
