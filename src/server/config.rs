@@ -1,5 +1,6 @@
 //! What an operator can set: flags of the command line, each also an environment variable.
 
+use super::postgres::{PgLedgerArgs, PgOpenArgs, PgRunArgs};
 use clap::{Args, Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,6 +20,15 @@ pub enum Command {
     Serve(Config),
     /// Apply the migrations and stop.
     Migrate(Config),
+    /// Keep the private PostgreSQL running for the process that starts this one.
+    #[command(hide = true)]
+    PgRun(PgRunArgs),
+    /// Open the private PostgreSQL and wait: for scripts and tests.
+    #[command(hide = true)]
+    PgOpen(PgOpenArgs),
+    /// Write to the private PostgreSQL without end: for the test that kills it.
+    #[command(hide = true)]
+    PgLedger(PgLedgerArgs),
     /// Write a model file again as `Q8_0`, which reads prompts faster.
     #[command(hide = true)]
     Quantize {

@@ -5,6 +5,7 @@ use super::{
     db::{Connections, Db},
     events::Hub,
     files::Files,
+    postgres::{pg_ledger, pg_open, pg_run_main},
     router,
     state::{AppState, Node},
 };
@@ -30,6 +31,10 @@ pub fn main() -> ExitCode {
             database.close().await;
             Ok(())
         }),
+        // Before any runtime: it forks PostgreSQL from the main thread.
+        Command::PgRun(args) => return pg_run_main(args),
+        Command::PgOpen(args) => return with_logged_runtime(false, pg_open(args)).unwrap_or(ExitCode::FAILURE),
+        Command::PgLedger(args) => return with_logged_runtime(false, pg_ledger(args)).unwrap_or(ExitCode::FAILURE),
         Command::Quantize { source, target } => {
             crate::ai::local::quantize_q8(&source, &target).map_err(|e| e.to_string())
         }
@@ -47,19 +52,24 @@ fn with_runtime<F: Future<Output = Result<(), String>>>(
     config: Config,
     body: impl FnOnce(Config) -> F,
 ) -> Result<(), String> {
+    with_logged_runtime(config.log_json, body(config))?
+}
+
+/// Runs a command with a log on standard error and all cores.
+fn with_logged_runtime<T>(log_json: bool, body: impl Future<Output = T>) -> Result<T, String> {
     let filter =
         EnvFilter::try_from_env("SOULFORGE_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_http=info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log_json {
+    if log_json {
         log.json().init()
     } else {
         log.with_target(false).init()
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| format!("cannot start: {e}"))?;
-    let result = runtime.block_on(body(config));
+    let result = runtime.block_on(body);
     runtime.shutdown_timeout(Duration::from_secs(2));
-    result
+    Ok(result)
 }
 
 /// The database of this process: somebody else's by `DATABASE_URL`, or a private cluster.
