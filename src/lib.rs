@@ -9,6 +9,7 @@ pub mod app;
 pub mod error;
 pub mod frame;
 pub mod ids;
+pub mod text;
 
 /// Sign-in, profiles, settings, devices, API tokens.
 pub mod accounts;

@@ -3,10 +3,12 @@
 use crate::error::AppError;
 use axum::{
     Json,
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 /// An [`AppError`] on its way to a client of the API.
@@ -61,6 +63,56 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// A JSON body. What cannot be read is refused in our own words: 413 when it is too large, 422 with the field otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let is_json = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(|t| {
+            let mime = t.split(';').next().unwrap_or_default().trim();
+            mime.eq_ignore_ascii_case("application/json") || mime.to_ascii_lowercase().ends_with("+json")
+        });
+        if !is_json {
+            return Err(
+                AppError::invalid("", "Please send the body as JSON, with `content-type: application/json`.").into()
+            );
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        parse_json(&bytes).map(Self).map_err(ApiError)
+    }
+}
+
+fn unread(rejection: BytesRejection) -> ApiError {
+    ApiError(if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        AppError::TooLarge { message: "The body is too large: the limit is 256 kB.".into() }
+    } else {
+        AppError::invalid("", "The body could not be read to its end.")
+    })
+}
+
+/// Reads JSON; serde's messages name the field in backticks, and so does the answer.
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
+    let bytes = if bytes.is_empty() { b"{}".as_slice() } else { bytes };
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        let field = text
+            .split_once("missing field `")
+            .and_then(|(_, rest)| rest.split_once('`'))
+            .map(|(name, _)| name.to_owned());
+        match field {
+            Some(field) => {
+                let message = format!("`{field}` is missing.");
+                AppError::Invalid { field, message }
+            }
+            None if error.is_data() => AppError::invalid("", format!("The body does not fit: {text}.")),
+            None => AppError::invalid("", format!("The body is not JSON: {text}.")),
+        }
+    })
 }
 
 /// One page of a list.

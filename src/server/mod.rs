@@ -6,6 +6,7 @@ pub mod db;
 pub mod events;
 pub mod files;
 pub mod guard;
+pub mod images;
 pub mod limits;
 pub mod migrate;
 pub mod postgres;
