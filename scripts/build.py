@@ -24,8 +24,9 @@ WASM_OPT = [
 ]
 #: The faces the style sheet asks for, by package: latin, one variable file for all weights.
 FONTS = {
-    "literata": ["literata-latin-wght-normal.woff2", "literata-latin-wght-italic.woff2"],
-    "hanken-grotesk": ["hanken-grotesk-latin-wght-normal.woff2"],
+    "literata": {"literata.woff2": "literata-latin-wght-normal.woff2",
+                 "literata-italic.woff2": "literata-latin-wght-italic.woff2"},
+    "hanken-grotesk": {"hanken-grotesk.woff2": "hanken-grotesk-latin-wght-normal.woff2"},
 }
 
 
@@ -102,8 +103,8 @@ def assemble(small=True):
         wanted[path.relative_to(ROOT / "public")] = path
     for family, files in FONTS.items():
         package = END2END / "node_modules" / "@fontsource-variable" / family
-        for name in files:
-            wanted[Path("fonts", name)] = package / "files" / name
+        for name, file in files.items():
+            wanted[Path("fonts", name)] = package / "files" / file
         wanted[Path("fonts", f"{family}-license.txt")] = package / "LICENSE"
     hashes = {}
     parts = {"js": TARGET / "browser" / f"{NAME}.js", "wasm": TARGET / "browser" / f"{NAME}_bg.wasm",

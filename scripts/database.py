@@ -7,7 +7,6 @@ only and forgets: its data need not outlive a crash, so it does not wait for the
 import ctypes
 import os
 import pwd
-import re
 import shutil
 import signal
 import subprocess
@@ -21,8 +20,13 @@ import common
 import setup
 from common import ROOT, Stop, say, step
 
-BOOTSTRAP = ROOT / "src" / "server" / "postgres" / "bootstrap.rs"
 DATABASE = "soulforge"
+#: The roles that migrations grant to, as the server makes them.
+ROLES = """
+create role sf_app login nosuperuser nobypassrls;
+create role sf_worker login nosuperuser nobypassrls;
+create role sf_backup login nosuperuser bypassrls;
+"""
 
 
 class Cluster:
@@ -85,17 +89,8 @@ class Cluster:
             if self.process.poll() is not None or time.monotonic() > until:
                 raise Stop(f"The tests' PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
             time.sleep(0.1)
-        self.psql(self.bootstrap("ROLES"), "postgres")
+        self.psql(ROLES, "postgres")
         self.psql(f"create database {DATABASE} owner sf_owner", "postgres")
-        self.psql(self.bootstrap("CONTENTS"))
-
-    @staticmethod
-    def bootstrap(name):
-        """The statements by which the server makes roles and extensions, from its own source: there is one copy."""
-        found = re.search(rf'const {name}: &str = "(.*?)";', BOOTSTRAP.read_text(), re.S)
-        if not found:
-            raise Stop(f"{BOOTSTRAP.relative_to(ROOT)} holds no constant {name}, which the tests' roles are made with.")
-        return found.group(1)
 
     def migrate(self, database=DATABASE):
         """Applies every migration, each in one transaction, as the server does."""
@@ -171,16 +166,22 @@ def differences(fresh, committed=ROOT / ".sqlx"):
 
 
 def write_cache():
-    """`make sqlx`."""
+    """`make sqlx`. Keeps what it learned also when the crate does not compile yet, which new queries may be the reason of."""
+    committed = ROOT / ".sqlx"
+    committed.mkdir(exist_ok=True)
     with Cluster() as cluster, tempfile.TemporaryDirectory() as temporary:
         cluster.migrate()
         out = Path(temporary)
-        with step("describe the queries"):
-            queries(cluster, out)
-        changes = differences(out)
-        committed = ROOT / ".sqlx"
-        shutil.rmtree(committed, ignore_errors=True)
-        shutil.copytree(out, committed)
+        try:
+            with step("describe the queries"):
+                queries(cluster, out)
+        finally:
+            changes = differences(out)
+            for path in out.glob("query-*.json"):
+                shutil.copyfile(path, committed / path.name)
+        for path in committed.glob("query-*.json"):
+            if not (out / path.name).exists():
+                path.unlink()
     say(f".sqlx holds {len(list(committed.iterdir()))} queries; {len(changes)} changed.")
 
 

@@ -41,7 +41,7 @@ def start(options):
     """The server, with the settings of `make run` and the framework in development mode."""
     env = runner.environment(options.host, options.port, options.data)
     env.setdefault("LEPTOS_ENV", "DEV")
-    say(f"Serving at http://{env['LEPTOS_SITE_ADDR']}; Ctrl-C stops.")
+    say(f"Serving at http://{env['SOULFORGE_ADDR']}; Ctrl-C stops.")
     return subprocess.Popen([SERVER, "serve"], cwd=ROOT, env=env)
 
 

@@ -33,6 +33,7 @@ def environment(host="127.0.0.1", port=3000, data=None):
         "LEPTOS_SITE_ROOT": str(SITE),
         "LEPTOS_SITE_PKG_DIR": "pkg",
         "LEPTOS_SITE_ADDR": f"{host}:{port}",
+        "SOULFORGE_ADDR": f"{host}:{port}",
         "LEPTOS_HASH_FILES": "true",
         "SOULFORGE_DATA": str(Path(data).resolve() if data else ROOT / "data"),
         "SOULFORGE_MODEL": str(setup.best_model()),
@@ -70,7 +71,7 @@ def main():
     if not SERVER.exists():
         raise Stop("There is no server yet: run without --no-build.")
     env = environment(options.host, options.port, options.data)
-    say(f"Serving at http://{env['LEPTOS_SITE_ADDR']} after {common.seconds(time.monotonic() - start)}; Ctrl-C stops.")
+    say(f"Serving at http://{env['SOULFORGE_ADDR']} after {common.seconds(time.monotonic() - start)}; Ctrl-C stops.")
     os.chdir(ROOT)
     os.execve(SERVER, [str(SERVER), "serve"], env)
 

@@ -259,7 +259,9 @@ class Server:
         # PostgreSQL may run as another user, who has to get through.
         os.chmod(data, 0o755)
         self.env = runner.environment(port=self.port, data=Path(data) / "data")
-        self.env["LEPTOS_SITE_ADDR"] = f"127.0.0.1:{self.port}"
+        self.env["SOULFORGE_ADDR"] = f"127.0.0.1:{self.port}"
+        # The tests sign up more people than one address may.
+        self.env["SOULFORGE_LIMIT_FACTOR"] = "1000"
         self.log = LOGS / "server.log"
         self.process = None
 
