@@ -1,4 +1,7 @@
 //! Characters: summoned or made by hand, each with a page in its own colours.
+//!
+//! A character begins as a draft that only its owner sees. Publishing it writes its introduction into the forum and tells
+//! the world once. Every change keeps what it replaced, and two people who change it at the same time hear of each other.
 
 pub mod api;
 #[cfg(feature = "ssr")]
@@ -10,7 +13,9 @@ pub mod store;
 pub mod style;
 pub mod view;
 
-use crate::ids::OcId;
+use crate::ids::{ForumPostId, ItemId, OcId, Stamp};
+use serde::{Deserialize, Serialize};
+use style::VisualStyle;
 
 /// Address of a character's plate; changes with every version, so it may be cached for ever.
 #[must_use]
@@ -28,4 +33,386 @@ pub fn theme_url(id: OcId) -> String {
 #[must_use]
 pub fn theme_class(id: OcId) -> String {
     format!("oc-{}", id.0.simple())
+}
+
+/// Address of a character's page.
+#[must_use]
+pub fn page_url(slug: &str) -> String {
+    format!("/c/{slug}")
+}
+
+/// Writes an enum that is a known word in the database, in addresses and on the wire.
+macro_rules! known_words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal, $label:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// All of them, in the order of a menu.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word in the database and in addresses.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// For reading.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let known = || Self::ALL.iter().map(|k| k.as_str()).collect::<Vec<_>>().join(", ");
+                Self::ALL.iter().copied().find(|k| k.as_str() == text.trim()).ok_or_else(|| format!("Choose one of: {}.", known()))
+            }
+        }
+    };
+}
+
+known_words! {
+    /// What a character is to the people here.
+    OcKind {
+        /// Somebody's own.
+        #[default]
+        Oc = "oc", "Original character";
+        /// A guide of makers; the house's own.
+        Luminor = "luminor", "Luminor";
+        /// A companion on the journey; the house's own.
+        Companion = "companion", "Companion";
+    }
+}
+
+known_words! {
+    /// How seldom an item is.
+    Rarity {
+        /// Many like it.
+        #[default]
+        Common = "common", "common";
+        /// Few like it.
+        Rare = "rare", "rare";
+        /// Spoken of.
+        Epic = "epic", "epic";
+        /// The only one.
+        Legendary = "legendary", "legendary";
+    }
+}
+
+known_words! {
+    /// For whom a character is.
+    ContentRating {
+        /// Everybody.
+        #[default]
+        General = "general", "Everybody";
+        /// From about thirteen.
+        Teen = "teen", "Teens and older";
+        /// Adults only.
+        Mature = "mature", "Adults only";
+    }
+}
+
+known_words! {
+    /// Order of the gallery.
+    Sort {
+        /// Newest first.
+        #[default]
+        Newest = "newest", "Newest";
+        /// Most talked with first.
+        Popular = "popular", "Most talked with";
+        /// By name.
+        Name = "name", "Name";
+    }
+}
+
+/// One exchange that shows how a character speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ExampleLine {
+    /// What somebody says to it.
+    #[serde(default)]
+    pub user: String,
+    /// What it answers.
+    #[serde(default)]
+    pub oc: String,
+}
+
+/// A character in a gallery: a plate, a name, a line in its voice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OcCard {
+    /// The character.
+    pub id: OcId,
+    /// Its name.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// What it is, in two or three words.
+    pub title: String,
+    /// What it is to people here.
+    pub kind: OcKind,
+    /// Something it would say.
+    pub line: String,
+    /// Address of its plate.
+    pub portrait_url: String,
+    /// Mood of its style.
+    pub mood: String,
+    /// Seen by everybody; a draft is its owner's alone.
+    pub is_public: bool,
+    /// Name of its owner in addresses; empty if it belongs to the house.
+    pub owner: String,
+}
+
+/// A page of the gallery.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GalleryPage {
+    /// The characters, at most 24.
+    pub cards: Vec<OcCard>,
+    /// What to ask for as `after`; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// Which characters the gallery shows. Every field may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GalleryQuery {
+    /// Words to look for.
+    #[serde(default)]
+    pub q: String,
+    /// An [`OcKind`].
+    #[serde(default)]
+    pub kind: String,
+    /// A mood.
+    #[serde(default)]
+    pub mood: String,
+    /// Username of the owner.
+    #[serde(default)]
+    pub owner: String,
+    /// A [`Sort`].
+    #[serde(default)]
+    pub sort: String,
+    /// Where the page before ended.
+    #[serde(default)]
+    pub after: String,
+}
+
+/// Something a character carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct OcItem {
+    /// The thing.
+    pub id: ItemId,
+    /// What it is called.
+    pub name: String,
+    /// What it looks like.
+    pub description: String,
+    /// How carrying it changes its carrier.
+    pub personality_effects: String,
+    /// How seldom it is.
+    pub rarity: Rarity,
+    /// Carried now, and not only kept.
+    pub is_equipped: bool,
+}
+
+/// A whole character, as the API gives it and the edit page takes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Oc {
+    /// The character.
+    pub id: OcId,
+    /// Its name.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Address of its page, with the site's origin where the API gives it.
+    pub url: String,
+    /// What it is to people here.
+    pub kind: OcKind,
+    /// What it is, in two or three words.
+    pub title: String,
+    /// Who it is, for a reader.
+    pub description: String,
+    /// What it is like; goes into the prompt.
+    pub personality: String,
+    /// The first thing it says.
+    pub greeting: String,
+    /// Other first things it might say.
+    pub alternate_greetings: Vec<String>,
+    /// Where one meets it.
+    pub scenario: String,
+    /// How it speaks, by example.
+    pub example_dialogue: Vec<ExampleLine>,
+    /// Instructions of its maker to the model; empty for those who may not change the character.
+    pub system_prompt: String,
+    /// How its voice sounds, in a few words.
+    pub voice_tone: String,
+    /// How it looks, as data.
+    #[cfg_attr(feature = "ssr", schema(value_type = Object))]
+    pub visual_style: VisualStyle,
+    /// Words that the drawn portrait takes up.
+    pub appearance_tags: Vec<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Things to say first, offered to people who meet it.
+    pub quick_start: Vec<String>,
+    /// For whom it is.
+    pub content_rating: ContentRating,
+    /// What it carries.
+    pub items: Vec<OcItem>,
+    /// Its introductory post while it is a draft: title, then text.
+    pub introduction: Option<(String, String)>,
+    /// Address of its plate.
+    pub portrait_url: String,
+    /// Whether its plate was uploaded and not drawn.
+    pub has_avatar: bool,
+    /// Seen by everybody.
+    pub is_public: bool,
+    /// Name of its owner in addresses; empty if it belongs to the house.
+    pub owner: String,
+    /// Counts the changes.
+    pub version: i32,
+    /// When it was made.
+    pub created_at: Stamp,
+    /// When it was last changed.
+    pub updated_at: Stamp,
+}
+
+/// A post or an event in a character's life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trace {
+    /// Something it wrote in the forum.
+    Post {
+        /// The post.
+        id: ForumPostId,
+        /// Its title.
+        title: String,
+        /// Its first words.
+        content: String,
+        /// When.
+        at: Stamp,
+    },
+    /// Something that happened to it.
+    Event {
+        /// What happened.
+        description: String,
+        /// When.
+        at: Stamp,
+    },
+}
+
+/// Everything a character's page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OcPage {
+    /// The character, without what only its maker sees.
+    pub oc: Oc,
+    /// A line in its voice.
+    pub line: String,
+    /// Name as its maker shows it; empty if it belongs to the house.
+    pub owner_name: String,
+    /// Its newest posts and events.
+    pub traces: Vec<Trace>,
+    /// The viewer may change it.
+    pub may_edit: bool,
+    /// Address of the page with the site's origin.
+    pub canonical: String,
+    /// What machines read about it: JSON-LD, with `<` escaped.
+    pub json_ld: String,
+}
+
+/// An entry of "Lately in the world".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedEntry {
+    /// Whose it is.
+    pub name: String,
+    /// Its page.
+    pub slug: String,
+    /// Its plate.
+    pub portrait_url: String,
+    /// Whose character it is, in words: `a character of @wren`, `companion`.
+    pub byline: String,
+    /// Title of the post; empty for an event.
+    pub title: String,
+    /// The words.
+    pub content: String,
+    /// When.
+    pub at: Stamp,
+}
+
+/// What the home page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomePage {
+    /// Whom one could talk with first.
+    pub featured: Option<OcCard>,
+    /// Three plates beside the title.
+    pub fan: Vec<OcCard>,
+    /// Plates with a line in their voice.
+    pub awake: Vec<OcCard>,
+    /// What happened lately.
+    pub feed: Vec<FeedEntry>,
+}
+
+/// An earlier state of a character.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OcVersion {
+    /// Its number.
+    pub version: i32,
+    /// Its name then.
+    pub name: String,
+    /// Its description then.
+    pub description: String,
+    /// Its personality then.
+    pub personality: String,
+    /// Its greeting then.
+    pub greeting: String,
+    /// When it was replaced.
+    pub replaced_at: Stamp,
+    /// Who replaced it; empty if they have left.
+    pub replaced_by: String,
+}
+
+/// How one calls a character in a sentence: `Mira` for `Mira of the Glass Storms`.
+#[must_use]
+pub fn short_name(name: &str) -> &str {
+    [" of ", " the ", " from ", ", ", " von ", " de "]
+        .iter()
+        .filter_map(|cut| name.split_once(cut).map(|(first, _)| first))
+        .filter(|first| !first.is_empty())
+        .min_by_key(|first| first.len())
+        .unwrap_or(name)
+}
+
+/// The first thing somebody says in a text, without the actions between asterisks; at most about 120 characters.
+#[must_use]
+pub fn spoken_line(text: &str) -> String {
+    let mut spoken = String::new();
+    for (i, part) in text.split('*').enumerate() {
+        if i % 2 == 0 {
+            spoken.push_str(part);
+        }
+    }
+    let words: Vec<&str> = spoken.split_whitespace().collect();
+    let text = words.join(" ").replace(['“', '”', '"'], "");
+    let mut line = String::new();
+    for sentence in text.split_inclusive(['.', '?', '!', '…']) {
+        let long = line.chars().count() + sentence.chars().count() > 90;
+        if !line.is_empty() && long {
+            break;
+        }
+        line.push_str(sentence);
+        if line.chars().count() > 34 {
+            break;
+        }
+    }
+    if line.chars().count() > 130 {
+        line = line.chars().take(120).collect::<String>();
+        if let Some((whole, _)) = line.rsplit_once(' ') {
+            line = whole.to_owned();
+        }
+        line.push('…');
+    }
+    line.trim().to_owned()
 }

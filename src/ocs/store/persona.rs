@@ -1,0 +1,108 @@
+//! A character as a prompt sees it.
+
+use crate::{
+    error::{AppError, AppResult},
+    ids::{OcId, UserId},
+    ocs::{ContentRating, ExampleLine, OcKind},
+};
+use sqlx::PgConnection;
+
+/// What a model must know to speak as a character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Persona {
+    /// The character.
+    pub id: OcId,
+    /// Whose it is; `None` for the house's own.
+    pub owner_id: Option<UserId>,
+    /// What it is to people here.
+    pub kind: OcKind,
+    /// Its name.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// What it is, in two or three words; may be empty.
+    pub title: String,
+    /// Who it is, for a reader.
+    pub description: String,
+    /// What it is like.
+    pub personality: String,
+    /// The first thing it says; may be empty.
+    pub greeting: String,
+    /// Other first things it might say.
+    pub alternate_greetings: Vec<String>,
+    /// Where one meets it; may be empty.
+    pub scenario: String,
+    /// How it speaks, by example.
+    pub example_dialogue: Vec<ExampleLine>,
+    /// Instructions of its maker; may be empty.
+    pub system_prompt: String,
+    /// How its voice sounds; may be empty.
+    pub voice_tone: String,
+    /// What it must never say.
+    pub forbidden_phrases: Vec<String>,
+    /// What it carries now, oldest first.
+    pub items: Vec<PersonaItem>,
+    /// Things to say first, offered to people who meet it.
+    pub quick_start: Vec<String>,
+    /// For whom it is.
+    pub content_rating: ContentRating,
+    /// Seen by everybody.
+    pub is_public: bool,
+    /// Counts the changes: a kept prefix of the prompt is good for one version.
+    pub version: i32,
+}
+
+/// A thing that is carried, as a prompt sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonaItem {
+    /// What it is called.
+    pub name: String,
+    /// How carrying it changes its carrier.
+    pub personality_effects: String,
+}
+
+/// The character with this id, as far as the transaction's identity may see it.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
+    let row = sqlx::query!(
+        r#"select oc_id, owner_id, kind, name, slug, title, description, personality, greeting, alternate_greetings, scenario,
+               example_dialogue, system_prompt, voice_tone, forbidden_phrases, quick_start, content_rating, is_public, version
+           from ocs where oc_id = $1"#,
+        id.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    let items = sqlx::query_as!(
+        PersonaItem,
+        "select i.name, i.personality_effects from oc_items c join items i using (item_id)
+         where c.oc_id = $1 and c.is_equipped order by c.received_at, c.oc_item_id limit 12",
+        id.0
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(Persona {
+        id,
+        owner_id: row.owner_id.map(UserId),
+        kind: row.kind.parse().unwrap_or_default(),
+        name: row.name,
+        slug: row.slug,
+        title: row.title,
+        description: row.description,
+        personality: row.personality,
+        greeting: row.greeting,
+        alternate_greetings: row.alternate_greetings,
+        scenario: row.scenario,
+        example_dialogue: serde_json::from_value(row.example_dialogue).unwrap_or_default(),
+        system_prompt: row.system_prompt,
+        voice_tone: row.voice_tone,
+        forbidden_phrases: row.forbidden_phrases,
+        items,
+        quick_start: row.quick_start,
+        content_rating: row.content_rating.parse().unwrap_or_default(),
+        is_public: row.is_public,
+        version: row.version,
+    })
+}
