@@ -1,6 +1,33 @@
-//! The frame around every page: rail, tabs, account menu, theme, "Lately with".
+//! The frame around every page: rail, tabs, search, account, "Lately with".
 
+use crate::{
+    accounts::{self, Frame},
+    app::FrameResource,
+    error::AppError,
+    ui::{Icon, IconName, Mini},
+};
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+/// A door of the house: path, name, icon. Shown when its room exists.
+const DOORS: &[(&str, &str, IconName)] = &[
+    ("/", "Home", IconName::Home),
+    ("/characters", "Characters", IconName::User),
+    ("/conversations", "Conversations", IconName::Message),
+    ("/summon", "Summon", IconName::Wand),
+];
+
+/// Paths that stand behind a door besides its own.
+fn is_behind(door: &str, path: &str) -> bool {
+    match door {
+        "/" => path == "/",
+        "/characters" => path.starts_with("/characters") || path.starts_with("/c/"),
+        "/conversations" => {
+            path.starts_with("/conversations") || path.starts_with("/chat/") || path.starts_with("/talk/")
+        }
+        other => path.starts_with(other),
+    }
+}
 
 /// Rail at the left (wide), tabs at the bottom (narrow), the page between them.
 #[component]
@@ -8,10 +35,119 @@ pub fn PageFrame(
     /// The page.
     children: Children,
 ) -> impl IntoView {
+    let path = use_location().pathname;
+    // Read again with every page: signing in or talking with somebody new shows at once.
+    let frame: FrameResource = Resource::new_blocking(move || path.get(), |_| accounts::api::get_frame());
+    provide_context(frame);
+    let door = move |(href, name, icon): &'static (&'static str, &'static str, IconName), class: &'static str| {
+        view! {
+            <a class=class href=*href aria-current=move || is_behind(href, &path.get()).then_some("page")>
+                <Icon name=*icon />
+                {*name}
+            </a>
+        }
+    };
     view! {
         <a class="skip" href="#main">"Skip to the page"</a>
         <div class="shell">
-            <main id="main">{children()}</main>
+            <header class="rail">
+                <a class="brand" href="/"><Icon name=IconName::Flame />"SoulForge"</a>
+                <Find />
+                <nav aria-label="Main">{DOORS.iter().map(|d| door(d, "door")).collect_view()}</nav>
+                <Transition fallback=|| ()>{move || Suspend::new(async move { frame.await.map(|f| view! { <Lately frame=f.clone() /><Foot frame=f /> }).ok() })}</Transition>
+            </header>
+            <main id="main" tabindex="-1">{children()}</main>
+            <nav class="tabs" aria-label="Main, short">
+                {DOORS.iter().map(|d| door(d, "")).collect_view()}
+                <a href="/settings" aria-current=move || path.get().starts_with("/settings").then_some("page")>
+                    <Icon name=IconName::Settings />
+                    "You"
+                </a>
+            </nav>
         </div>
     }
+}
+
+/// Search, opened with `/` or Ctrl-K.
+#[component]
+fn Find() -> impl IntoView {
+    let input = NodeRef::<leptos::html::Input>::new();
+    Effect::new(move |_| {
+        let handle = window_event_listener(leptos::ev::keydown, move |event| {
+            let typing = event.target().is_some_and(|t| is_field(&t));
+            let wanted =
+                (event.key() == "/" && !typing) || (event.key() == "k" && (event.ctrl_key() || event.meta_key()));
+            if wanted && let Some(input) = input.get_untracked() {
+                event.prevent_default();
+                let _ = input.focus();
+            }
+        });
+        on_cleanup(move || handle.remove());
+    });
+    view! {
+        <form class="find" action="/characters" method="get" role="search">
+            <Icon name=IconName::Search />
+            <input name="q" type="search" placeholder="Find a character" aria-label="Find a character" maxlength="100" node_ref=input />
+            <kbd aria-hidden="true">"/"</kbd>
+        </form>
+    }
+}
+
+/// Whether a key pressed there is meant as text.
+fn is_field(target: &web_sys::EventTarget) -> bool {
+    use wasm_bindgen::JsCast;
+    target.dyn_ref::<web_sys::Element>().is_some_and(|e| {
+        ["INPUT", "TEXTAREA", "SELECT"].contains(&e.tag_name().as_str()) || e.has_attribute("contenteditable")
+    })
+}
+
+/// The newest conversations, and the colours of the character of the first.
+#[component]
+fn Lately(
+    /// What is known about the viewer.
+    frame: Frame,
+) -> impl IntoView {
+    view! {
+        {frame.accent.map(|id| view! { <link rel="stylesheet" href=format!("{}?as=shell", crate::ocs::theme_url(id)) /> })}
+        {(!frame.lately.is_empty()).then(|| view! { <p class="lab">"Lately with"</p> })}
+        {frame
+            .lately
+            .into_iter()
+            .map(|l| {
+                view! {
+                    <a class="door" href=format!("/chat/{}", l.conversation_id)>
+                        <Mini src=l.portrait_url />
+                        <span class="who"><b>{l.name}</b><span>{l.last_line}</span></span>
+                    </a>
+                }
+            })
+            .collect_view()}
+    }
+}
+
+/// Who is signed in, at the foot of the rail.
+#[component]
+fn Foot(
+    /// What is known about the viewer.
+    frame: Frame,
+) -> impl IntoView {
+    view! {
+        <div class="foot">
+            {match frame.me {
+                Some(me) => view! { <a class="door" href="/settings">{me.display_name}</a> }.into_any(),
+                None => {
+                    view! {
+                        <a class="door" href="/sign-in"><Icon name=IconName::User />"Sign in"</a>
+                        <a class="btn small" href="/sign-up">"Join SoulForge"</a>
+                    }
+                        .into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+/// What a page shows when its data could not be had.
+pub fn fault(error: AppError) -> AnyView {
+    view! { <crate::ui::ErrorView error=error /> }.into_any()
 }
