@@ -1,7 +1,7 @@
 //! The settings that are ours: `soulforge.conf`, `pg_hba.conf` and `pg_ident.conf`, written anew at each start.
 //!
-//! `postgresql.conf` includes the first one, so what somebody adds below that line wins. What guards the data (fsync,
-//! full_page_writes, synchronous_commit) is nowhere written: it is on unless somebody switches it off, and
+//! `postgresql.conf` includes the first one, so what somebody adds below that line wins. What guards the data (`fsync`,
+//! `full_page_writes`, `synchronous_commit`) is nowhere written: it is on unless somebody switches it off, and
 //! [`super::bootstrap`] refuses to go on when somebody has.
 
 use super::layout::{Layout, PORT};
