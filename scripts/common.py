@@ -77,7 +77,8 @@ def main(run):
 
 def cargo_environment():
     """The environment of every cargo command, the same each time so that nothing is compiled twice."""
-    env = dict(os.environ)
+    # The framework's crates read LEPTOS_* while they are compiled, and would be compiled again for another value.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("LEPTOS_")}
     env.setdefault("CARGO_INCREMENTAL", "1")
     env.setdefault("CARGO_TERM_COLOR", "never")
     env.pop("DATABASE_URL", None)

@@ -29,12 +29,8 @@ def environment(host="127.0.0.1", port=3000, data=None):
     """The server's settings for this checkout."""
     env = dict(os.environ)
     ours = {
-        "LEPTOS_OUTPUT_NAME": build.NAME,
         "LEPTOS_SITE_ROOT": str(SITE),
-        "LEPTOS_SITE_PKG_DIR": "pkg",
-        "LEPTOS_SITE_ADDR": f"{host}:{port}",
         "SOULFORGE_ADDR": f"{host}:{port}",
-        "LEPTOS_HASH_FILES": "true",
         "SOULFORGE_DATA": str(Path(data).resolve() if data else ROOT / "data"),
         "SOULFORGE_MODEL": str(setup.best_model()),
     }

@@ -1,6 +1,6 @@
 """Sets everything up and runs every suite; the last line is `N passed, N failed` over all of them.
 
-`SUITE=name,name python3 scripts/test.py` runs only those. The outputs are in target/test-logs. Everything is compiled in
+`SUITE=name,name python3 scripts/test.py` runs only those, `TEST_FILTER=name` only the Rust tests of that name. The outputs are in target/test-logs. Everything is compiled in
 the release profile, so that what the lints, the tests and `make run` need is compiled once.
 """
 
@@ -140,13 +140,12 @@ def rust(results):
         return
     build.assemble()
     with database.Cluster() as cluster:
-        env.update(runner.environment())
-        env.pop("DATABASE_URL", None)
+        env.update({name: value for name, value in runner.environment().items() if name.startswith("SOULFORGE_")})
         env["TEST_DATABASE_URL"] = cluster.url()
         env["SOULFORGE_DATA"] = str(cluster.folder / "files")
         try:
             output = common.run(
-                [*build_command, "--no-fail-fast"], "rust", env=env, folder=LOGS, progress="the Rust tests", check=False,
+                [*build_command, "--no-fail-fast", "--", *os.environ.get("TEST_FILTER", "").split()], "rust", env=env, folder=LOGS, progress="the Rust tests", check=False,
                 limit=PATIENCE,
             )
         except Stop as stop:
