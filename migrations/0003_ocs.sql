@@ -60,10 +60,28 @@ create table ocs (
 create unique index ocs_name_key on ocs (lower(name));
 create unique index ocs_slug_key on ocs (slug);
 create index ocs_owner_id_idx on ocs (owner_id, oc_id desc);
-create index ocs_published_idx on ocs (published_at desc, oc_id desc) where is_public;
-create index ocs_popular_idx on ocs (interaction_count desc, oc_id desc) where is_public;
+-- The three orders of the gallery. Drafts are few; row level security leaves them out.
+create index ocs_newest_idx on ocs (coalesce(published_at, created_at) desc, oc_id desc);
+create index ocs_popular_idx on ocs (interaction_count desc, oc_id desc);
+create index ocs_by_name_idx on ocs (lower(name), oc_id);
 create index ocs_search_idx on ocs using gin (search);
 create trigger ocs_touch before update on ocs for each row execute function app.touch();
+
+-- Whether a name or an address is taken, also by a draft that the asker cannot see: the answer is yes or no and nothing else.
+create function app.oc_name_taken(wanted text, besides uuid default null) returns boolean
+    language sql stable security definer
+    set search_path = ''
+as $$
+    select exists (select from public.ocs where lower(name) = lower(wanted) and oc_id is distinct from besides)
+$$;
+create function app.oc_slug_taken(wanted text) returns boolean
+    language sql stable security definer
+    set search_path = ''
+as $$
+    select exists (select from public.ocs where slug = wanted)
+$$;
+revoke execute on function app.oc_name_taken(text, uuid), app.oc_slug_taken(text) from public;
+grant execute on function app.oc_name_taken(text, uuid), app.oc_slug_taken(text) to sf_app, sf_worker;
 
 create function app.count_ocs() returns trigger
     language plpgsql security definer

@@ -4,6 +4,7 @@
 //! the world once. Every change keeps what it replaced, and two people who change it at the same time hear of each other.
 
 pub mod api;
+pub mod form;
 #[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
@@ -12,6 +13,8 @@ pub mod seed;
 pub mod store;
 pub mod style;
 pub mod view;
+
+pub use form::{CleanOc, ItemForm, OcForm};
 
 use crate::ids::{ForumPostId, ItemId, OcId, Stamp};
 use serde::{Deserialize, Serialize};

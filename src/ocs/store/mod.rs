@@ -1,5 +1,17 @@
 //! All SQL of the ocs room, one file a purpose.
 
+mod gallery;
+mod items;
+mod names;
+mod page;
 mod persona;
+mod versions;
+mod write;
 
+pub use gallery::{PAGE, gallery, home};
+pub use items::{add_item, equip_item, remove_item};
+pub use names::{offer_name, slug_of, taken_message};
+pub use page::{Look, editable, find, find_id, look, page};
 pub use persona::{Persona, PersonaItem, persona};
+pub use versions::{restore, versions};
+pub use write::{Made, create, delete, publish, set_avatar, unpublish, update};

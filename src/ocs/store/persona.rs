@@ -48,7 +48,7 @@ pub struct Persona {
     pub content_rating: ContentRating,
     /// Seen by everybody.
     pub is_public: bool,
-    /// Counts the changes: a kept prefix of the prompt is good for one version.
+    /// Counts the changes of its words; items come and go without it.
     pub version: i32,
 }
 

@@ -1,0 +1,195 @@
+//! One character, whole.
+
+use super::items::items_of;
+use crate::{
+    error::{AppError, AppResult},
+    ids::{ForumPostId, OcId},
+    ocs::{Oc, OcPage, Trace, page_url, portrait_url, spoken_line, style::VisualStyle},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// What a plate or a stylesheet is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Its name, which the drawing depends on.
+    pub name: String,
+    /// How it looks.
+    pub style: VisualStyle,
+    /// Words that the drawing takes up.
+    pub appearance_tags: Vec<String>,
+    /// Key of an uploaded plate.
+    pub avatar_key: Option<String>,
+    /// Counts the changes.
+    pub version: i32,
+}
+
+/// How a character looks.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn look(tx: &mut PgConnection, id: OcId) -> AppResult<Look> {
+    let row =
+        sqlx::query!("select name, visual_style, appearance_tags, avatar_key, version from ocs where oc_id = $1", id.0)
+            .fetch_optional(tx)
+            .await?
+            .ok_or(AppError::NotFound)?;
+    Ok(Look {
+        name: row.name,
+        style: VisualStyle::from_json_lenient(&row.visual_style).0,
+        appearance_tags: row.appearance_tags,
+        avatar_key: row.avatar_key,
+        version: row.version,
+    })
+}
+
+struct Found {
+    oc: Oc,
+    owner_name: String,
+    may_edit: bool,
+}
+
+/// The id behind an address.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn find_id(tx: &mut PgConnection, slug: &str) -> AppResult<OcId> {
+    let id = sqlx::query_scalar!("select oc_id from ocs where slug = $1", slug).fetch_optional(tx).await?;
+    id.map(OcId).ok_or(AppError::NotFound)
+}
+
+async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> AppResult<Found> {
+    let r = sqlx::query!(
+        r#"select o.oc_id, o.name, o.slug, o.kind, o.title, o.description, o.personality, o.greeting, o.alternate_greetings,
+               o.scenario, o.example_dialogue, o.system_prompt, o.voice_tone, o.visual_style, o.appearance_tags, o.tags,
+               o.quick_start, o.content_rating, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
+               coalesce(o.published_at, o.created_at) as "awake_since!", o.updated_at, p.username as "username?",
+               p.display_name as "display_name?", app.owns_oc(o.oc_id) as "may_edit!"
+           from ocs o left join profiles p on p.user_id = o.owner_id where o.slug = $1 or o.oc_id = $2"#,
+        slug,
+        id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    let id = OcId(r.oc_id);
+    let items = items_of(tx, id).await?;
+    let text =
+        |field: &str| r.introduction.as_ref().and_then(|i| i.get(field)).and_then(|v| v.as_str()).map(str::to_owned);
+    let oc = Oc {
+        id,
+        url: page_url(&r.slug),
+        kind: r.kind.parse().unwrap_or_default(),
+        name: r.name,
+        slug: r.slug,
+        title: r.title,
+        description: r.description,
+        personality: r.personality,
+        greeting: r.greeting,
+        alternate_greetings: r.alternate_greetings,
+        scenario: r.scenario,
+        example_dialogue: serde_json::from_value(r.example_dialogue).unwrap_or_default(),
+        system_prompt: if r.may_edit { r.system_prompt } else { String::new() },
+        voice_tone: r.voice_tone,
+        visual_style: VisualStyle::from_json_lenient(&r.visual_style).0,
+        appearance_tags: r.appearance_tags,
+        tags: r.tags,
+        quick_start: r.quick_start,
+        content_rating: r.content_rating.parse().unwrap_or_default(),
+        items,
+        introduction: text("title").zip(text("content")).filter(|_| r.may_edit),
+        portrait_url: portrait_url(id, r.version),
+        has_avatar: r.avatar_key.is_some(),
+        is_public: r.is_public,
+        owner: r.username.unwrap_or_default(),
+        version: r.version,
+        created_at: r.awake_since.into(),
+        updated_at: r.updated_at.into(),
+    };
+    Ok(Found { oc, owner_name: r.display_name.unwrap_or_default(), may_edit: r.may_edit })
+}
+
+/// A whole character.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn find(tx: &mut PgConnection, id: OcId) -> AppResult<Oc> {
+    Ok(fetch(tx, None, Some(id.0)).await?.oc)
+}
+
+/// A whole character that the asker may change, by its address.
+///
+/// # Errors
+/// `NotFound` for an unknown address and for a draft that is not theirs, `Forbidden` for a public one that is not theirs.
+pub async fn editable(tx: &mut PgConnection, slug: &str) -> AppResult<Oc> {
+    let found = fetch(tx, Some(slug), None).await?;
+    if found.may_edit { Ok(found.oc) } else { Err(AppError::forbidden("Only its owner changes a character.")) }
+}
+
+/// Everything a character's page shows. `origin` is the site's, for links that leave it.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<OcPage> {
+    let Found { mut oc, owner_name, may_edit } = fetch(tx, Some(slug), None).await?;
+    let rows = sqlx::query!(
+        r#"(select forum_post_id as "post?", title as "title!", left(content, 400) as "content!", created_at as "at!"
+            from forum_posts where oc_id = $1 and deleted_at is null order by created_at desc limit 5)
+           union all
+           (select null, '', description, created_at from world_events where oc_id = $1 order by created_at desc limit 5)
+           order by 4 desc limit 6"#,
+        oc.id.0
+    )
+    .fetch_all(tx)
+    .await?;
+    let traces = rows
+        .into_iter()
+        .map(|r| match r.post {
+            Some(id) => {
+                Trace::Post { id: ForumPostId(id), title: r.title, content: r.content, at: super::gallery::ago(r.at) }
+            }
+            None => Trace::Event { description: r.content, at: super::gallery::ago(r.at) },
+        })
+        .collect();
+    // Only the edit page shows these.
+    oc.system_prompt.clear();
+    let canonical = format!("{origin}{}", oc.url);
+    Ok(OcPage {
+        line: line_of(&oc),
+        json_ld: json_ld(&oc, &owner_name, origin),
+        oc,
+        owner_name,
+        traces,
+        may_edit,
+        canonical,
+    })
+}
+
+fn line_of(oc: &Oc) -> String {
+    let line = spoken_line(&oc.greeting);
+    if line.is_empty() { oc.example_dialogue.first().map(|e| spoken_line(&e.oc)).unwrap_or_default() } else { line }
+}
+
+/// What machines read, safe inside a script element.
+fn json_ld(oc: &Oc, owner_name: &str, origin: &str) -> String {
+    let mut data = serde_json::json!({
+        "@context": "https://schema.org",
+        "@type": "ProfilePage",
+        "url": format!("{origin}{}", oc.url),
+        "dateCreated": oc.created_at.iso,
+        "dateModified": oc.updated_at.iso,
+        "mainEntity": {
+            "@type": "Thing",
+            "additionalType": "https://schema.org/FictionalCharacter",
+            "name": oc.name,
+            "description": oc.description,
+            "image": format!("{origin}{}", oc.portrait_url),
+        },
+    });
+    if !owner_name.is_empty()
+        && let Some(map) = data.as_object_mut()
+    {
+        map.insert("creator".to_owned(), serde_json::json!({"@type": "Person", "name": owner_name}));
+    }
+    data.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
