@@ -143,6 +143,14 @@ class Place:
                     found.append(pid)
         return found
 
+    def accounts(self):
+        """The numbers of the accounts that supervisor and PostgreSQL run as."""
+        found = set()
+        for pid in self.servers() + self.supervisors():
+            with contextlib.suppress(OSError):  # a connection that has just ended
+                found.add(os.stat(f"/proc/{pid}").st_uid)
+        return found
+
     def quiet(self):
         until(lambda: not self.servers() and not self.supervisors(), "the end of all processes")
 
