@@ -5,6 +5,7 @@
 
 mod client;
 mod model;
+mod walls;
 
 pub use client::{Answer, Client};
 pub use model::{ScriptedModel, Step};
