@@ -181,6 +181,18 @@ def crash(results):
     script(results, "crash_test.py", [])
 
 
+def api(results):
+    """The whole main job by the public API, with the local model: docs/main-job.sh as it is written there."""
+    with tempfile.TemporaryDirectory(prefix="sf-", dir="/tmp") as data, Server(data) as server:
+        output = common.run(
+            ["bash", ROOT / "docs" / "main-job.sh", server.url], "main-job", folder=LOGS, progress="docs/main-job.sh",
+            check=False, limit=PATIENCE,
+        )
+    ended = output.strip().endswith("done")
+    results.one("docs/main-job.sh", None if ended else output[-3000:])
+    results.one("words were streamed", None if output.count("event: delta") > 1 else output[-3000:])
+
+
 def script(results, name, arguments):
     """A test of its own that ends with `N passed, N failed`."""
     path = ROOT / "scripts" / name
@@ -333,7 +345,7 @@ class Background(threading.Thread):
 
 BACKGROUND = Background()
 SUITES = {
-    "house": house, "setup": set_up, "lint": lint, "rust": rust, "site": site, "crash": crash, "pages": pages,
+    "house": house, "setup": set_up, "lint": lint, "rust": rust, "site": site, "crash": crash, "api": api, "pages": pages,
 }
 
 
