@@ -1,17 +1,24 @@
 //! People: how they sign in, how others see them, what they set.
+//!
+//! How somebody signs in (`users`, `sessions`, `api_tokens`) is kept apart from how others see them (`profiles`). A device
+//! is signed in by a random token in a cookie; the database knows its hash. Before a change of e-mail or password, and
+//! before leaving for good, the password must have been typed within the last five minutes.
 
 pub mod api;
+pub mod forms;
 #[cfg(feature = "ssr")]
 pub mod routes;
+pub mod rules;
 #[cfg(feature = "ssr")]
 pub mod store;
 pub mod view;
 
-use crate::ids::{ConversationId, OcId, UserId};
+use crate::ids::{ApiTokenId, ConversationId, OcId, SessionId, Stamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What somebody may do beyond their own things.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Their own things.
@@ -113,4 +120,133 @@ pub struct Lately {
     pub portrait_url: String,
     /// First words of the newest message.
     pub last_line: String,
+}
+
+/// One's own profile, for editing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileSettings {
+    /// Name in addresses and mentions.
+    pub username: String,
+    /// Name as shown.
+    pub display_name: String,
+    /// A few lines about oneself.
+    pub bio: String,
+    /// Address of the avatar.
+    pub avatar_url: Option<String>,
+}
+
+/// One's own account, for editing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSettings {
+    /// Name that must be typed to delete the account.
+    pub username: String,
+    /// Address for getting back in.
+    pub email: String,
+    /// IANA name of the time zone.
+    pub timezone: String,
+    /// The names to choose from.
+    pub zones: Vec<String>,
+    /// Whether the password was typed within the last five minutes on this device.
+    pub fresh: bool,
+    /// Number in the register of the Arcanea.
+    pub arcanean_id: String,
+}
+
+/// A signed-in device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// The session.
+    pub id: SessionId,
+    /// Browser and system in words.
+    pub name: String,
+    /// When it was last used.
+    pub last_seen: Stamp,
+    /// When it signed in.
+    pub since: Stamp,
+    /// The one that asks.
+    pub current: bool,
+}
+
+/// A personal API token, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Token {
+    /// Its id, for revoking.
+    pub id: ApiTokenId,
+    /// What it is for.
+    pub name: String,
+    /// Its first characters.
+    pub hint: String,
+    /// `read`, `write`.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Stamp,
+    /// When it was last used.
+    pub last_used_at: Option<Stamp>,
+}
+
+/// A personal API token just made. The only time its secret is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct NewToken {
+    /// Its id, for revoking.
+    pub id: ApiTokenId,
+    /// What it is for.
+    pub name: String,
+    /// `read`, `write`.
+    pub scopes: Vec<String>,
+    /// The secret: send it as `Authorization: Bearer ...`.
+    pub token: String,
+}
+
+/// The page of API tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Newest first.
+    pub tokens: Vec<Token>,
+    /// One that was made a moment ago, without scripts.
+    pub fresh: Option<NewToken>,
+}
+
+/// A person as everybody sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Name in addresses and mentions.
+    pub username: String,
+    /// Name as shown.
+    pub display_name: String,
+    /// A few lines about themselves.
+    pub bio: String,
+    /// Address of the avatar.
+    pub avatar_url: Option<String>,
+    /// When they came.
+    pub joined: Stamp,
+    /// Number in the register of the Arcanea.
+    pub arcanean_id: String,
+    /// Their newest public characters.
+    pub ocs: Vec<PersonOc>,
+    /// How many public characters there are in all.
+    pub oc_total: i64,
+    /// Whether this is the viewer.
+    pub is_me: bool,
+}
+
+/// A character on its maker's page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonOc {
+    /// Name.
+    pub name: String,
+    /// Title; may be empty.
+    pub title: String,
+    /// Address of the page.
+    pub url: String,
+    /// Address of the plate.
+    pub portrait_url: String,
+}
+
+/// What the first admin's link leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Username of who is signed in.
+    pub me: Option<String>,
 }

@@ -11,8 +11,10 @@ pub enum Action {
     SignUp,
     /// Tries to sign in from one address block.
     SignIn,
-    /// Tries to sign in to one account, whoever tries.
+    /// Tries to sign in to one account from one address block: a stranger uses up his own tries, not the owner's.
     SignInAccount,
+    /// Tries to sign in to one account from anywhere.
+    SignInTarget,
     /// Sensitive changes that ask for the password.
     Password,
     /// Summons by one person.
@@ -37,6 +39,9 @@ impl Action {
             }
             Self::SignInAccount => {
                 ("sign_in_account", 10.0, 2.0, "Too many tries for this account. Please wait a little.")
+            }
+            Self::SignInTarget => {
+                ("sign_in_target", 100.0, 10.0, "Too many tries for this account. Please wait a little.")
             }
             Self::Password => ("password", 10.0, 2.0, "Too many tries. Please wait a little."),
             Self::Summon => ("summon", 8.0, 0.5, "You have summoned many characters just now. Please wait a little."),
@@ -87,6 +92,12 @@ pub async fn take(app: &AppState, action: Action, whom: &str) -> AppResult<()> {
     .fetch_optional(&mut *tx)
     .await?;
     if left.is_some() {
+        // Now and then, buckets that have long been full again are swept.
+        if rand::random::<u8>() == 0 {
+            sqlx::query!("delete from limit_buckets where updated_at < now() - interval '1 day'")
+                .execute(&mut *tx)
+                .await?;
+        }
         return tx.commit().await;
     }
     let have = sqlx::query_scalar!(

@@ -9,6 +9,7 @@ pub mod guard;
 pub mod images;
 pub mod limits;
 pub mod migrate;
+pub mod passwords;
 pub mod postgres;
 pub mod request;
 pub mod router;

@@ -26,6 +26,8 @@ pub struct RequestInfo {
     pub id: String,
     /// Address of the client.
     pub client: IpAddr,
+    /// How the browser describes itself.
+    pub user_agent: String,
     /// Who asks, if anybody.
     pub viewer: Option<Viewer>,
     /// Theme for the first byte.
@@ -154,7 +156,8 @@ pub async fn load(State(app): State<AppState>, mut request: Request, next: Next)
     let theme = cookie_value(&headers, "sf_theme").and_then(|t| t.parse().ok());
     let theme = theme.or_else(|| viewer.as_ref().map(|v| v.theme)).unwrap_or_default();
     let id = headers.get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let draft = super::guard::load_draft(&app, &uri).await;
-    request.extensions_mut().insert(RequestInfo { id, client, viewer, theme, draft });
+    request.extensions_mut().insert(RequestInfo { id, client, user_agent, viewer, theme, draft });
     next.run(request).await
 }

@@ -1,6 +1,9 @@
 //! Who is signed in: a random token in a cookie, its SHA-256 in the database.
 
-use super::{config::Config, db::Db};
+use super::{
+    config::Config,
+    db::{Db, Tx},
+};
 use crate::{
     accounts::{Role, Theme},
     error::{AppError, AppResult},
@@ -92,6 +95,81 @@ pub fn cookie(config: &Config, token: &str) -> String {
     format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
 }
 
+/// Signs a device in: one more row, whose token goes into the cookie and nowhere else. Rows past their time leave with it.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn create(tx: &mut Tx, user: UserId, user_agent: &str) -> AppResult<String> {
+    let (token, hash) = new_token();
+    sqlx::query!(
+        "delete from sessions where user_id = $1 and (expires_at <= now() or last_seen_at <= now() - make_interval(days => $2))",
+        user.0,
+        i32::try_from(IDLE_DAYS).unwrap_or(30)
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "insert into sessions (session_id, user_id, token_hash, user_agent, expires_at)
+         values ($1, $2, $3, $4, now() + make_interval(days => $5))",
+        SessionId::new().0,
+        user.0,
+        hash,
+        user_agent.chars().filter(|c| !c.is_control()).take(300).collect::<String>(),
+        i32::try_from(ABSOLUTE_DAYS).unwrap_or(180)
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(token)
+}
+
+/// The password was typed again: fresh for five minutes, and a new token, because this device may now do more.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn refresh(tx: &mut Tx, session: SessionId) -> AppResult<String> {
+    let (token, hash) = new_token();
+    sqlx::query!(
+        "update sessions set token_hash = $2, authenticated_at = now() where session_id = $1",
+        session.0,
+        hash
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(token)
+}
+
+/// A browser's description of itself in words: `Firefox on Linux`.
+#[must_use]
+pub fn device_words(user_agent: &str) -> String {
+    let first =
+        |names: &[(&str, &'static str)]| names.iter().find(|(part, _)| user_agent.contains(part)).map(|(_, n)| *n);
+    let browser = first(&[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser", "Samsung Internet"),
+        ("Firefox", "Firefox"),
+        ("FxiOS", "Firefox"),
+        ("CriOS", "Chrome"),
+        ("Chrom", "Chrome"),
+        ("Safari", "Safari"),
+        ("curl", "curl"),
+    ]);
+    let system = first(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(b), Some(s)) => format!("{b} on {s}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "An unknown device".to_owned(),
+    }
+}
+
 /// The person behind a session cookie's token, if the session is still good. Notes the visit at most once a minute.
 ///
 /// # Errors
@@ -170,4 +248,19 @@ pub async fn find_by_bearer(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
         authenticated_at: DateTime::UNIX_EPOCH,
         can_write: row.scopes.iter().any(|s| s == "write"),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_in_words() {
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1";
+        assert_eq!(device_words(firefox), "Firefox on Linux");
+        assert_eq!(device_words(safari), "Safari on iPhone");
+        assert_eq!(device_words("curl/8.9"), "curl");
+        assert_eq!(device_words(""), "An unknown device");
+    }
 }

@@ -1,5 +1,15 @@
 //! All SQL of the accounts room.
 
+mod access;
+mod entry;
+mod people;
+mod settings;
+
+pub use access::*;
+pub use entry::*;
+pub use people::*;
+pub use settings::*;
+
 use super::{Frame, Lately, Me};
 use crate::{
     error::AppResult,
@@ -25,7 +35,7 @@ pub async fn frame(ctx: &Ctx) -> AppResult<Frame> {
         id: viewer.id,
         username: viewer.username.clone(),
         display_name: viewer.display_name.clone(),
-        avatar_url: viewer.avatar_key.as_ref().map(|k| format!("/avatars/{k}")),
+        avatar_url: avatar_url(viewer.avatar_key.as_ref()),
         role: viewer.role,
     });
     let rows = sqlx::query!(
@@ -49,10 +59,7 @@ pub async fn frame(ctx: &Ctx) -> AppResult<Frame> {
     Ok(frame)
 }
 
-/// A one-time link for the first admin, as long as there is none.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn first_admin_link(_: &crate::server::AppState) -> AppResult<Option<String>> {
-    Ok(None)
+/// Address of an avatar from its key in the file store.
+fn avatar_url(key: Option<&String>) -> Option<String> {
+    key.map(|k| format!("/avatars/{k}"))
 }

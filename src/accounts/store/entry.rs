@@ -1,0 +1,240 @@
+//! Coming in and going out: joining, signing in, confirming, the first admin.
+
+use crate::{
+    accounts::{forms, rules},
+    error::{AppError, AppResult, OnConstraint},
+    ids::UserId,
+    server::{
+        AppState, Ctx, Tx, Viewer,
+        limits::{self, Action},
+        passwords::{self, Check},
+        session,
+    },
+};
+
+/// A device that has just been signed in.
+#[derive(Debug)]
+pub struct Entered {
+    /// Who.
+    pub id: UserId,
+    /// For the cookie.
+    pub token: String,
+}
+
+/// Makes an account and signs its device in.
+///
+/// # Errors
+/// `Invalid` or `Conflict` with the field; `TooMany`.
+pub async fn sign_up(ctx: &Ctx, form: forms::SignUpForm) -> AppResult<Entered> {
+    let form = form.check()?;
+    limits::take_address(&ctx.app, Action::SignUp, &ctx.info).await?;
+    let hash = passwords::hash(&form.password).await?;
+    let id = UserId::new();
+    let mut tx = ctx.app.db.system().await?;
+    sqlx::query!(
+        "insert into users (user_id, email, password_hash, timezone, theme_preference) values ($1, $2, $3, $4, $5)",
+        id.0,
+        form.email,
+        hash,
+        timezone(&form.timezone),
+        ctx.info.theme.as_str()
+    )
+    .execute(&mut *tx)
+    .await
+    .on_constraint("users_email_key", email_taken)?;
+    sqlx::query!(
+        "insert into profiles (user_id, username, display_name) values ($1, $2, $3)",
+        id.0,
+        form.username,
+        form.display_name
+    )
+    .execute(&mut *tx)
+    .await
+    .on_constraint("profiles_username_key", username_taken)?;
+    let token = enter(ctx, &mut tx, id, "sign_up").await?;
+    tx.commit().await?;
+    Ok(Entered { id, token })
+}
+
+/// The answer to a username that somebody has.
+pub(super) fn username_taken() -> AppError {
+    AppError::conflict("username", "This name is taken. Please choose another.")
+}
+
+/// The answer to an address that somebody has.
+pub(super) fn email_taken() -> AppError {
+    AppError::conflict("email", "There is an account with this address already. Sign in instead?")
+}
+
+/// A known time zone, or UTC.
+pub(super) fn timezone(name: &str) -> String {
+    name.parse::<chrono_tz::Tz>().map_or("UTC", |z| z.name()).to_owned()
+}
+
+/// Signs a device in. An unknown name and a wrong password take the same time and get the same answer.
+///
+/// # Errors
+/// `Invalid` without a field when name or password is wrong; `TooMany`.
+pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
+    let form = form.check()?;
+    let app = &ctx.app;
+    // People type passwords into the wrong field, so the buckets know the name by its hash only.
+    let whom: String =
+        session::hash_token(&form.login.to_lowercase()).iter().take(12).map(|b| format!("{b:02x}")).collect();
+    limits::take_address(app, Action::SignIn, &ctx.info).await?;
+    limits::take(app, Action::SignInAccount, &format!("{whom}:{}", limits::address_block(ctx.info.client))).await?;
+    limits::take(app, Action::SignInTarget, &whom).await?;
+
+    let mut tx = app.db.system().await?;
+    let row = sqlx::query!(
+        r#"select u.user_id, u.password_hash, p.is_active from users u join profiles p using (user_id)
+           where lower(p.username) = lower($1) or lower(u.email) = lower($1)"#,
+        form.login
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    // The connection goes back while the password is compared.
+    drop(tx);
+    let kept = row.as_ref().and_then(|r| r.password_hash.clone());
+    let found = passwords::check(&form.password, kept).await?;
+    let row = match (row, found) {
+        (Some(row), Check::Right | Check::RightButOld) => row,
+        _ => return Err(AppError::invalid("", "This name and password do not belong together. Please check both.")),
+    };
+    if !row.is_active {
+        return Err(AppError::forbidden("This account is closed. Please write to the people who run this site."));
+    }
+    let renewed = if found == Check::RightButOld { Some(passwords::hash(&form.password).await?) } else { None };
+    let mut tx = app.db.system().await?;
+    if let Some(hash) = renewed {
+        sqlx::query!("update users set password_hash = $2 where user_id = $1", row.user_id, hash)
+            .execute(&mut *tx)
+            .await?;
+    }
+    let id = UserId(row.user_id);
+    let token = enter(ctx, &mut tx, id, "sign_in").await?;
+    tx.commit().await?;
+    Ok(Entered { id, token })
+}
+
+/// A new session; the one that this browser had before is over.
+async fn enter(ctx: &Ctx, tx: &mut Tx, id: UserId, action: &str) -> AppResult<String> {
+    if let Some(old) = ctx.info.viewer.as_ref().and_then(|v| v.session) {
+        sqlx::query!("delete from sessions where session_id = $1", old.0).execute(&mut **tx).await?;
+    }
+    note(tx, id, action).await?;
+    session::create(tx, id, &ctx.info.user_agent).await
+}
+
+/// Notes what somebody did with their account, for themselves and for moderators.
+pub(super) async fn note(tx: &mut Tx, id: UserId, action: &str) -> AppResult<()> {
+    sqlx::query!("insert into activity_log (user_id, action) values ($1, $2)", id.0, action).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Ends the session that asks; somebody who is signed out already stays so.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn sign_out(ctx: &Ctx) -> AppResult<()> {
+    let Some(session) = ctx.info.viewer.as_ref().and_then(|v| v.session) else { return Ok(()) };
+    let mut tx = ctx.begin().await?;
+    sqlx::query!("delete from sessions where session_id = $1", session.0).execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+/// Compares the password of somebody who is signed in; sensitive changes are open for five minutes then.
+///
+/// # Errors
+/// `Invalid` on the field `password`; `TooMany`.
+pub async fn confirm(ctx: &Ctx, password: &str) -> AppResult<String> {
+    let viewer = ctx.require()?;
+    let session = viewer.session.ok_or(AppError::SignInRequired)?;
+    limits::take(&ctx.app, Action::Password, &viewer.id.to_string()).await?;
+    let mut tx = ctx.begin().await?;
+    let kept = sqlx::query_scalar!("select password_hash from users where user_id = $1", viewer.id.0)
+        .fetch_one(&mut *tx)
+        .await?;
+    drop(tx);
+    if passwords::check(password, kept).await? == Check::Wrong {
+        return Err(AppError::invalid("password", "This is not your password."));
+    }
+    let mut tx = ctx.app.db.system().await?;
+    let token = session::refresh(&mut tx, session).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// A one-time link for the first admin, as long as there is none. Each start makes a new one and forgets the older.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn first_admin_link(app: &AppState) -> AppResult<Option<String>> {
+    let mut tx = app.db.system().await?;
+    let there = sqlx::query_scalar!(r#"select exists (select from user_roles where role = 'admin') as "there!""#)
+        .fetch_one(&mut *tx)
+        .await?;
+    sqlx::query!("delete from one_time_tokens where purpose = 'first_admin'").execute(&mut *tx).await?;
+    if there {
+        tx.commit().await?;
+        return Ok(None);
+    }
+    let (token, hash) = session::new_token();
+    sqlx::query!("insert into one_time_tokens (token_hash, purpose) values ($1, 'first_admin')", hash)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Some(format!("{}/setup/{token}", app.config.origin())))
+}
+
+/// Whether a first admin's link is still good.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn is_setup_open(app: &AppState, token: &str) -> AppResult<bool> {
+    let hash = session::hash_token(token);
+    let mut tx = app.db.system().await?;
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from one_time_tokens where token_hash = $1 and purpose = 'first_admin') as "open!""#,
+        hash
+    );
+    Ok(open.fetch_one(&mut *tx).await?)
+}
+
+/// Makes the viewer the first admin. The link works once, and their device gets a new token with its new rights.
+///
+/// # Errors
+/// `NotFound` for a link that was used or replaced; `SignInRequired`.
+pub async fn claim_admin(ctx: &Ctx, viewer: &Viewer, token: &str) -> AppResult<String> {
+    let session = viewer.session.ok_or(AppError::SignInRequired)?;
+    let hash = session::hash_token(token);
+    let mut tx = ctx.app.db.system().await?;
+    // Two people at once: the row goes to one of them.
+    let gone = sqlx::query!("delete from one_time_tokens where token_hash = $1 and purpose = 'first_admin'", hash)
+        .execute(&mut *tx)
+        .await?;
+    let there = sqlx::query_scalar!(r#"select exists (select from user_roles where role = 'admin') as "there!""#)
+        .fetch_one(&mut *tx)
+        .await?;
+    if gone.rows_affected() == 0 || there {
+        return Err(AppError::NotFound);
+    }
+    sqlx::query!("insert into user_roles (user_id, role) values ($1, 'admin')", viewer.id.0).execute(&mut *tx).await?;
+    sqlx::query!(
+        "insert into audit_log (actor_id, action, subject) values ($1, 'first_admin', $2)",
+        viewer.id.0,
+        viewer.username
+    )
+    .execute(&mut *tx)
+    .await?;
+    let token = session::refresh(&mut tx, session).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %viewer.id, "the first admin is here");
+    Ok(token)
+}
+
+/// Where to go after signing in or confirming.
+#[must_use]
+pub fn way_back(next: &str) -> String {
+    rules::own_path(next)
+}

@@ -1,0 +1,219 @@
+//! What people set: profile, avatar, e-mail, password, time zone, theme, and leaving for good.
+
+use super::{avatar_url, email_taken, note, timezone, username_taken};
+use crate::{
+    accounts::{AccountSettings, ProfileSettings, Theme, forms, rules},
+    error::{AppError, AppResult, OnConstraint},
+    server::{
+        Ctx,
+        images::Picture,
+        limits::{self, Action},
+        passwords, session,
+    },
+};
+
+/// Where avatars lie in the file store.
+pub const AVATARS: &str = "avatars";
+
+/// One's own profile, for editing.
+///
+/// # Errors
+/// `SignInRequired`.
+pub async fn profile(ctx: &Ctx) -> AppResult<ProfileSettings> {
+    let viewer = ctx.require()?;
+    let mut tx = ctx.begin().await?;
+    let row =
+        sqlx::query!("select username, display_name, bio, avatar_key from profiles where user_id = $1", viewer.id.0)
+            .fetch_one(&mut *tx)
+            .await?;
+    Ok(ProfileSettings {
+        username: row.username,
+        display_name: row.display_name,
+        bio: row.bio,
+        avatar_url: avatar_url(row.avatar_key.as_ref()),
+    })
+}
+
+/// Changes names and bio.
+///
+/// # Errors
+/// `Invalid` or `Conflict` with the field.
+pub async fn save_profile(ctx: &Ctx, form: forms::ProfileForm) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    let form = form.check(&viewer.username)?;
+    let mut tx = ctx.begin().await?;
+    sqlx::query!(
+        "update profiles set username = $2, display_name = $3, bio = $4 where user_id = $1",
+        viewer.id.0,
+        form.username,
+        form.display_name,
+        form.bio
+    )
+    .execute(&mut *tx)
+    .await
+    .on_constraint("profiles_username_key", username_taken)?;
+    tx.commit().await
+}
+
+/// Sets the avatar, or removes it; the file of the one before goes.
+///
+/// # Errors
+/// When file store or database cannot be reached; nothing has changed then.
+pub async fn set_avatar(ctx: &Ctx, picture: Option<Picture>) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    let key = picture.as_ref().map(|p| format!("{}.{}", uuid::Uuid::new_v4().simple(), p.extension));
+    if let (Some(key), Some(picture)) = (&key, picture) {
+        ctx.app.files.put(&format!("{AVATARS}/{key}"), picture.bytes).await?;
+    }
+    let mut tx = ctx.begin().await?;
+    let old = sqlx::query_scalar!("select avatar_key from profiles where user_id = $1 for update", viewer.id.0)
+        .fetch_one(&mut *tx)
+        .await?;
+    sqlx::query!("update profiles set avatar_key = $2 where user_id = $1", viewer.id.0, key).execute(&mut *tx).await?;
+    tx.commit().await?;
+    if let Some(old) = old {
+        ctx.app.files.delete(&format!("{AVATARS}/{old}")).await;
+    }
+    Ok(())
+}
+
+/// One's own account, for editing.
+///
+/// # Errors
+/// `SignInRequired`.
+pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
+    let viewer = ctx.require()?;
+    let mut tx = ctx.begin().await?;
+    let row = sqlx::query!(
+        r#"select u.email, u.timezone, p.arcanean_id as "arcanean_id!" from users u join profiles p using (user_id)
+           where u.user_id = $1"#,
+        viewer.id.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(AccountSettings {
+        username: viewer.username.clone(),
+        email: row.email,
+        timezone: row.timezone,
+        zones: zones(),
+        fresh: viewer.is_fresh(),
+        arcanean_id: row.arcanean_id,
+    })
+}
+
+/// Time zones named after places; the database of zones also has aliases that nobody looks for.
+fn zones() -> Vec<String> {
+    const PLACES: [&str; 9] =
+        ["Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/"];
+    let is_place =
+        |name: &str| PLACES.iter().any(|p| name.starts_with(p)) || name.starts_with("Pacific/") || name == "UTC";
+    chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()).filter(|n| is_place(n)).map(str::to_owned).collect()
+}
+
+/// Changes the address. The password must be fresh.
+///
+/// # Errors
+/// `ConfirmPassword`; `Invalid` or `Conflict` with the field.
+pub async fn change_email(ctx: &Ctx, form: &forms::EmailForm) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    viewer.require_fresh()?;
+    let email = rules::email("email", &form.email)?;
+    let mut tx = ctx.begin().await?;
+    sqlx::query!("update users set email = $2 where user_id = $1", viewer.id.0, email)
+        .execute(&mut *tx)
+        .await
+        .on_constraint("users_email_key", email_taken)?;
+    note(&mut tx, viewer.id, "change_email").await?;
+    tx.commit().await
+}
+
+/// Changes the password and ends all other sessions; this device gets a new token. The password must be fresh.
+///
+/// # Errors
+/// `ConfirmPassword`; `Invalid` with the field; `TooMany`.
+pub async fn change_password(ctx: &Ctx, form: &forms::PasswordForm) -> AppResult<String> {
+    let viewer = ctx.require_write()?;
+    viewer.require_fresh()?;
+    let session = viewer.session.ok_or(AppError::SignInRequired)?;
+    if form.password != form.password_again {
+        return Err(AppError::invalid("password_again", "The two are not the same. Please type it again."));
+    }
+    let mut tx = ctx.begin().await?;
+    let email =
+        sqlx::query_scalar!("select email from users where user_id = $1", viewer.id.0).fetch_one(&mut *tx).await?;
+    drop(tx);
+    rules::password("password", &form.password, &viewer.username, &email)?;
+    limits::take(&ctx.app, Action::Password, &viewer.id.to_string()).await?;
+    let hash = passwords::hash(&form.password).await?;
+    let mut tx = ctx.app.db.system().await?;
+    sqlx::query!("update users set password_hash = $2 where user_id = $1", viewer.id.0, hash).execute(&mut *tx).await?;
+    sqlx::query!("delete from sessions where user_id = $1 and session_id <> $2", viewer.id.0, session.0)
+        .execute(&mut *tx)
+        .await?;
+    note(&mut tx, viewer.id, "change_password").await?;
+    let token = session::refresh(&mut tx, session).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Changes the time zone.
+///
+/// # Errors
+/// `Invalid` for a name that is none.
+pub async fn change_timezone(ctx: &Ctx, name: &str) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    let zone = timezone(name);
+    if zone != name {
+        return Err(AppError::invalid("timezone", "Please choose a time zone from the list."));
+    }
+    let mut tx = ctx.begin().await?;
+    sqlx::query!("update users set timezone = $2 where user_id = $1", viewer.id.0, zone).execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+/// Keeps the theme with the account, for the next device. Nothing to do for somebody who is not signed in.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn set_theme(ctx: &Ctx, theme: Theme) -> AppResult<()> {
+    let Some(id) = ctx.user_id() else { return Ok(()) };
+    let mut tx = ctx.begin().await?;
+    sqlx::query!("update users set theme_preference = $2 where user_id = $1", id.0, theme.as_str())
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}
+
+/// Deletes the account with everything private in it. Published characters go along when asked, and otherwise stay
+/// without an owner. The password must be fresh.
+///
+/// # Errors
+/// `ConfirmPassword`; `Invalid` on the field `username` when it was not typed right.
+pub async fn delete_account(ctx: &Ctx, form: &forms::DeleteForm) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    viewer.require_fresh()?;
+    if !form.username.trim().eq_ignore_ascii_case(&viewer.username) {
+        return Err(AppError::invalid("username", format!("Please type {} to delete the account.", viewer.username)));
+    }
+    let mut tx = ctx.begin().await?;
+    let avatar = sqlx::query_scalar!("select avatar_key from profiles where user_id = $1", viewer.id.0)
+        .fetch_one(&mut *tx)
+        .await?;
+    let plates = sqlx::query_scalar!(
+        "delete from ocs where owner_id = $1 and (not is_public or $2) returning avatar_key",
+        viewer.id.0,
+        form.characters_too
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    sqlx::query!("delete from users where user_id = $1", viewer.id.0).execute(&mut *tx).await?;
+    tx.commit().await?;
+    if let Some(key) = avatar {
+        ctx.app.files.delete(&format!("{AVATARS}/{key}")).await;
+    }
+    for key in plates.into_iter().flatten() {
+        ctx.app.files.delete(&key).await;
+    }
+    tracing::info!(user.id = %viewer.id, "an account was deleted by its owner");
+    Ok(())
+}
