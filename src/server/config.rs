@@ -71,7 +71,7 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_MODEL")]
     pub model: Option<PathBuf>,
 
-    /// Threads that the local model computes with. Default: the machine's cores, at most 8.
+    /// Threads that the local model computes with. Default: half of the machine's cores, at most 8.
     #[arg(long, env = "SOULFORGE_MODEL_THREADS")]
     pub model_threads: Option<u32>,
 

@@ -134,7 +134,7 @@ async fn serve(config: Config) -> Result<(), String> {
     database.migrate().await?;
     let connections = database.connections.take().ok_or("the database was opened twice")?;
     let db = Db::new(connections, config.pool);
-    let model: SharedModel = Arc::new(crate::ai::local::LocalModel::new(crate::ai::local::LocalConfig::from(&config)));
+    let model: SharedModel = Arc::new(crate::ai::local::LocalModel::load((&config).into()));
     let state = state(options, config, db, model)?;
 
     accounts_first_admin(&state).await?;
