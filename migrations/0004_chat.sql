@@ -82,6 +82,8 @@ create table runs (
     -- What went into the prompt, section by section, with tokens.
     receipt jsonb not null default '{}',
     error text check (length(error) <= 1000),
+    -- Why the model wrote no more; `length` means that it was cut and can be continued.
+    finish text check (finish in ('end', 'stop', 'length', 'cancelled')),
     prompt_tokens integer,
     cached_tokens integer,
     reply_tokens integer,

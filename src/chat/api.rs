@@ -1,1 +1,336 @@
-//! Server functions of the chat room.
+//! Server functions of the chat room: the private contract of our own pages. Each works as a plain form, too.
+
+#![expect(missing_docs, reason = "the functions document their own arguments")]
+
+use super::{ConversationList, Lines, Sent, Talk};
+use crate::error::AppError;
+use leptos::{prelude::*, server_fn::codec::GetUrl};
+
+/// The chat page of a conversation. `before` shows what came before that message.
+#[server(prefix = "/fn", endpoint = "chat/get_talk", input = GetUrl)]
+pub async fn get_talk(conversation_id: String, #[server(default)] before: String) -> Result<Talk, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        server::talk(&ctx, server::id(&conversation_id)?, &before).await
+    })
+    .await
+}
+
+/// Where a talk with a character goes on: its newest conversation, or a page on which nothing has been said yet.
+#[server(prefix = "/fn", endpoint = "chat/get_talk_with", input = GetUrl)]
+pub async fn get_talk_with(slug: String) -> Result<Talk, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        server::talk_with(&ctx, &slug).await
+    })
+    .await
+}
+
+/// The newest lines of a conversation, for a page that is open already.
+#[server(prefix = "/fn", endpoint = "chat/get_lines", input = GetUrl)]
+pub async fn get_lines(conversation_id: String) -> Result<Lines, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        ctx.require()?;
+        let mut tx = ctx.begin().await?;
+        super::store::lines(&mut tx, server::id(&conversation_id)?, None).await
+    })
+    .await
+}
+
+/// A page of the conversations.
+#[server(prefix = "/fn", endpoint = "chat/list_conversations", input = GetUrl)]
+pub async fn list_conversations(
+    #[server(default)] archived: bool,
+    #[server(default)] after: String,
+) -> Result<ConversationList, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        server::list(&ctx, archived, &after).await
+    })
+    .await
+}
+
+/// Sends a message: into `conversation_id`, or without one to the character `oc_id`.
+#[server(prefix = "/fn", endpoint = "chat/send_message")]
+pub async fn send_message(
+    #[server(default)] oc_id: String,
+    #[server(default)] conversation_id: String,
+    #[server(default)] content: String,
+    #[server(default)] key: String,
+) -> Result<Sent, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let sent = server::send(&ctx, &oc_id, &conversation_id, &content, &key).await?;
+        if conversation_id.is_empty() || server::is_plain_form() {
+            server::show(sent.conversation_id);
+        }
+        Ok(sent)
+    })
+    .await
+}
+
+/// Begins a new conversation with a character.
+#[server(prefix = "/fn", endpoint = "chat/start_conversation")]
+pub async fn start_conversation(oc_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let made = super::store::start(&ctx, server::id(&oc_id)?).await?;
+        server::show(made);
+        Ok(())
+    })
+    .await
+}
+
+/// Asks for another wording of a reply.
+#[server(prefix = "/fn", endpoint = "chat/regenerate")]
+pub async fn regenerate(message_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        server::limit(&ctx).await?;
+        let start = super::store::regenerate(&ctx, server::id(&message_id)?).await?;
+        server::begin(&ctx, start);
+        Ok(())
+    })
+    .await
+}
+
+/// Goes on with a reply that was cut, stopped or interrupted.
+#[server(prefix = "/fn", endpoint = "chat/continue_reply")]
+pub async fn continue_reply(message_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        server::limit(&ctx).await?;
+        let start = super::store::continue_reply(&ctx, server::id(&message_id)?).await?;
+        server::begin(&ctx, start);
+        Ok(())
+    })
+    .await
+}
+
+/// Writes a failed reply anew.
+#[server(prefix = "/fn", endpoint = "chat/retry")]
+pub async fn retry(message_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        server::limit(&ctx).await?;
+        let start = super::store::retry(&ctx, server::id(&message_id)?).await?;
+        server::begin(&ctx, start);
+        Ok(())
+    })
+    .await
+}
+
+/// Stops a reply; its words stay.
+#[server(prefix = "/fn", endpoint = "chat/stop")]
+pub async fn stop(run_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let run = server::id(&run_id)?;
+        super::store::stop(&ctx, run).await?;
+        ctx.app.runs.stop(run);
+        Ok(())
+    })
+    .await
+}
+
+/// Deletes a message and everything that followed it.
+#[server(prefix = "/fn", endpoint = "chat/delete_message")]
+pub async fn delete_message(message_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let (conversation, open) = super::store::delete_message(&ctx, server::id(&message_id)?).await?;
+        open.into_iter().for_each(|run| ctx.app.runs.stop(run));
+        ctx.app.runs.touch(conversation);
+        Ok(())
+    })
+    .await
+}
+
+/// Shows the wording before (-1) or after (1) a reply.
+#[server(prefix = "/fn", endpoint = "chat/show_sibling")]
+pub async fn show_sibling(message_id: String, step: i32) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let conversation = super::store::show_sibling(&ctx, server::id(&message_id)?, step).await?;
+        ctx.app.runs.touch(conversation);
+        Ok(())
+    })
+    .await
+}
+
+/// Gives a conversation a title; empty takes it away.
+#[server(prefix = "/fn", endpoint = "chat/rename_conversation")]
+pub async fn rename_conversation(conversation_id: String, #[server(default)] title: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let title = super::check_title(&title)?;
+        let id = server::id(&conversation_id)?;
+        super::store::rename(&ctx, id, &title).await?;
+        ctx.app.runs.touch(id);
+        Ok(())
+    })
+    .await
+}
+
+/// Puts a conversation away, or takes it out again.
+#[server(prefix = "/fn", endpoint = "chat/archive_conversation")]
+pub async fn archive_conversation(conversation_id: String, #[server(default)] archived: bool) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        super::store::archive(&ctx, server::id(&conversation_id)?, archived).await
+    })
+    .await
+}
+
+/// Deletes a conversation and everything said in it.
+#[server(prefix = "/fn", endpoint = "chat/delete_conversation")]
+pub async fn delete_conversation(conversation_id: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let id = server::id(&conversation_id)?;
+        for run in super::store::delete_conversation(&ctx, id).await? {
+            ctx.app.runs.stop(run);
+        }
+        ctx.app.runs.touch(id);
+        leptos_axum::redirect("/conversations");
+        Ok(())
+    })
+    .await
+}
+
+/// What the functions above share.
+#[cfg(feature = "ssr")]
+mod server {
+    use crate::{
+        chat::{ConversationList, Sent, Talk, check_message, prompt, run, store},
+        error::{AppError, AppResult},
+        ids::ConversationId,
+        server::{
+            Ctx,
+            limits::{self, Action},
+            markdown,
+        },
+    };
+    use leptos::prelude::use_context;
+    use std::str::FromStr;
+
+    /// An id that cannot be read is one that does not exist.
+    pub fn id<T: FromStr>(text: &str) -> AppResult<T> {
+        text.trim().parse().map_err(|_| AppError::NotFound)
+    }
+
+    /// Whether a form was posted by a browser that runs no script.
+    pub fn is_plain_form() -> bool {
+        use_context::<axum::http::request::Parts>().is_some_and(|p| {
+            p.headers.get("accept").and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"))
+        })
+    }
+
+    /// Leads to a conversation.
+    pub fn show(id: ConversationId) {
+        leptos_axum::redirect(&format!("/chat/{id}"));
+    }
+
+    pub async fn limit(ctx: &Ctx) -> AppResult<()> {
+        limits::take(&ctx.app, Action::Message, &ctx.require_write()?.id.to_string()).await
+    }
+
+    pub fn begin(ctx: &Ctx, start: store::Start) {
+        run::start(&ctx.app, start);
+    }
+
+    pub async fn send(ctx: &Ctx, oc: &str, conversation: &str, content: &str, key: &str) -> AppResult<Sent> {
+        ctx.require_write()?;
+        let content = check_message(content)?;
+        let key = match key.trim() {
+            "" => store::new_key(),
+            key if key.len() <= 200 => key.to_owned(),
+            _ => return Err(AppError::invalid("key", "The key is too long.")),
+        };
+        limit(ctx).await?;
+        let to = if conversation.is_empty() {
+            store::To::Character(id(oc)?)
+        } else {
+            store::To::Conversation(id(conversation)?, None)
+        };
+        let (sent, start) = store::send(ctx, to, &content, &key).await?;
+        if let Some(start) = start {
+            run::start(&ctx.app, start);
+        }
+        Ok(sent)
+    }
+
+    fn model_line(ctx: &Ctx) -> String {
+        let info = ctx.app.model.info();
+        if info.local {
+            format!("{}, on this machine", info.name)
+        } else {
+            format!("{}, by {}", info.name, info.provider)
+        }
+    }
+
+    pub async fn talk(ctx: &Ctx, conversation: ConversationId, before: &str) -> AppResult<Talk> {
+        let me = ctx.require()?.id;
+        let before = if before.is_empty() { None } else { Some(id(before)?) };
+        let mut tx = ctx.begin().await?;
+        let oc = store::conversation_of(&mut tx, conversation).await?;
+        let (oc, _) = store::partner(&mut tx, oc).await?;
+        let lines = store::lines(&mut tx, conversation, before).await?;
+        drop(tx);
+        // The model reads ahead while the person does.
+        let is_busy = lines.lines.iter().any(|l| l.open_run().is_some());
+        if before.is_none() && !is_busy {
+            run::warm(&ctx.app, me, oc.id, lines.lines.last().map(|l| l.id));
+        }
+        Ok(Talk { model: model_line(ctx), lines: Some(lines), greeting: String::new(), key: store::new_key(), oc })
+    }
+
+    pub async fn talk_with(ctx: &Ctx, slug: &str) -> AppResult<Talk> {
+        let me = ctx.require()?;
+        let mut tx = ctx.begin().await?;
+        let oc = store::partner_by_slug(&mut tx, slug).await?;
+        if let Some(conversation) = store::newest_with(&mut tx, me.id, oc).await? {
+            drop(tx);
+            return talk(ctx, conversation, "").await;
+        }
+        let (oc, persona) = store::partner(&mut tx, oc).await?;
+        drop(tx);
+        run::warm(&ctx.app, me.id, oc.id, None);
+        let greeting = prompt::fill(&persona.greeting, &persona.name, &me.display_name);
+        Ok(Talk {
+            model: model_line(ctx),
+            lines: None,
+            greeting: markdown::render(&greeting),
+            key: store::new_key(),
+            oc,
+        })
+    }
+
+    pub async fn list(ctx: &Ctx, archived: bool, after: &str) -> AppResult<ConversationList> {
+        let me = ctx.require()?.id;
+        let mut tx = ctx.begin().await?;
+        let (cards, next) = store::conversations(&mut tx, me, archived, after).await?;
+        let suggestions = if cards.is_empty() && after.is_empty() && !archived {
+            store::suggestions(&mut tx).await?
+        } else {
+            Vec::new()
+        };
+        Ok(ConversationList { cards, next, suggestions })
+    }
+}

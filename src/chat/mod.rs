@@ -1,10 +1,332 @@
-//! Conversations with characters. A reply is written by a run that the server owns; browsers only watch it.
+//! Conversations with characters.
+//!
+//! A message makes a reply row and a run, in one transaction; the run is a task of the server that asks the model and
+//! keeps what it writes (`run.rs`). Browsers only watch it, over server-sent events (`stream.rs`), as many as like. What
+//! the model is told is put together in `prompt.rs`, and the receipt of it stays with the run.
 
 pub mod api;
+mod live;
+#[cfg(feature = "ssr")]
+pub mod prompt;
 #[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod run;
 #[cfg(feature = "ssr")]
 pub mod store;
+#[cfg(feature = "ssr")]
+pub mod stream;
 pub mod view;
+
+use crate::{
+    error::AppResult,
+    ids::{ConversationId, MessageId, OcId, RunId, Stamp},
+    text::{clean_line, clean_text},
+};
+use serde::{Deserialize, Serialize};
+
+/// Longest message, in characters.
+pub const MESSAGE_MAX: usize = 8000;
+
+/// Longest title of a conversation, in characters.
+pub const TITLE_MAX: usize = 120;
+
+/// What somebody typed, as it may be kept.
+///
+/// # Errors
+/// `Invalid` at the field `content`.
+pub fn check_message(content: &str) -> AppResult<String> {
+    clean_text("content", content, 1, MESSAGE_MAX)
+}
+
+/// A title as it may be kept; empty takes the character's name again.
+///
+/// # Errors
+/// `Invalid` at the field `title`.
+pub fn check_title(title: &str) -> AppResult<String> {
+    clean_line("title", title, 0, TITLE_MAX)
+}
+
+/// Who said a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Sender {
+    /// The person.
+    User,
+    /// The character.
+    Oc,
+}
+
+/// Where a reply is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Waits for the model.
+    Queued,
+    /// Being written.
+    Streaming,
+    /// Complete.
+    Done,
+    /// The model could not.
+    Failed,
+    /// Somebody stopped it.
+    Stopped,
+    /// The process that wrote it went away.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// As in the database and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Streaming => "streaming",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// From the database.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "queued" => Self::Queued,
+            "streaming" => Self::Streaming,
+            "done" => Self::Done,
+            "stopped" => Self::Stopped,
+            "interrupted" => Self::Interrupted,
+            _ => Self::Failed,
+        }
+    }
+
+    /// More may come.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Streaming)
+    }
+}
+
+/// The newest run of a reply, as its line shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LineRun {
+    /// The run.
+    pub id: RunId,
+    /// Where it is.
+    pub status: RunStatus,
+    /// Why it failed; empty if it did not.
+    pub error: String,
+    /// The model reached its length before its end.
+    pub cut: bool,
+}
+
+/// One line of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The message.
+    pub id: MessageId,
+    /// Who said it.
+    pub sender: Sender,
+    /// As written, for copying.
+    pub content: String,
+    /// For showing; sanitised by the server.
+    pub html: String,
+    /// When.
+    pub at: Stamp,
+    /// For replies of the model.
+    pub run: Option<LineRun>,
+    /// Which of its wordings this is, from 1.
+    pub place: u32,
+    /// How many wordings there are.
+    pub places: u32,
+    /// The first line of the conversation: nothing comes before it.
+    pub is_first: bool,
+}
+
+impl Line {
+    /// The run, while it is being written.
+    #[must_use]
+    pub fn open_run(&self) -> Option<RunId> {
+        self.run.as_ref().filter(|r| r.status.is_open()).map(|r| r.id)
+    }
+}
+
+/// Something that the character carries, in the side panel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// What it is called.
+    pub name: String,
+    /// What it does to its carrier.
+    pub effects: String,
+}
+
+/// The character one talks with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partner {
+    /// The character.
+    pub id: OcId,
+    /// Its name.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// What it is, in two or three words.
+    pub title: String,
+    /// Address of its plate.
+    pub portrait_url: String,
+    /// What it carries.
+    pub carries: Vec<Carried>,
+    /// What happened in its world in the last seven days.
+    pub events: Vec<String>,
+    /// Things to say first.
+    pub quick_start: Vec<String>,
+}
+
+impl Partner {
+    /// The name to call it by: the first word of a longer name.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        short_name(&self.name)
+    }
+}
+
+/// The name to call somebody by: `Mira` of `Mira of the Glass Storms`, but `The Lamplighter` stays whole.
+#[must_use]
+pub fn short_name(name: &str) -> String {
+    match name.split_once(' ') {
+        Some((first, _))
+            if first.chars().count() > 1
+                && ![
+                    "the", "a", "an", "of", "dr", "dr.", "mr", "mr.", "mrs", "mrs.", "ms", "ms.", "old", "lady", "lord",
+                ]
+                .contains(&first.to_lowercase().as_str()) =>
+        {
+            first.trim_end_matches(',').to_owned()
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// The lines of a conversation, a window of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its title; empty means the character's name.
+    pub title: String,
+    /// Put away.
+    pub is_archived: bool,
+    /// Changes with everything that happens in the conversation.
+    pub revision: String,
+    /// Oldest first.
+    pub lines: Vec<Line>,
+    /// Older lines come before this message; `None` when there are none.
+    pub earlier: Option<MessageId>,
+    /// The window ends with the newest line.
+    pub is_newest: bool,
+}
+
+/// Everything the chat page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Talk {
+    /// With whom.
+    pub oc: Partner,
+    /// Which model answers, for example `SmolLM2, on this machine`.
+    pub model: String,
+    /// What was said; `None` while nothing has been.
+    pub lines: Option<Lines>,
+    /// What the character will say first, as HTML, while nothing has been said.
+    pub greeting: String,
+    /// Makes sending twice send once; a fresh one for every message.
+    pub key: String,
+}
+
+/// What sending did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The person's message.
+    pub user_message_id: MessageId,
+    /// The reply, empty as yet.
+    pub message_id: MessageId,
+    /// The run that writes it.
+    pub run_id: RunId,
+    /// For the next message.
+    pub next_key: String,
+}
+
+/// A conversation in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ConversationCard {
+    /// The conversation.
+    pub id: ConversationId,
+    /// The character.
+    pub oc_id: OcId,
+    /// Its name.
+    pub oc_name: String,
+    /// Title given by the person; empty means the character's name.
+    pub title: String,
+    /// Address of the small plate.
+    pub portrait_url: String,
+    /// First words of the newest message.
+    pub last_line: String,
+    /// When it was written.
+    pub last_message_at: Stamp,
+    /// Put away.
+    pub is_archived: bool,
+}
+
+/// A page of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationList {
+    /// At most 24, the one last written in first.
+    pub cards: Vec<ConversationCard>,
+    /// What to ask for as `after`; `None` on the last page.
+    pub next: Option<String>,
+    /// Whom to talk with, while there is no conversation.
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// Somebody to talk with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// Its name.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// What it is.
+    pub title: String,
+    /// Address of its plate.
+    pub portrait_url: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names() {
+        for (name, short) in [
+            ("Mira of the Glass Storms", "Mira"),
+            ("Lumina", "Lumina"),
+            ("The Lamplighter", "The Lamplighter"),
+            ("Dr. Vesper", "Dr. Vesper"),
+            ("Ash, the Last", "Ash"),
+        ] {
+            assert_eq!(short_name(name), short);
+        }
+    }
+
+    #[test]
+    fn messages_are_checked() {
+        assert_eq!(check_message("  hi\r\nthere ").ok().as_deref(), Some("hi\nthere"));
+        assert_eq!(check_message(" \n ").err().map(|e| e.field().to_owned()).as_deref(), Some("content"));
+        assert!(check_message(&"x".repeat(MESSAGE_MAX + 1)).is_err());
+        assert!(check_message("a\u{202e}b").is_err());
+    }
+}

@@ -1,13 +1,485 @@
 //! Runs: tasks of the server that write replies.
+//!
+//! A run belongs to the process, not to a connection: closing a tab stops nothing. Its words are kept in memory, where
+//! any number of streams read them, and twice a second in the database, under a lease. A process that dies leaves a lease
+//! that runs out, and the reply is then `interrupted` with the words it has. No transaction is open while a model writes.
 
-/// The runs of this process.
+use super::{
+    RunStatus,
+    prompt::{self, Prompt},
+    store::{self, Ended, Keep, Start},
+};
+use crate::{
+    ai::{Chunk, Finish, FinishReason, ModelError},
+    error::{AppError, AppResult},
+    ids::{ConversationId, MessageId, OcId, RunId, UserId},
+    server::{AppState, markdown},
+    text::is_refused,
+};
+use dashmap::DashMap;
+use futures::FutureExt;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How long a process may be silent before its runs count as interrupted.
+pub const LEASE_SECONDS: f64 = 12.0;
+/// How often words are kept while they come.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// Words are kept earlier when this many bytes have come.
+const FLUSH_BYTES: usize = 2048;
+/// How often the lease is renewed while no words come.
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+/// How often runs of dead processes are looked for.
+const RECOVER_EVERY: Duration = Duration::from_secs(5);
+/// Longest reply, in characters; the database refuses more.
+const REPLY_MAX: usize = 60_000;
+/// Waits between tries to write the end of a run while the database is away.
+const FINISH_TRIES: [u64; 8] = [0, 100, 300, 1000, 2000, 4000, 8000, 15_000];
+
+/// What a run is doing, as streams see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Others are before it; 1 is next, 0 is unknown.
+    Queued(u32),
+    /// The model has begun.
+    Started,
+    /// Nothing will follow.
+    Ended(End),
+}
+
+/// How a run ended, as streams see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Complete.
+    Done {
+        /// The reply as it stays.
+        content: String,
+        /// `end`, `stop` or `length`.
+        finish: &'static str,
+    },
+    /// The model could not.
+    Failed(String),
+    /// Somebody stopped it.
+    Stopped,
+    /// The process goes away.
+    Interrupted,
+    /// The reply was deleted.
+    Gone,
+}
+
+/// What is new for a stream.
+#[derive(Clone, Debug)]
+pub struct Fresh {
+    /// What the run is doing.
+    pub phase: Phase,
+    /// Words after the offset that was asked for.
+    pub text: String,
+    /// Offset after them, in bytes of UTF-8.
+    pub offset: usize,
+}
+
+/// A run of this process while it lasts.
+pub struct Live {
+    /// Which reply it writes.
+    pub message_id: MessageId,
+    progress: Mutex<(String, Phase)>,
+    changed: watch::Sender<()>,
+    /// Wakes the keeper before its time.
+    bulk: Notify,
+    stop: CancellationToken,
+}
+
+impl Live {
+    fn new(start: &Start) -> Self {
+        Self {
+            message_id: start.message_id,
+            progress: Mutex::new((start.kept.clone(), Phase::Queued(0))),
+            changed: watch::Sender::new(()),
+            bulk: Notify::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, (String, Phase)> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, phase: Phase) {
+        self.progress().1 = phase;
+        self.changed.send_replace(());
+    }
+
+    fn add(&self, text: &str) -> usize {
+        let length = {
+            let mut progress = self.progress();
+            progress.0.push_str(text);
+            progress.0.len()
+        };
+        self.changed.send_replace(());
+        length
+    }
+
+    /// The words so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.progress().0.clone()
+    }
+
+    /// What came after an offset; an offset inside a character or past the end counts as the place before.
+    #[must_use]
+    pub fn after(&self, offset: usize) -> Fresh {
+        let progress = self.progress();
+        let (text, offset) = tail(&progress.0, offset);
+        Fresh { phase: progress.1.clone(), text, offset }
+    }
+
+    /// Wakes with every change.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+}
+
+/// What a text says after an offset in bytes, and the offset of its end.
+#[must_use]
+pub fn tail(text: &str, offset: usize) -> (String, usize) {
+    let start = text.floor_char_boundary(offset.min(text.len()));
+    (text.get(start..).unwrap_or_default().to_owned(), text.len())
+}
+
+/// The runs of this process, and who watches its conversations.
 #[derive(Default)]
-pub struct Runs {}
+pub struct Runs {
+    live: DashMap<RunId, Arc<Live>>,
+    watchers: DashMap<ConversationId, watch::Sender<()>>,
+}
 
-/// Marks runs of dead processes as interrupted.
+impl Runs {
+    /// The run, while this process writes it.
+    #[must_use]
+    pub fn get(&self, id: RunId) -> Option<Arc<Live>> {
+        self.live.get(&id).map(|l| Arc::clone(&l))
+    }
+
+    /// Tells the model to stop, if the run is one of this process.
+    pub fn stop(&self, id: RunId) {
+        if let Some(live) = self.get(id) {
+            live.stop.cancel();
+        }
+    }
+
+    /// Wakes everybody who watches a conversation.
+    pub fn touch(&self, id: ConversationId) {
+        if let Some(watcher) = self.watchers.get(&id) {
+            watcher.send_replace(());
+        }
+    }
+
+    /// Wakes whenever something happens in a conversation, as far as this process knows.
+    #[must_use]
+    pub fn watch(&self, id: ConversationId) -> watch::Receiver<()> {
+        self.watchers.retain(|_, sender| sender.receiver_count() > 0);
+        self.watchers.entry(id).or_insert_with(|| watch::Sender::new(())).subscribe()
+    }
+}
+
+/// Begins a run whose rows are committed. Returns at once.
+pub fn start(app: &AppState, start: Start) {
+    let live = Arc::new(Live::new(&start));
+    app.runs.live.insert(start.run_id, Arc::clone(&live));
+    app.runs.touch(start.conversation_id);
+    let app = app.clone();
+    app.tasks.clone().spawn(async move {
+        let began = Instant::now();
+        let work = AssertUnwindSafe(write(&app, &start, &live, began)).catch_unwind();
+        let outcome = work.await.unwrap_or_else(|_| {
+            tracing::error!(run = %start.run_id, "a run panicked");
+            Outcome::failed("Something broke while this was written. Please try again.")
+        });
+        let end = close(&app, &start, &live, outcome).await;
+        live.set(Phase::Ended(end));
+        app.runs.live.remove(&start.run_id);
+        app.runs.touch(start.conversation_id);
+    });
+}
+
+/// How the writing went, before it is kept.
+struct Outcome {
+    end: Finished,
+    cost: Option<Finish>,
+    first_token_ms: Option<i32>,
+}
+
+enum Finished {
+    Written(FinishReason),
+    Failed(String),
+    Stopped,
+    Interrupted,
+    Gone,
+}
+
+impl Outcome {
+    fn failed(message: impl Into<String>) -> Self {
+        Self::of(Finished::Failed(message.into()))
+    }
+
+    const fn of(end: Finished) -> Self {
+        Self { end, cost: None, first_token_ms: None }
+    }
+}
+
+/// Asks the model and collects its words, while the keeper keeps them.
+async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Outcome {
+    let prompt = match read_prompt(app, start).await {
+        Ok(prompt) => prompt,
+        Err(AppError::NotFound) => return Outcome::failed("This character is not here any more."),
+        Err(error) => return Outcome::failed(error.to_string()),
+    };
+    if let Err(error) = store::note_receipt(&app.db, start.run_id, &prompt.receipt).await {
+        tracing::warn!(run = %start.run_id, %error, "the receipt of a prompt was not kept");
+    }
+    // Dropping the answer would stop the model, too; the token says it at once.
+    let cancel = live.stop.child_token();
+    let _cancelled_in_any_case = cancel.clone().drop_guard();
+    let mut reply = app.model.reply(prompt.request, cancel);
+    let mut first_token_ms = None;
+    let collect = async {
+        loop {
+            match reply.recv().await {
+                Some(Ok(Chunk::Queued { place })) => live.set(Phase::Queued(place)),
+                Some(Ok(Chunk::Started)) => live.set(Phase::Started),
+                Some(Ok(Chunk::Text(text))) => {
+                    let text = readable(&text, live.progress().0.is_empty());
+                    if text.is_empty() {
+                        continue;
+                    }
+                    first_token_ms
+                        .get_or_insert_with(|| i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX));
+                    let before = live.progress().0.len();
+                    let length = live.add(&text);
+                    if before / FLUSH_BYTES != length / FLUSH_BYTES {
+                        live.bulk.notify_one();
+                    }
+                    if length >= REPLY_MAX {
+                        return (Finished::Written(FinishReason::Length), None);
+                    }
+                }
+                Some(Ok(Chunk::Done(finish))) => return (Finished::Written(finish.reason), Some(finish)),
+                Some(Err(error)) => return (Finished::Failed(explain(&error)), None),
+                None => {
+                    return (Finished::Failed("The model ended without a word of why. Please try again.".into()), None);
+                }
+            }
+        }
+    };
+    let (end, cost) = tokio::select! {
+        biased;
+        () = live.stop.cancelled() => (Finished::Stopped, None),
+        () = app.shutdown.cancelled() => (Finished::Interrupted, None),
+        ended = collect => ended,
+        ended = keep(app, start, live) => (ended, None),
+    };
+    // A model that says "cancelled" was told so by somebody.
+    let end = match end {
+        Finished::Written(FinishReason::Cancelled) => Finished::Stopped,
+        Finished::Written(_) if live.progress().0.trim().is_empty() => {
+            Finished::Failed("The model found no words. Please try again.".into())
+        }
+        other => other,
+    };
+    Outcome { end, cost, first_token_ms }
+}
+
+/// Keeps the words and the lease until the run may not go on.
+async fn keep(app: &AppState, start: &Start, live: &Live) -> Finished {
+    let mut kept = start.kept.len();
+    let mut renewed = Instant::now();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FLUSH_EVERY) => {}
+            () = live.bulk.notified() => {}
+        }
+        let (text, phase) = live.progress().clone();
+        let is_new = text.len() > kept;
+        if !is_new && renewed.elapsed() < RENEW_EVERY {
+            continue;
+        }
+        let status = if phase == Phase::Started { RunStatus::Streaming } else { RunStatus::Queued };
+        match store::keep(app, start, status, is_new.then_some(&text)).await {
+            Ok(Keep::On) => {
+                kept = text.len();
+                renewed = Instant::now();
+            }
+            Ok(Keep::Stop) => return Finished::Stopped,
+            Ok(Keep::Gone) => return Finished::Gone,
+            // The words stay in memory; the next round tries again.
+            Err(error) => tracing::warn!(run = %start.run_id, %error, "words of a reply were not kept yet"),
+        }
+    }
+}
+
+async fn read_prompt(app: &AppState, start: &Start) -> AppResult<Prompt> {
+    let mut tx = app.db.begin(start.user_id).await?;
+    let persona = crate::ocs::store::persona(&mut tx, start.oc_id).await?;
+    let scene = store::scene(&mut tx, start.user_id, persona, start.answers).await?;
+    drop(tx);
+    let count = |text: &str| app.model.count_tokens(text);
+    Ok(prompt::build(&scene, &app.model.info(), &count, &start.kept))
+}
+
+/// Writes the end of a run, again and again while the database is away, and gives what streams are told.
+async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome) -> End {
+    let text = live.text();
+    let (status, finish, error) = match &outcome.end {
+        Finished::Written(reason) => (RunStatus::Done, Some(word(*reason)), None),
+        Finished::Failed(message) => (RunStatus::Failed, None, Some(message.chars().take(1000).collect::<String>())),
+        Finished::Stopped => (RunStatus::Stopped, Some("cancelled"), None),
+        Finished::Interrupted => (RunStatus::Interrupted, None, None),
+        Finished::Gone => return End::Gone,
+    };
+    let content = match outcome.end {
+        Finished::Written(reason) => prompt::finished(&text, start.kept.len(), reason == FinishReason::Length),
+        _ => text,
+    };
+    let end = Ended {
+        status,
+        last_line: markdown::plain(&content, 180),
+        content,
+        finish,
+        error: error.clone(),
+        model: app.model.info().name,
+        cost: outcome.cost,
+        first_token_ms: outcome.first_token_ms,
+    };
+    for (round, wait) in FINISH_TRIES.into_iter().enumerate() {
+        if round > 4 && app.shutdown.is_cancelled() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        match store::finish(app, start, &end).await {
+            Ok(true) => {
+                return match status {
+                    RunStatus::Done => End::Done { content: end.content, finish: finish.unwrap_or("end") },
+                    RunStatus::Stopped => End::Stopped,
+                    RunStatus::Interrupted => End::Interrupted,
+                    _ => End::Failed(error.unwrap_or_default()),
+                };
+            }
+            Ok(false) => return End::Gone,
+            Err(error) => tracing::warn!(run = %start.run_id, %error, round, "the end of a run was not kept yet"),
+        }
+    }
+    // The lease runs out, and the run is found as interrupted with what was kept last.
+    End::Interrupted
+}
+
+const fn word(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::End => "end",
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::Cancelled => "cancelled",
+    }
+}
+
+/// What a model wrote without what nobody can see, and without blanks at its beginning.
+fn readable(text: &str, is_first: bool) -> String {
+    let text = if is_first { text.trim_start() } else { text };
+    text.chars().filter(|c| !is_refused(*c)).collect()
+}
+
+/// An error of the model as a sentence for the person who waits.
+fn explain(error: &ModelError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let sentence = match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect::<String>(),
+        None => "The model stopped".to_owned(),
+    };
+    if sentence.ends_with(['.', '!', '?']) { sentence } else { format!("{sentence}.") }
+}
+
+/// Has the model read what the next reply of a conversation begins with. Returns at once; best effort.
+pub fn warm(app: &AppState, user: UserId, oc: OcId, until: Option<MessageId>) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        let read = async {
+            let mut tx = app.db.begin(user).await?;
+            let persona = crate::ocs::store::persona(&mut tx, oc).await?;
+            let mut scene = store::scene(&mut tx, user, persona, until).await?;
+            drop(tx);
+            if until.is_none() {
+                // A talk that has not begun will begin with the greeting.
+                let greeting = prompt::fill(scene.persona.greeting.trim(), &scene.persona.name, &scene.person);
+                scene.history.push(prompt::Turn { by: super::Sender::Oc, content: greeting });
+            }
+            Ok::<_, AppError>(prompt::build(&scene, &app.model.info(), &|t: &str| app.model.count_tokens(t), ""))
+        };
+        match read.await {
+            Ok(prompt) => app.model.warm(prompt.request.messages),
+            Err(error) => tracing::debug!(%error, "a prompt was not read ahead"),
+        }
+    });
+}
+
+/// Marks runs of dead processes as interrupted, now and every few seconds until the process ends.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn recover(_: &crate::server::AppState) -> crate::error::AppResult<()> {
+pub async fn recover(app: &AppState) -> AppResult<()> {
+    let found = store::expire(&app.db).await?;
+    if !found.is_empty() {
+        tracing::info!(
+            conversations = found.len(),
+            "replies of an earlier process were interrupted; their words are kept"
+        );
+    }
+    let app = app.clone();
+    app.tasks.clone().spawn(async move {
+        loop {
+            tokio::select! {
+                () = app.shutdown.cancelled() => return,
+                () = tokio::time::sleep(RECOVER_EVERY) => {}
+            }
+            match store::expire(&app.db).await {
+                Ok(found) => found.into_iter().for_each(|id| app.runs.touch(id)),
+                Err(error) => tracing::warn!(%error, "runs of dead processes were not looked for"),
+            }
+        }
+    });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails_never_cut_a_character() {
+        let text = "héllo ☂ 世界";
+        for offset in 0..=text.len() + 3 {
+            let (rest, end) = tail(text, offset);
+            assert_eq!(end, text.len());
+            assert!(text.ends_with(&rest));
+            assert!(rest.len() <= text.len().saturating_sub(offset) + 3);
+        }
+        assert_eq!(tail(text, 2).0, "éllo ☂ 世界");
+    }
+
+    #[test]
+    fn errors_become_sentences() {
+        assert_eq!(explain(&ModelError::Failed("out of memory".into())), "The model stopped: out of memory.");
+        assert_eq!(explain(&ModelError::Unavailable("No model file.".into())), "No model file.");
+    }
+
+    #[test]
+    fn only_what_can_be_read_is_kept() {
+        assert_eq!(readable("\n\u{0}a\u{202e}b\n", true), "ab\n");
+        assert_eq!(readable(" b", false), " b");
+    }
 }

@@ -8,6 +8,7 @@ pub mod files;
 pub mod guard;
 pub mod images;
 pub mod limits;
+pub mod markdown;
 pub mod migrate;
 pub mod passwords;
 pub mod postgres;

@@ -1,0 +1,542 @@
+//! What people do to their conversations. Each function is one transaction; a model is never called inside one.
+
+use super::runs::Start;
+use crate::{
+    chat::{Sent, prompt},
+    error::{AppError, AppResult, OnConstraint},
+    ids::{ConversationId, MessageId, OcId, RunId, UserId},
+    ocs::store::Persona,
+    server::{Ctx, Tx, markdown},
+};
+use uuid::Uuid;
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Into this conversation; with a character given, it must be theirs.
+    Conversation(ConversationId, Option<OcId>),
+    /// Into the newest conversation with this character, or a new one.
+    Character(OcId),
+}
+
+/// A conversation that is locked for a change.
+struct Locked {
+    id: ConversationId,
+    oc: OcId,
+    leaf: Option<MessageId>,
+}
+
+/// The message that was sent under this key before, and what it said.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn find_by_key(tx: &mut Tx, user: UserId, key: &str) -> AppResult<Option<(Sent, String)>> {
+    let row = sqlx::query!(
+        "select r.run_id, r.conversation_id, r.message_id, u.message_id as user_message_id, u.content
+         from runs r join messages m on m.message_id = r.message_id join messages u on u.message_id = m.parent_id
+         where r.user_id = $1 and r.idempotency_key = $2",
+        user.0,
+        key
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|r| {
+        let sent = Sent {
+            conversation_id: ConversationId(r.conversation_id),
+            user_message_id: MessageId(r.user_message_id),
+            message_id: MessageId(r.message_id),
+            run_id: RunId(r.run_id),
+            next_key: new_key(),
+        };
+        (sent, r.content)
+    }))
+}
+
+/// A key for the next message.
+pub fn new_key() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Keeps a message and prepares its reply. The second part is the run to start; `None` when the key was used before.
+///
+/// # Errors
+/// `NotFound`; `Conflict` while the character is still answering, or when the key belongs to another message.
+pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sent, Option<Start>)> {
+    let me = ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    // Copies of the same request wait here for the first one, and then find what it did.
+    lock(&mut tx, &format!("key:{}:{key}", me.id)).await?;
+    if let Some((sent, before)) = find_by_key(&mut tx, me.id, key).await? {
+        if before != content {
+            return Err(AppError::conflict(
+                "",
+                "This key was used for another message. Please send it with a new one.",
+            ));
+        }
+        return Ok((sent, None));
+    }
+    let conversation = match to {
+        To::Conversation(id, oc) => {
+            let found = lock_conversation(&mut tx, id).await?;
+            if oc.is_some_and(|oc| oc != found.oc) {
+                return Err(AppError::NotFound);
+            }
+            found
+        }
+        To::Character(oc) => {
+            lock(&mut tx, &format!("talk:{}:{oc}", me.id)).await?;
+            match super::newest_with(&mut tx, me.id, oc).await? {
+                Some(id) => lock_conversation(&mut tx, id).await?,
+                None => {
+                    let persona = crate::ocs::store::persona(&mut tx, oc).await?;
+                    create(&mut tx, me.id, &me.display_name, &persona).await?
+                }
+            }
+        }
+    };
+    refuse_while_open(&mut tx, &conversation).await?;
+
+    let message = MessageId::new();
+    sqlx::query!(
+        "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, content)
+         values ($1, $2, $3, $4, 'user', $5)",
+        message.0,
+        conversation.id.0,
+        me.id.0,
+        conversation.leaf.map(|l| l.0),
+        content
+    )
+    .execute(&mut *tx)
+    .await?;
+    let start = add_reply(ctx, &mut tx, &conversation, me.id, message, Some(key)).await?;
+    let line = markdown::plain(content, 180);
+    sqlx::query!(
+        "update conversations set last_line = $2, last_message_at = now(), archived_at = null where conversation_id = $1",
+        conversation.id.0,
+        line
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let sent = Sent {
+        conversation_id: conversation.id,
+        user_message_id: message,
+        message_id: start.message_id,
+        run_id: start.run_id,
+        next_key: new_key(),
+    };
+    Ok((sent, Some(start)))
+}
+
+/// Begins a new conversation with the character's greeting.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn start(ctx: &Ctx, oc: OcId) -> AppResult<ConversationId> {
+    let me = ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    lock(&mut tx, &format!("talk:{}:{oc}", me.id)).await?;
+    // A conversation in which nothing has been said yet is new enough: pressing twice makes one.
+    if let Some(id) = super::newest_with(&mut tx, me.id, oc).await? {
+        let said = sqlx::query_scalar!(
+            r#"select exists (select from messages where conversation_id = $1 and sender_type = 'user') as "said!""#,
+            id.0
+        );
+        if !said.fetch_one(&mut *tx).await? {
+            return Ok(id);
+        }
+    }
+    let persona = crate::ocs::store::persona(&mut tx, oc).await?;
+    let made = create(&mut tx, me.id, &me.display_name, &persona).await?;
+    tx.commit().await?;
+    Ok(made.id)
+}
+
+async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona) -> AppResult<Locked> {
+    let id = ConversationId::new();
+    let oc = persona.id;
+    sqlx::query!("insert into conversations (conversation_id, user_id, oc_id) values ($1, $2, $3)", id.0, user.0, oc.0)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!(
+        "insert into conversation_participants (conversation_id, user_id, oc_id) values ($1, $2, null), ($1, null, $3)",
+        id.0,
+        user.0,
+        oc.0
+    )
+    .execute(&mut **tx)
+    .await?;
+    let greeting = prompt::fill(persona.greeting.trim(), &persona.name, person);
+    if greeting.is_empty() {
+        return Ok(Locked { id, oc, leaf: None });
+    }
+    let leaf = MessageId::new();
+    sqlx::query!(
+        "insert into messages (message_id, conversation_id, user_id, sender_type, oc_id, content) values ($1, $2, $3, 'oc', $4, $5)",
+        leaf.0,
+        id.0,
+        user.0,
+        oc.0,
+        greeting
+    )
+    .execute(&mut **tx)
+    .await?;
+    let line = markdown::plain(&greeting, 180);
+    sqlx::query!(
+        "update conversations set active_leaf_id = $2, last_line = $3 where conversation_id = $1",
+        id.0,
+        leaf.0,
+        line
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(Locked { id, oc, leaf: Some(leaf) })
+}
+
+/// Another wording of a reply; it becomes the one that is shown.
+///
+/// # Errors
+/// `NotFound`; `Conflict` while the character is still answering; `Invalid` for lines that no model wrote.
+pub async fn regenerate(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
+    let me = ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let (conversation, parent) = lock_reply(&mut tx, message).await?;
+    let start = add_reply(ctx, &mut tx, &conversation, me.id, parent, None).await?;
+    tx.commit().await?;
+    Ok(start)
+}
+
+/// Goes on with a reply that was cut, stopped or interrupted, from the words it has.
+///
+/// # Errors
+/// As [`regenerate`].
+pub async fn continue_reply(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
+    again(ctx, message, true).await
+}
+
+/// Writes a reply anew that failed, in its place.
+///
+/// # Errors
+/// As [`regenerate`].
+pub async fn retry(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
+    again(ctx, message, false).await
+}
+
+async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
+    let me = ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let (conversation, parent) = lock_reply(&mut tx, message).await?;
+    if conversation.leaf != Some(message) {
+        return Err(AppError::conflict("", "The conversation has gone on since; only its last reply can be taken up."));
+    }
+    let kept = sqlx::query_scalar!(
+        "update messages set content = case when $2 then content else '' end where message_id = $1 returning content",
+        message.0,
+        keep
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let run_id = add_run(ctx, &mut tx, conversation.id, me.id, message, None).await?;
+    touch(&mut tx, conversation.id).await?;
+    tx.commit().await?;
+    Ok(Start {
+        run_id,
+        user_id: me.id,
+        conversation_id: conversation.id,
+        oc_id: conversation.oc,
+        message_id: message,
+        answers: Some(parent),
+        kept,
+    })
+}
+
+/// Locks the conversation of a reply that may be written again, and gives what it answers.
+async fn lock_reply(tx: &mut Tx, message: MessageId) -> AppResult<(Locked, MessageId)> {
+    let row =
+        sqlx::query!("select conversation_id, parent_id, sender_type from messages where message_id = $1", message.0)
+            .fetch_optional(&mut **tx)
+            .await?
+            .ok_or(AppError::NotFound)?;
+    let conversation = lock_conversation(tx, ConversationId(row.conversation_id)).await?;
+    refuse_while_open(tx, &conversation).await?;
+    match row.parent_id {
+        Some(parent) if row.sender_type == "oc" => Ok((conversation, MessageId(parent))),
+        _ => Err(AppError::invalid("", "Only a reply can be written again.")),
+    }
+}
+
+async fn add_reply(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    conversation: &Locked,
+    user: UserId,
+    parent: MessageId,
+    key: Option<&str>,
+) -> AppResult<Start> {
+    let message = MessageId::new();
+    sqlx::query!(
+        "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, oc_id) values ($1, $2, $3, $4, 'oc', $5)",
+        message.0,
+        conversation.id.0,
+        user.0,
+        parent.0,
+        conversation.oc.0
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "update conversations set active_leaf_id = $2 where conversation_id = $1",
+        conversation.id.0,
+        message.0
+    )
+    .execute(&mut **tx)
+    .await?;
+    let run_id = add_run(ctx, tx, conversation.id, user, message, key).await?;
+    Ok(Start {
+        run_id,
+        user_id: user,
+        conversation_id: conversation.id,
+        oc_id: conversation.oc,
+        message_id: message,
+        answers: Some(parent),
+        kept: String::new(),
+    })
+}
+
+async fn add_run(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    conversation: ConversationId,
+    user: UserId,
+    message: MessageId,
+    key: Option<&str>,
+) -> AppResult<RunId> {
+    let run = RunId::new();
+    sqlx::query!(
+        "insert into runs (run_id, user_id, conversation_id, message_id, idempotency_key, node_id, lease_until)
+         values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))",
+        run.0,
+        user.0,
+        conversation.0,
+        message.0,
+        key,
+        ctx.app.node.0,
+        crate::chat::run::LEASE_SECONDS
+    )
+    .execute(&mut **tx)
+    .await
+    .on_constraint("runs_idempotency_key", || AppError::conflict("", "This message is being sent already."))?;
+    Ok(run)
+}
+
+/// Asks a run to stop. The writer looks at this with every flush; the same process is told at once by the caller.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn stop(ctx: &Ctx, run: RunId) -> AppResult<()> {
+    ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let found = sqlx::query_scalar!("update runs set stop_requested = true where run_id = $1 returning run_id", run.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    found.map(drop).ok_or(AppError::NotFound)
+}
+
+/// Removes a message and everything that answers it; gives the conversation and the runs that were writing there.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn delete_message(ctx: &Ctx, message: MessageId) -> AppResult<(ConversationId, Vec<RunId>)> {
+    ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let id = sqlx::query_scalar!("select conversation_id from messages where message_id = $1", message.0)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let conversation = lock_conversation(&mut tx, ConversationId(id)).await?;
+    let open = open_runs(&mut tx, conversation.id).await?;
+    let parent = sqlx::query_scalar!("delete from messages where message_id = $1 returning parent_id", message.0)
+        .fetch_one(&mut *tx)
+        .await?;
+    // If what was shown has gone with it, the newest other wording is shown, or what came before.
+    let shown = sqlx::query_scalar!(
+        r#"select exists (select from messages where message_id = $1) as "shown!""#,
+        conversation.leaf.map(|l| l.0)
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if !shown {
+        let sibling = sqlx::query_scalar!(
+            "select message_id from messages where parent_id = $1 order by message_id desc limit 1",
+            parent
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let leaf = match sibling {
+            Some(sibling) => Some(newest_leaf(&mut tx, MessageId(sibling)).await?),
+            None => parent.map(MessageId),
+        };
+        show(&mut tx, conversation.id, leaf).await?;
+    } else {
+        touch(&mut tx, conversation.id).await?;
+    }
+    tx.commit().await?;
+    Ok((conversation.id, open))
+}
+
+/// Shows the wording before (-1) or after (1) a message, with everything that followed it last.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's; `Conflict` while the character is still answering.
+pub async fn show_sibling(ctx: &Ctx, message: MessageId, step: i32) -> AppResult<ConversationId> {
+    ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let row = sqlx::query!("select conversation_id, parent_id from messages where message_id = $1", message.0)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let conversation = lock_conversation(&mut tx, ConversationId(row.conversation_id)).await?;
+    refuse_while_open(&mut tx, &conversation).await?;
+    let sibling = sqlx::query_scalar!(
+        "select message_id from messages where parent_id = $1
+           and case when $3 < 0 then message_id < $2 else message_id > $2 end
+         order by case when $3 < 0 then message_id end desc, message_id asc limit 1",
+        row.parent_id,
+        message.0,
+        step
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    let leaf = newest_leaf(&mut tx, MessageId(sibling)).await?;
+    show(&mut tx, conversation.id, Some(leaf)).await?;
+    tx.commit().await?;
+    Ok(conversation.id)
+}
+
+/// Down from a message along the newest answers.
+async fn newest_leaf(tx: &mut Tx, from: MessageId) -> AppResult<MessageId> {
+    let leaf = sqlx::query_scalar!(
+        r#"with recursive down as (
+               select $1::uuid as message_id, 1 as depth
+               union all
+               select (select m.message_id from messages m where m.parent_id = down.message_id order by m.message_id desc limit 1),
+                   down.depth + 1
+               from down where down.message_id is not null
+           )
+           select message_id as "message_id!" from down where message_id is not null order by depth desc limit 1"#,
+        from.0
+    );
+    Ok(MessageId(leaf.fetch_one(&mut **tx).await?))
+}
+
+async fn show(tx: &mut Tx, conversation: ConversationId, leaf: Option<MessageId>) -> AppResult<()> {
+    let content = sqlx::query_scalar!("select content from messages where message_id = $1", leaf.map(|l| l.0))
+        .fetch_optional(&mut **tx)
+        .await?
+        .unwrap_or_default();
+    sqlx::query!(
+        "update conversations set active_leaf_id = $2, last_line = $3 where conversation_id = $1",
+        conversation.0,
+        leaf.map(|l| l.0),
+        markdown::plain(&content, 180)
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Gives a conversation a title; empty takes it away.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn rename(ctx: &Ctx, id: ConversationId, title: &str) -> AppResult<()> {
+    ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let done = sqlx::query!("update conversations set title = $2 where conversation_id = $1", id.0, title)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    if done.rows_affected() == 0 { Err(AppError::NotFound) } else { Ok(()) }
+}
+
+/// Puts a conversation away, or takes it out again.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn archive(ctx: &Ctx, id: ConversationId, archived: bool) -> AppResult<()> {
+    ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let done = sqlx::query!(
+        "update conversations set archived_at = case when $2 then coalesce(archived_at, now()) end where conversation_id = $1",
+        id.0,
+        archived
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    if done.rows_affected() == 0 { Err(AppError::NotFound) } else { Ok(()) }
+}
+
+/// Deletes a conversation and everything said in it; gives the runs that were writing there.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn delete_conversation(ctx: &Ctx, id: ConversationId) -> AppResult<Vec<RunId>> {
+    ctx.require_write()?;
+    let mut tx = ctx.begin().await?;
+    let open = open_runs(&mut tx, id).await?;
+    let done = sqlx::query!("delete from conversations where conversation_id = $1", id.0).execute(&mut *tx).await?;
+    if done.rows_affected() == 0 {
+        return Err(AppError::NotFound);
+    }
+    tx.commit().await?;
+    Ok(open)
+}
+
+async fn open_runs(tx: &mut Tx, id: ConversationId) -> AppResult<Vec<RunId>> {
+    let rows = sqlx::query_scalar!(
+        "select run_id from runs where conversation_id = $1 and status in ('queued', 'streaming')",
+        id.0
+    );
+    Ok(rows.fetch_all(&mut **tx).await?.into_iter().map(RunId).collect())
+}
+
+async fn lock(tx: &mut Tx, what: &str) -> AppResult<()> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", what).execute(&mut **tx).await?;
+    Ok(())
+}
+
+async fn lock_conversation(tx: &mut Tx, id: ConversationId) -> AppResult<Locked> {
+    let row = sqlx::query!(
+        "select c.oc_id, c.active_leaf_id from conversations c where c.conversation_id = $1 for update",
+        id.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    Ok(Locked { id, oc: OcId(row.oc_id), leaf: row.active_leaf_id.map(MessageId) })
+}
+
+async fn refuse_while_open(tx: &mut Tx, conversation: &Locked) -> AppResult<()> {
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from runs where conversation_id = $1 and status in ('queued', 'streaming')
+           and lease_until > now()) as "open!""#,
+        conversation.id.0
+    );
+    if open.fetch_one(&mut **tx).await? {
+        return Err(AppError::conflict(
+            "content",
+            "The last reply is still being written. Wait for it, or stop it first.",
+        ));
+    }
+    Ok(())
+}
+
+async fn touch(tx: &mut Tx, id: ConversationId) -> AppResult<()> {
+    sqlx::query!("update conversations set updated_at = now() where conversation_id = $1", id.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

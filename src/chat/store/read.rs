@@ -1,0 +1,326 @@
+//! What pages, prompts and streams read. Always under the identity of the person who asks.
+
+use crate::{
+    chat::{
+        Carried, ConversationCard, Line, LineRun, Lines, Partner, RunStatus, Sender, Suggestion,
+        prompt::{self, Scene, Turn},
+    },
+    error::{AppError, AppResult},
+    ids::{ConversationId, MessageId, OcId, RunId, UserId},
+    ocs::{self, store::Persona},
+    server::{Tx, markdown},
+};
+use chrono::{DateTime, Utc};
+
+/// Lines in one window.
+const WINDOW: i32 = 60;
+/// Lines that a prompt looks back at most; its budget keeps fewer.
+const HISTORY: i32 = 80;
+/// Conversations on one page of the list.
+const PAGE: i64 = 24;
+
+/// The character of a conversation.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn conversation_of(tx: &mut Tx, id: ConversationId) -> AppResult<OcId> {
+    let found = sqlx::query_scalar!("select oc_id from conversations where conversation_id = $1", id.0);
+    found.fetch_optional(&mut **tx).await?.map(OcId).ok_or(AppError::NotFound)
+}
+
+/// The conversation with a character that was last written in, if there is one.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn newest_with(tx: &mut Tx, user: UserId, oc: OcId) -> AppResult<Option<ConversationId>> {
+    let found = sqlx::query_scalar!(
+        "select conversation_id from conversations where user_id = $1 and oc_id = $2 and archived_at is null
+         order by last_message_at desc, conversation_id desc limit 1",
+        user.0,
+        oc.0
+    );
+    Ok(found.fetch_optional(&mut **tx).await?.map(ConversationId))
+}
+
+/// The character with this name in addresses.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn partner_by_slug(tx: &mut Tx, slug: &str) -> AppResult<OcId> {
+    let found = sqlx::query_scalar!("select oc_id from ocs where slug = $1", slug.trim().to_lowercase());
+    found.fetch_optional(&mut **tx).await?.map(OcId).ok_or(AppError::NotFound)
+}
+
+/// A character as the chat page shows it, and as a prompt sees it.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
+    let persona = ocs::store::persona(tx, id).await?;
+    let events = events(tx, id, 3).await?;
+    let partner = Partner {
+        id,
+        name: persona.name.clone(),
+        slug: persona.slug.clone(),
+        title: persona.title.clone(),
+        portrait_url: ocs::portrait_url(id, persona.version),
+        carries: persona
+            .items
+            .iter()
+            .map(|i| Carried { name: i.name.clone(), effects: i.personality_effects.clone() })
+            .collect(),
+        events,
+        quick_start: persona.quick_start.iter().take(3).cloned().collect(),
+    };
+    Ok((partner, persona))
+}
+
+/// What happened in the last seven days: the character's own events first, then the world's.
+async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<String>> {
+    let rows = sqlx::query_scalar!(
+        "select description from world_events where created_at > now() - interval '7 days'
+         order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2",
+        oc.0,
+        limit
+    );
+    Ok(rows.fetch_all(&mut **tx).await?)
+}
+
+/// The lines of a conversation: those that end with `before`'s predecessor, or the newest.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -> AppResult<Lines> {
+    let head = sqlx::query!(
+        "select title, archived_at, active_leaf_id, updated_at from conversations where conversation_id = $1",
+        id.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    let last = match before {
+        None => head.active_leaf_id,
+        Some(before) => sqlx::query_scalar!(
+            "select parent_id from messages where message_id = $1 and conversation_id = $2",
+            before.0,
+            id.0
+        )
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or(AppError::NotFound)?,
+    };
+    let rows = sqlx::query!(
+        r#"with recursive path as (
+               select message_id, parent_id, 1 as depth from messages where message_id = $1 and conversation_id = $2
+               union all
+               select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
+               where path.depth < $3
+           )
+           select m.message_id, m.parent_id, m.sender_type, m.content, m.created_at,
+               r.run_id as "run_id?", r.status as "status?", r.error, r.finish, r.lease_until < now() as lapsed,
+               (select count(*) from messages s where s.parent_id = m.parent_id) as "places!",
+               (select count(*) from messages s where s.parent_id = m.parent_id and s.message_id <= m.message_id) as "place!"
+           from path join messages m using (message_id)
+           left join lateral (
+               select run_id, status, error, finish, lease_until from runs where runs.message_id = m.message_id
+               order by run_id desc limit 1
+           ) r on true
+           order by path.depth desc"#,
+        last,
+        id.0,
+        WINDOW
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let earlier = rows.first().filter(|r| r.parent_id.is_some()).map(|r| MessageId(r.message_id));
+    let lines = rows
+        .into_iter()
+        .map(|r| {
+            let run = r.run_id.zip(r.status).map(|(run, status)| LineRun {
+                id: RunId(run),
+                status: effective(RunStatus::parse(&status), r.lapsed),
+                error: r.error.unwrap_or_default(),
+                cut: r.finish.as_deref() == Some("length"),
+            });
+            Line {
+                id: MessageId(r.message_id),
+                sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
+                html: markdown::render(&r.content),
+                content: r.content,
+                at: r.created_at.into(),
+                run,
+                place: u32::try_from(r.place).unwrap_or(1).max(1),
+                places: u32::try_from(r.places).unwrap_or(1).max(1),
+                is_first: r.parent_id.is_none(),
+            }
+        })
+        .collect();
+    Ok(Lines {
+        conversation_id: id,
+        title: head.title,
+        is_archived: head.archived_at.is_some(),
+        revision: revision(head.updated_at),
+        lines,
+        earlier,
+        is_newest: before.is_none(),
+    })
+}
+
+/// A run whose writer has not been heard of for a while is interrupted, whether or not somebody has noted it.
+pub fn effective(status: RunStatus, lapsed: Option<bool>) -> RunStatus {
+    if status.is_open() && lapsed == Some(true) { RunStatus::Interrupted } else { status }
+}
+
+fn revision(at: DateTime<Utc>) -> String {
+    at.timestamp_micros().to_string()
+}
+
+/// What a tab must know to see whether it shows the present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// As in [`Lines`].
+    pub revision: String,
+    /// The run that is being written.
+    pub run_id: Option<RunId>,
+}
+
+/// The conversation's pulse.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn pulse(tx: &mut Tx, id: ConversationId) -> AppResult<Pulse> {
+    let row = sqlx::query!(
+        r#"select c.updated_at,
+               (select r.run_id from runs r where r.conversation_id = c.conversation_id and r.status in ('queued', 'streaming')
+                and r.lease_until > now() order by r.run_id desc limit 1) as run_id
+           from conversations c where c.conversation_id = $1"#,
+        id.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    Ok(Pulse { revision: revision(row.updated_at), run_id: row.run_id.map(RunId) })
+}
+
+/// A page of a person's conversations, the one last written in first, and where the next page begins.
+///
+/// # Errors
+/// `Invalid` for a cursor that is not ours.
+pub async fn conversations(
+    tx: &mut Tx,
+    user: UserId,
+    archived: bool,
+    after: &str,
+) -> AppResult<(Vec<ConversationCard>, Option<String>)> {
+    let (at, id) = cursor(after)?;
+    let mut rows = sqlx::query!(
+        r#"select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at
+           from conversations c join ocs o using (oc_id)
+           where c.user_id = $1 and (c.archived_at is not null) = $2
+             and ($3::timestamptz is null or (c.last_message_at, c.conversation_id) < ($3, $4))
+           order by c.last_message_at desc, c.conversation_id desc limit $5"#,
+        user.0,
+        archived,
+        at,
+        id,
+        PAGE + 1
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
+    if more {
+        rows.pop();
+    }
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|r| format!("{}_{}", r.last_message_at.timestamp_micros(), r.conversation_id.simple()));
+    let cards = rows
+        .into_iter()
+        .map(|r| ConversationCard {
+            id: ConversationId(r.conversation_id),
+            oc_id: OcId(r.oc_id),
+            portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
+            oc_name: r.name,
+            title: r.title,
+            last_line: r.last_line,
+            last_message_at: r.last_message_at.into(),
+            is_archived: r.archived_at.is_some(),
+        })
+        .collect();
+    Ok((cards, next))
+}
+
+fn cursor(after: &str) -> AppResult<(Option<DateTime<Utc>>, Option<uuid::Uuid>)> {
+    if after.is_empty() {
+        return Ok((None, None));
+    }
+    let parsed = after.split_once('_').and_then(|(at, id)| {
+        let at = DateTime::from_timestamp_micros(at.parse().ok()?)?;
+        Some((Some(at), Some(id.parse().ok()?)))
+    });
+    parsed.ok_or_else(|| AppError::invalid("after", "This is not a place in the list."))
+}
+
+/// Characters of the house to begin with.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn suggestions(tx: &mut Tx) -> AppResult<Vec<Suggestion>> {
+    let rows = sqlx::query!(
+        "select oc_id, name, slug, title, version from ocs where is_public and owner_id is null
+         order by interaction_count desc, oc_id limit 4"
+    );
+    Ok(rows
+        .fetch_all(&mut **tx)
+        .await?
+        .into_iter()
+        .map(|r| Suggestion {
+            portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
+            name: r.name,
+            slug: r.slug,
+            title: r.title,
+        })
+        .collect())
+}
+
+/// Everything a prompt is made of: the character, its world and memories, and the talk up to `until`, inclusive.
+///
+/// # Errors
+/// `NotFound` when the character has left or the message is somebody else's.
+pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<MessageId>) -> AppResult<Scene> {
+    let person = sqlx::query_scalar!("select display_name from profiles where user_id = $1", user.0)
+        .fetch_optional(&mut **tx)
+        .await?
+        .unwrap_or_default();
+    let events = events(tx, persona.id, 5).await?;
+    let memories = sqlx::query_scalar!(
+        "select content from memories where oc_id = $1 and (user_id is null or user_id = $2) and superseded_by is null
+         order by importance desc, created_at desc limit 10",
+        persona.id.0,
+        user.0
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let rows = sqlx::query!(
+        r#"with recursive path as (
+               select message_id, parent_id, 1 as depth from messages where message_id = $1
+               union all
+               select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
+               where path.depth < $2
+           )
+           select m.sender_type, m.content from path join messages m using (message_id) order by path.depth desc"#,
+        until.map(|m| m.0),
+        HISTORY
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let history = rows
+        .into_iter()
+        .map(|r| Turn { by: if r.sender_type == "user" { Sender::User } else { Sender::Oc }, content: r.content })
+        .collect();
+    let person = if person.is_empty() { "the visitor".to_owned() } else { person };
+    let fill = |lines: Vec<String>| lines.iter().map(|l| prompt::fill(l, &persona.name, &person)).collect();
+    let (events, memories) = (fill(events), fill(memories));
+    Ok(Scene { persona, person, events, memories, history })
+}

@@ -1,0 +1,234 @@
+//! What runs write, as the process itself: a run outlives the request that began it.
+
+use super::read::effective;
+use crate::{
+    ai::Finish,
+    chat::{RunStatus, prompt::Receipt, run::LEASE_SECONDS},
+    error::{AppError, AppResult},
+    ids::{ConversationId, MessageId, OcId, RunId, UserId},
+    server::{AppState, Db, Tx},
+};
+
+/// A run that is to begin.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The run.
+    pub run_id: RunId,
+    /// For whom.
+    pub user_id: UserId,
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// Who answers.
+    pub oc_id: OcId,
+    /// The reply that is written.
+    pub message_id: MessageId,
+    /// The message that is answered.
+    pub answers: Option<MessageId>,
+    /// Words that the reply has already and goes on from.
+    pub kept: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its last state.
+    pub status: RunStatus,
+    /// The reply as it stays.
+    pub content: String,
+    /// First words, for lists.
+    pub last_line: String,
+    /// `end`, `stop`, `length` or `cancelled`.
+    pub finish: Option<&'static str>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Name of the model.
+    pub model: String,
+    /// What it cost, if the model said so.
+    pub cost: Option<Finish>,
+    /// From the start of the run to the first word, milliseconds.
+    pub first_token_ms: Option<i32>,
+}
+
+/// Whether a run may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Go on.
+    On,
+    /// Somebody asked it to stop.
+    Stop,
+    /// The reply is gone, or somebody else writes it.
+    Gone,
+}
+
+/// Notes what went into the prompt.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn note_receipt(db: &Db, run: RunId, receipt: &Receipt) -> AppResult<()> {
+    let receipt = serde_json::to_value(receipt).unwrap_or_default();
+    let mut tx = db.system().await?;
+    sqlx::query!("update runs set receipt = $2 where run_id = $1", run.0, receipt).execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+/// Renews the lease, keeps the words so far (if there are new ones), and looks whether somebody asked to stop.
+///
+/// # Errors
+/// When the database cannot be reached; the run goes on and tries again.
+pub async fn keep(app: &AppState, start: &Start, status: RunStatus, text: Option<&str>) -> AppResult<Keep> {
+    let mut tx = app.db.system().await?;
+    // Locks are always taken in this order: conversation, message, run. Deleting cascades in it, too.
+    sqlx::query!("select message_id from messages where message_id = $1 for update", start.message_id.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+    // A run that was taken for dead comes back to life here, unless another run has begun on the same reply.
+    let stop = sqlx::query_scalar!(
+        "update runs set status = $3, lease_until = now() + make_interval(secs => $4)
+         where run_id = $1 and node_id = $2 and status in ('queued', 'streaming', 'interrupted')
+           and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
+         returning stop_requested",
+        start.run_id.0,
+        app.node.0,
+        status.as_str(),
+        LEASE_SECONDS
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(stop) = stop else { return Ok(Keep::Gone) };
+    if let Some(text) = text {
+        sqlx::query!("update messages set content = $2 where message_id = $1", start.message_id.0, text)
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(if stop { Keep::Stop } else { Keep::On })
+}
+
+/// Writes the end of a run. `false` when the reply is gone or somebody else writes it.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<bool> {
+    let mut tx = app.db.system().await?;
+    sqlx::query!(
+        "select conversation_id from conversations where conversation_id = $1 for update",
+        start.conversation_id.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    sqlx::query!("select message_id from messages where message_id = $1 for update", start.message_id.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    let prompt_tokens = end.cost.as_ref().map(|c| number(c.prompt_tokens));
+    let reply_tokens = end.cost.as_ref().map(|c| number(c.reply_tokens));
+    let found = sqlx::query_scalar!(
+        "update runs set status = $3, finish = $4, error = $5, prompt_tokens = $6, cached_tokens = $7, reply_tokens = $8,
+             first_token_ms = $9, lease_until = null
+         where run_id = $1 and node_id = $2 and status in ('queued', 'streaming', 'interrupted')
+           and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
+         returning run_id",
+        start.run_id.0,
+        app.node.0,
+        end.status.as_str(),
+        end.finish,
+        end.error,
+        prompt_tokens,
+        end.cost.as_ref().map(|c| number(c.cached_tokens)),
+        reply_tokens,
+        end.first_token_ms
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if found.is_none() {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "update messages set content = $2, model = $3, prompt_tokens = $4, reply_tokens = $5 where message_id = $1",
+        start.message_id.0,
+        end.content,
+        end.model,
+        prompt_tokens,
+        reply_tokens
+    )
+    .execute(&mut *tx)
+    .await?;
+    // Touches the conversation in any case, so that every tab sees that something ended.
+    sqlx::query!(
+        "update conversations set last_line = case when $2 = '' then last_line else $2 end, last_message_at = now()
+         where conversation_id = $1",
+        start.conversation_id.0,
+        end.last_line
+    )
+    .execute(&mut *tx)
+    .await?;
+    if end.status == RunStatus::Done {
+        sqlx::query!("update ocs set interaction_count = interaction_count + 1 where oc_id = $1", start.oc_id.0)
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Marks runs as interrupted whose writer has not been heard of; gives their conversations.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
+    let mut tx = db.system().await?;
+    let rows = sqlx::query_scalar!(
+        "update runs set status = 'interrupted', lease_until = null
+         where status in ('queued', 'streaming') and lease_until < now() returning conversation_id"
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    tx.commit().await?;
+    // By itself, since everybody else locks the conversation before the run.
+    let mut tx = db.system().await?;
+    sqlx::query!("update conversations set updated_at = now() where conversation_id = any($1)", &rows)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(rows.into_iter().map(ConversationId).collect())
+}
+
+/// A run as its row shows it: after its end, or while another process writes it.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    /// Where it is.
+    pub status: RunStatus,
+    /// The reply.
+    pub message_id: MessageId,
+    /// Its words so far.
+    pub content: String,
+    /// Why it failed.
+    pub error: String,
+    /// Why the model wrote no more.
+    pub finish: String,
+}
+
+/// A run, as far as the transaction's identity may see it.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn run_row(tx: &mut Tx, run: RunId) -> AppResult<RunRow> {
+    let row = sqlx::query!(
+        r#"select r.status, r.message_id, r.error, r.finish, r.lease_until < now() as lapsed, m.content
+           from runs r join messages m using (message_id) where r.run_id = $1"#,
+        run.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    Ok(RunRow {
+        status: effective(RunStatus::parse(&row.status), row.lapsed),
+        message_id: MessageId(row.message_id),
+        content: row.content,
+        error: row.error.unwrap_or_default(),
+        finish: row.finish.unwrap_or_default(),
+    })
+}
