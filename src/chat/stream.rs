@@ -192,13 +192,17 @@ async fn follow_live(out: &mut Out, live: &Arc<Live>, offset: &mut usize) -> boo
         }
         if let Phase::Ended(end) = &fresh.phase {
             match end {
-                End::Done { content, finish } => drop(done(out, live.message_id, content, finish).await),
-                End::Failed(message) => drop(out.send("failed", &json!({ "message": message }), None).await),
-                End::Stopped => drop(out.send("stopped", &json!({}), None).await),
+                End::Done { content, finish } => done(out, live.message_id, content, finish).await,
+                End::Failed(message) => {
+                    out.send("failed", &json!({ "message": message }), None).await;
+                }
+                End::Stopped => {
+                    out.send("stopped", &json!({}), None).await;
+                }
                 End::Interrupted => {
-                    drop(out.send("interrupted", &json!({}), None).await);
+                    out.send("interrupted", &json!({}), None).await;
                     if out.ctx.app.shutdown.is_cancelled() {
-                        drop(out.send("reconnect", &json!({}), None).await);
+                        out.send("reconnect", &json!({}), None).await;
                     }
                 }
                 End::Gone => return true,
@@ -242,11 +246,11 @@ async fn follow_row(out: &mut Out, id: RunId, mut offset: usize) {
                     RunStatus::Queued | RunStatus::Streaming => {}
                     RunStatus::Done => return done(out, row.message_id, &row.content, &row.finish).await,
                     RunStatus::Failed => {
-                        drop(out.send("failed", &json!({ "message": row.error }), None).await);
+                        out.send("failed", &json!({ "message": row.error }), None).await;
                         return;
                     }
                     RunStatus::Stopped | RunStatus::Interrupted => {
-                        drop(out.send(row.status.as_str(), &json!({}), None).await);
+                        out.send(row.status.as_str(), &json!({}), None).await;
                         return;
                     }
                 }
@@ -308,7 +312,7 @@ pub async fn conversation(ctx: Ctx, pass: Pass, id: ConversationId) -> AppResult
                         break;
                     }
                     Err(crate::error::AppError::NotFound) => {
-                        drop(out.send("deleted", &json!({}), None).await);
+                        out.send("deleted", &json!({}), None).await;
                         return;
                     }
                     Err(_) => {}
