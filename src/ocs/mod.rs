@@ -6,6 +6,8 @@
 pub mod api;
 pub mod form;
 #[cfg(feature = "ssr")]
+pub mod portrait;
+#[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod seed;

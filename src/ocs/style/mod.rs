@@ -16,9 +16,13 @@ mod words;
 mod tests;
 
 pub use colour::{Colour, contrast};
+#[cfg(feature = "ssr")]
+pub(crate) use colour::{linear, to_byte};
 pub use paint::{Gradient, Paint, Stop};
 pub use seeded::Seeded;
 pub use tokens::{Theme, Tokens};
+#[cfg(feature = "ssr")]
+pub(crate) use words::words;
 pub use words::{Atmosphere, Mood};
 
 use serde::{Deserialize, Deserializer, Serialize};

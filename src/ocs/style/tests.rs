@@ -1,6 +1,6 @@
 //! The laws of a style: nothing but numbers leaves it, and what it colours can be read.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use serde_json::json;

@@ -42,7 +42,7 @@ macro_rules! words {
                 let word = text.trim();
                 Self::ALL.iter().copied().find(|known| word.eq_ignore_ascii_case(known.as_str())).ok_or_else(|| {
                     let known: Vec<&str> = Self::ALL.iter().map(|known| known.as_str()).collect();
-                    format!(concat!("{} is not ", $what, " we know. Choose one of: {}."), super::quote(text), known.join(", "))
+                    format!(concat!("{} is not ", $what, " we know. Choose one of: {}."), $crate::ocs::style::quote(text), known.join(", "))
                 })
             }
         }
@@ -114,3 +114,6 @@ words!(
         Wintry = "wintry",
     }
 );
+
+#[cfg(feature = "ssr")]
+pub(crate) use words;

@@ -1,0 +1,165 @@
+//! The procedural portrait: a paper-cut bust on an upright plate, drawn by rule.
+//!
+//! [`svg`] draws the same picture for the same seed, style and traits, always. What [`Traits`] says is drawn; the rest
+//! is chosen by the hash of the seed, leaning on mood and atmosphere, and every colour comes from the style, with
+//! lightness repaired so that face, hair, cloth and sky stay apart. The picture says what it is: its title reads
+//! "Procedural portrait of …".
+//!
+//! Layers, from far to near: sky, light, halo, ground, air, wings, hair behind, body, neck, garment, head, features,
+//! fringe, headgear, locks over the shoulders, air in front. [`canvas`] writes the SVG, [`palette`] mixes the paints,
+//! [`choose`] fills the gaps.
+
+mod air;
+mod body;
+mod canvas;
+mod choose;
+mod eyes;
+mod face;
+mod garb;
+mod gear;
+mod hair;
+mod halo;
+mod marks;
+mod oklch;
+mod palette;
+mod read;
+mod sky;
+mod traits;
+
+#[cfg(test)]
+mod tests;
+
+pub use traits::{
+    Age, Air, Beard, Build, Ears, Eyes, Eyewear, Fringe, Garb, Ground, Hair, HairColour, Halo, Headgear, Mark, Mouth,
+    Skin, Traits, Wings,
+};
+
+use canvas::{Canvas, escape};
+use choose::Chosen;
+use face::Face;
+use palette::Palette;
+
+use super::style::{Colour, Seeded, VisualStyle};
+
+/// Width of the plate, in its own units.
+const WIDTH: f64 = 400.0;
+/// Height of the plate, in its own units.
+const HEIGHT: f64 = 500.0;
+/// The height that stays where it is when the bust is drawn larger.
+const STAND: f64 = 330.0;
+/// A portrait that grows to this many bytes is drawn again with less detail.
+const LARGEST: usize = 12_000;
+/// Longest label that is written, in characters.
+const LABEL: usize = 60;
+
+/// Everything the parts of a portrait share while it is drawn.
+struct Bust<'a> {
+    seed: &'a str,
+    c: Canvas,
+    p: Palette,
+    t: Chosen,
+    f: Face,
+    detail: Detail,
+}
+
+/// How much is drawn. A portrait that grows too large is drawn again with less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Everything.
+    Full,
+    /// Without the finer shadows and edges.
+    Plain,
+    /// Also without land, air and the shadows of small pieces.
+    Bare,
+}
+
+impl Bust<'_> {
+    /// A stream of choices for one part.
+    fn pick(&self, part: &str) -> Seeded {
+        Seeded::new(self.seed, part)
+    }
+}
+
+/// Four letters that start every id of one portrait, so that several can stand on one page.
+fn prefix(mut bits: u64) -> String {
+    let mut out = String::new();
+    for _ in 0..4 {
+        out.push(char::from(b'a' + u8::try_from(bits % 26).unwrap_or(0)));
+        bits /= 26;
+    }
+    out
+}
+
+/// Draws a portrait as a stand-alone SVG document of 400 by 500 units, under 12 kB.
+///
+/// `seed` is the character's id or name and decides what `traits` leaves open; `label` is the name to show to people
+/// who do not see the picture.
+pub fn svg(seed: &str, label: &str, style: &VisualStyle, traits: &Traits) -> String {
+    let mut picture = String::new();
+    for detail in [Detail::Full, Detail::Plain, Detail::Bare] {
+        picture = draw(seed, label, style, traits, detail);
+        if picture.len() < LARGEST {
+            break;
+        }
+    }
+    picture
+}
+
+fn draw(seed: &str, label: &str, style: &VisualStyle, traits: &Traits, detail: Detail) -> String {
+    let t = Chosen::new(seed, style, traits);
+    let p = Palette::mix(seed, style, &t);
+    let f = Face::new(seed, &t);
+    let mut hash = Seeded::new(seed, &format!("{style:?}{traits:?}"));
+    let c = Canvas::new(prefix(hash.bits()), detail);
+    let shadow = p.ink.mix(Colour::BLACK, 0.35);
+    let mut bust = Bust { seed, c, p, t, f, detail };
+
+    let label: String = label.chars().take(LABEL).collect();
+    let title = format!("Procedural portrait of {}", escape(&label));
+    bust.c.raw(&format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\" \
+         fill=\"{shadow}\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><title>{title}</title>"
+    ));
+    if bust.t.mirrored {
+        bust.c.raw("<g transform=\"matrix(-1 0 0 1 400 0)\">");
+    }
+    bust.layers();
+    if bust.t.mirrored {
+        bust.c.close();
+    }
+    bust.c.finish()
+}
+
+impl Bust<'_> {
+    /// Everything, from far to near.
+    fn layers(&mut self) {
+        self.sky();
+        self.halo();
+        if self.detail != Detail::Bare {
+            self.ground();
+            self.air_behind();
+        }
+        let (scale, aside) = self.f.stand;
+        let (turn, x, y) = self.f.tilt;
+        self.c.open_scaled(scale, canvas::CX, STAND, aside);
+        self.wings();
+        self.c.open_turned(turn, x, y);
+        self.gear_behind();
+        self.hair_behind();
+        self.c.close();
+        self.body();
+        self.neck();
+        self.garb();
+        self.c.open_turned(turn, x, y);
+        self.head();
+        self.features();
+        self.fringe();
+        self.gear_front();
+        self.hair_front();
+        self.c.close();
+        self.c.close();
+        if self.detail != Detail::Bare {
+            self.air_in_front();
+        }
+    }
+}
