@@ -138,7 +138,10 @@ fn pool(options: PgConnectOptions, role: Option<&'static str>, size: u32) -> PgP
         })
         .after_release(|c, _| {
             Box::pin(async move {
-                c.execute("rollback; reset all").await?;
+                // `begin` first, because `rollback` alone outside of a transaction writes a warning each time, here and in
+                // the server's log. Where one is open, `begin` only warns; where one has failed, it is an error, and
+                // sqlx closes the connection.
+                c.execute("begin; rollback; reset all").await?;
                 Ok(true)
             })
         })
