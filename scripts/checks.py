@@ -6,6 +6,7 @@ The name of a rule is the first line of its function's text.
 import re
 from pathlib import Path
 
+import build
 from common import ROOT
 
 SRC = ROOT / "src"
@@ -85,7 +86,7 @@ def server_functions():
     """every server function names its prefix /fn and its endpoint"""
     found = []
     for path, lines in sources(".rs"):
-        for match in re.finditer(r"^\s*#\[server(\([^\]]*\))?\]", "\n".join(lines), re.M):
+        for match in re.finditer(r"^\s*#\[server(\([^\]]*\))?\]\s*$", "\n".join(lines), re.M):
             text = match.group(1) or ""
             if 'prefix = "/fn"' not in text or "endpoint" not in text:
                 found.append(f"{path.relative_to(ROOT)}: #[server{text}]")
@@ -126,7 +127,18 @@ def pins():
     return [] if ours == lock else [f"{ours} and {lock}"]
 
 
+def fonts():
+    """every typeface that pages and styles ask for is one that the build serves"""
+    served = {name for files in build.FONTS.values() for name in files}
+    asked = re.compile(r"/fonts/([\w.-]+)")
+    places = [*sources(".rs"), *sources(".css", below=ROOT / "style")]
+    return [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, lines in places for line in lines for name in asked.findall(line) if name not in served
+    ]
+
+
 RULES = [
     titles, textareas, style_attributes, allowances, module_texts, long_files, unfinished, server_functions, queries,
-    settings, migrations, pins,
+    settings, migrations, pins, fonts,
 ]
