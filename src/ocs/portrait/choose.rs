@@ -294,7 +294,11 @@ fn drawn_marks(pick: &mut Seeded, atmosphere: Atmosphere, skin: Skin) -> Vec<Mar
         Atmosphere::Fantasy | Atmosphere::Arcane | Atmosphere::Wild | Atmosphere::Cosmic | Atmosphere::Ancient
     );
     let mut marks = Vec::new();
-    let plain: &[Mark] = &[Mark::Freckles, Mark::Mole, Mark::Scar, Mark::Freckles, Mark::Vitiligo];
+    let plain: &[Mark] = if HUMAN.contains(&skin) {
+        &[Mark::Freckles, Mark::Mole, Mark::Scar, Mark::Freckles, Mark::Vitiligo]
+    } else {
+        &[Mark::Freckles, Mark::Scar]
+    };
     let worn: &[Mark] = &[Mark::Gem, Mark::Stripes, Mark::Paint, Mark::Crest, Mark::Dots];
     if pick.chance(0.26) {
         marks.extend(pick.of(plain));

@@ -199,8 +199,15 @@ impl Bust<'_> {
     /// Curls along the hairline.
     fn curl_line(&self) -> String {
         let mut pick = self.pick("hairline");
-        let mut d = self.on_head("M-64 212C-80 140 -50 110 0 110C50 110 80 140 64 212");
-        // Back over the forehead in bumps.
+        let mut d = String::new();
+        // Over the head from temple to temple, then back along the forehead, both in bumps.
+        for i in 0..=9_u8 {
+            let a = PI * (0.98 + 1.04 * f64::from(i) / 9.0);
+            let (x, y) = (CX + 67.0 * self.f.fit() * a.cos(), 206.0 + 82.0 * a.sin());
+            let r = W(pick.between(13.0, 19.0));
+            let _ =
+                if i == 0 { write!(d, "M{} {}", W(x), W(y)) } else { write!(d, "A{r} {r} 0 0 1 {} {}", W(x), W(y)) };
+        }
         for i in (0..=8_u8).rev() {
             let a = PI * (1.03 + 0.94 * f64::from(i) / 8.0);
             let (x, y) = (CX + 58.0 * self.f.fit() * a.cos(), 214.0 + 46.0 * a.sin());
@@ -233,10 +240,15 @@ impl Bust<'_> {
             self.c.line(&self.on_head("M-42 156C-34 136 -20 129 0 128"), light, 4.0, 0.4);
             return;
         }
-        let fill = self.c.gradient(true, &[(0.0, light), (0.42, hair), (1.0, deep)]);
+        let curls = matches!(self.t.hair, Hair::Curly | Hair::Afro);
+        let stops =
+            if curls { [(0.0, hair), (0.6, hair), (1.0, deep)] } else { [(0.0, light), (0.42, hair), (1.0, deep)] };
+        let fill = self.c.gradient(true, &stops);
         self.c.paper(&d, fill, light, 2.5);
         let strands = match (self.t.hair, self.t.fringe) {
-            (Hair::Curly | Hair::Afro, _) => "M-44 160Q-36 144 -22 146M-14 140Q0 130 10 140M22 144Q36 144 42 158",
+            (Hair::Curly | Hair::Afro, _) => {
+                "M-50 166Q-44 150 -34 154M-34 140Q-24 130 -14 138M-14 156Q-4 146 6 154M6 136Q18 128 26 138M24 152Q34 146 42 156M40 142Q50 144 52 156"
+            }
             (Hair::Spiky, _) => "M-54 160L-40 132M-22 150L-16 112M10 148L16 106M38 152L48 120",
             (Hair::Locs, _) => {
                 "M-46 176C-44 140 -30 122 -16 116M-22 160C-20 138 -12 122 -4 116M4 158C4 136 4 124 4 116M28 162C26 140 20 124 14 116M48 178C46 146 36 126 24 118"
