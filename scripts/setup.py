@@ -5,6 +5,7 @@ a person's own mirror, proxy and certificates apply, and their SHA-256 sums are 
 does all of it; the other scripts call the parts they need.
 """
 
+import functools
 import os
 import platform
 import re
@@ -13,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from glob import glob
 from pathlib import Path
@@ -40,6 +42,18 @@ WHEELS = {
 #: Free space that a first build needs, in bytes.
 SPACE = 6 * 1024**3
 MODEL_NAME = "SmolLM2-135M-Instruct"
+
+
+def one_at_a_time(work):
+    """A step that several threads may ask for: the first does it, the others wait and find it done."""
+    lock = threading.Lock()
+
+    @functools.wraps(work)
+    def guarded(*args, **kwargs):
+        with lock:
+            return work(*args, **kwargs)
+
+    return guarded
 
 
 def check_tools():
@@ -89,6 +103,7 @@ def apt(package, what):
         common.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], f"apt-{package}", env=env)
 
 
+@one_at_a_time
 def wheel(spec, within=CACHE):
     """The folder of an unpacked wheel, fetched and verified when it is not there yet; None if there is none for us."""
     sums = WHEELS[spec]
@@ -242,6 +257,7 @@ def wasm_target():
         common.run(["rustup", "target", "add", "wasm32-unknown-unknown"], "rustup")
 
 
+@one_at_a_time
 def node_packages():
     """Tailwind, wasm-opt, the typefaces and Playwright, as end2end/package-lock.json names them."""
     wanted = common.digest(END2END / "package.json", END2END / "package-lock.json")
@@ -254,6 +270,7 @@ def node_packages():
     marker.write_text(wanted)
 
 
+@one_at_a_time
 def bindgen():
     """The program that writes the browser's glue code, built once from scripts/bindgen."""
     source = ROOT / "scripts" / "bindgen"
