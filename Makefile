@@ -2,14 +2,14 @@
 PYTHON ?= python3
 .PHONY: run test dev release setup build sqlx clean
 
-run:      ## build everything and serve at http://127.0.0.1:3000 (PORT=, HOST=, SOULFORGE_DATA=)
-	@PORT=$(PORT) HOST=$(HOST) $(PYTHON) scripts/run.py
+run:      ## build everything and serve at http://127.0.0.1:3000 (PORT=, SOULFORGE_DATA=)
+	@PORT=$(PORT) $(PYTHON) scripts/run.py
 
 test:     ## set everything up and run every test (SUITE=name runs one suite)
 	@SUITE="$(SUITE)" $(PYTHON) scripts/test.py
 
 dev:      ## serve, and build again whenever a file changes
-	@PORT=$(PORT) HOST=$(HOST) $(PYTHON) scripts/dev.py
+	@PORT=$(PORT) $(PYTHON) scripts/dev.py
 
 release:  ## the production tree, target/dist/soulforge, and its archive
 	@$(PYTHON) scripts/build.py dist

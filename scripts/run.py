@@ -18,8 +18,9 @@ from common import ROOT, SERVER, SITE, Stop, say
 def arguments():
     """The command line; each option also has a variable."""
     parser = argparse.ArgumentParser(description="Builds SoulForge where needed and serves it.")
-    parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1", help="address to listen on (HOST)")
-    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or 3000, help="port to listen on (PORT)")
+    host, _, port = (os.environ.get("SOULFORGE_ADDR") or "127.0.0.1:3000").rpartition(":")
+    parser.add_argument("--host", default=host.strip("[]"), help="address to listen on (SOULFORGE_ADDR)")
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or port, help="port to listen on (PORT)")
     parser.add_argument("--data", default=os.environ.get("SOULFORGE_DATA") or None, help="data folder (SOULFORGE_DATA)")
     parser.add_argument("--no-build", action="store_true", help="serve what was built last")
     return parser.parse_args()
@@ -28,19 +29,12 @@ def arguments():
 def environment(host="127.0.0.1", port=3000, data=None):
     """The server's settings for this checkout."""
     env = dict(os.environ)
-    ours = {
-        "LEPTOS_SITE_ROOT": str(SITE),
-        "SOULFORGE_ADDR": f"{host}:{port}",
-        "SOULFORGE_DATA": str(Path(data).resolve() if data else ROOT / "data"),
-        "SOULFORGE_MODEL": str(setup.best_model()),
-    }
+    env.setdefault("LEPTOS_SITE_ROOT", str(SITE))
+    env.setdefault("SOULFORGE_MODEL", str(setup.best_model()))
     if not env.get("DATABASE_URL"):
-        ours["SOULFORGE_PG_DIR"] = str(setup.postgres())
-    for name, value in ours.items():
-        if name == "SOULFORGE_DATA" and data:
-            env[name] = value
-        else:
-            env.setdefault(name, value)
+        env.setdefault("SOULFORGE_PG_DIR", str(setup.postgres()))
+    env["SOULFORGE_ADDR"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    env["SOULFORGE_DATA"] = str(Path(data).resolve() if data else ROOT / "data")
     return env
 
 

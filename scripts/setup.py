@@ -56,6 +56,20 @@ def one_at_a_time(work):
     return guarded
 
 
+def version_of(program):
+    """The version a program tells of itself, as in `1.95.0`, or None when it is missing."""
+    if not common.on_path(program):
+        return None
+    told = subprocess.run([program, "--version"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d+(\.\d+)*", told)
+    return found and found.group()
+
+
+def numbers(version):
+    """A version as numbers that can be compared."""
+    return tuple(map(int, version.split(".")))
+
+
 def check_tools():
     """Ends with a plain list when a program that we cannot fetch is missing, or the disk is nearly full."""
     missing = []
@@ -63,14 +77,17 @@ def check_tools():
         missing.append(f"Python 3.9 or newer (this is {platform.python_version()})")
     if not common.on_path("cargo"):
         missing.append("Rust: install rustup (package rustup, or https://rustup.rs), then `rustup default stable`")
+    else:
+        wanted = re.search(r'^rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
+        found = version_of("rustc")
+        if found and numbers(found) < numbers(wanted):
+            missing.append(f"Rust {wanted} or newer (this is {found}): `rustup update stable`")
     if not any(map(common.on_path, ("cc", "gcc", "clang"))):
         missing.append("a C compiler (Debian: apt-get install build-essential)")
-    node = common.on_path("node") and subprocess.run(
-        ["node", "--version"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    node = version_of("node")
     if not node:
         missing.append("Node.js 20 or newer, with npm (Debian: apt-get install nodejs npm)")
-    elif int(re.sub(r"\D.*", "", node.lstrip("v")) or 0) < 20:
+    elif numbers(node) < (20,):
         missing.append(f"Node.js 20 or newer (this is {node})")
     elif not common.on_path("npm"):
         missing.append("npm (Debian: apt-get install npm)")

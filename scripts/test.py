@@ -143,7 +143,6 @@ def rust(results):
     with database.Cluster() as cluster:
         env.update({name: value for name, value in runner.environment().items() if name.startswith("SOULFORGE_")})
         env["TEST_DATABASE_URL"] = cluster.url()
-        env["SOULFORGE_DATA"] = str(cluster.folder / "files")
         try:
             output = common.run(
                 [*build_command, "--no-fail-fast", "--", *os.environ.get("TEST_FILTER", "").split()], "rust", env=env, folder=LOGS, progress="the Rust tests", check=False,
@@ -271,7 +270,6 @@ class Server:
         # PostgreSQL may run as another user, who has to get through.
         os.chmod(data, 0o755)
         self.env = runner.environment(port=self.port, data=Path(data) / "data")
-        self.env["SOULFORGE_ADDR"] = f"127.0.0.1:{self.port}"
         # The tests sign up more people than one address may.
         self.env["SOULFORGE_LIMIT_FACTOR"] = "1000"
         self.log = LOGS / "server.log"
