@@ -135,7 +135,7 @@ impl Canvas {
             let (x, y) = (W(depth), W(depth * 1.7));
             self.put(format_args!("<use href=\"#{id}\" x=\"{x}\" y=\"{y}\" opacity=\".14\"/>"));
         }
-        if depth >= 3.5 || self.detail != Detail::Bare {
+        if depth >= 5.0 || self.detail != Detail::Bare {
             let (x, y) = (W(depth * 0.5), W(depth * 0.8));
             self.put(format_args!("<use href=\"#{id}\" x=\"{x}\" y=\"{y}\" opacity=\".2\"/>"));
         }

@@ -336,14 +336,14 @@ impl Bust<'_> {
         self.c.disc(CX, CY, 140.0, self.p.halo, if self.p.night { 0.16 } else { 0.4 });
         let mut leaves = String::new();
         for side in [-1.0, 1.0] {
-            for i in 0..10_u8 {
-                let a = PI / 2.0 + side * (0.5 + 0.235 * f64::from(i));
+            for i in 0..8_u8 {
+                let a = PI / 2.0 + side * (0.5 + 0.29 * f64::from(i));
                 let along = a + side * PI / 2.0;
                 for (out, turn) in [(11.0, 0.6), (-11.0, -0.6)] {
                     let (x, y) = polar(a, 148.0 + out * 0.4);
                     let heading = along - side * turn;
                     let (dx, dy) = (heading.cos(), heading.sin());
-                    let long = 33.0 - 1.2 * f64::from(i);
+                    let long = 38.0 - 1.4 * f64::from(i);
                     let (tx, ty) = (x + dx * long, y + dy * long);
                     let (nx, ny) = (-dy * 11.0, dx * 11.0);
                     let (mx, my) = (x + dx * long * 0.45, y + dy * long * 0.45);

@@ -42,7 +42,7 @@ fn check_markup(svg: &str) {
     let mut used = HashSet::new();
     for piece in svg.split('<').skip(1) {
         let (tag, text) = piece.split_once('>').expect("every tag ends");
-        assert!(text.is_empty() || tag == "title", "stray text {text}");
+        assert!(text.is_empty() || tag.starts_with("title "), "stray text {text}");
         if let Some(name) = tag.strip_prefix('/') {
             assert_eq!(open.pop(), Some(name));
             continue;
@@ -158,6 +158,6 @@ fn a_gallery_of_a_hundred_has_no_twins() {
 #[test]
 fn the_label_is_escaped() {
     let picture = svg("x", "</title><script>\"&'", &VisualStyle::default(), &Traits::default());
-    assert!(picture.contains("<title>Procedural portrait of &lt;/title&gt;&lt;script&gt;&quot;&amp;&#39;</title>"));
+    assert!(picture.contains(">Procedural portrait of &lt;/title&gt;&lt;script&gt;&quot;&amp;&#39;</title>"));
     check_markup(&picture);
 }
