@@ -99,6 +99,12 @@ end $$;
 revoke execute on function app.count_ocs() from public;
 create trigger ocs_count after insert or delete or update of owner_id on ocs for each row execute function app.count_ocs();
 
+-- Characters of the house that were made once: a deleted one does not come back at the next start.
+create table seeded_ocs (
+    oc_id uuid primary key,
+    seeded_at timestamptz not null default now()
+);
+
 -- What each edit replaced: the whole character as it was, so that any of them can be brought back.
 create table oc_versions (
     oc_id uuid not null references ocs on delete cascade,
@@ -192,7 +198,7 @@ create index world_events_event_type_idx on world_events (event_type);
 create index world_events_oc_id_idx on world_events (oc_id, created_at desc);
 create index world_events_actor_id_idx on world_events (actor_id);
 
-call app.wall('ocs', 'oc_versions', 'items', 'oc_items', 'jobs', 'forum_posts', 'world_events');
+call app.wall('ocs', 'seeded_ocs', 'oc_versions', 'items', 'oc_items', 'jobs', 'forum_posts', 'world_events');
 
 grant select, insert, update, delete on ocs, oc_items to sf_app;
 grant select, insert on oc_versions, items, world_events to sf_app;
