@@ -1,1 +1,241 @@
 //! Server functions of the ocs room.
+#![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
+
+use super::{GalleryPage, GalleryQuery, HomePage, ItemForm, Oc, OcForm, OcPage, OcVersion};
+use crate::{
+    error::AppError,
+    ids::{ItemId, OcId},
+};
+use leptos::{prelude::*, server_fn::codec::GetUrl};
+
+#[cfg(feature = "ssr")]
+mod begin {
+    //! What every change starts with.
+
+    use crate::{
+        error::AppResult,
+        ids::UserId,
+        server::{
+            Ctx, Tx, ctx,
+            limits::{self, Action},
+        },
+    };
+
+    /// Who asks, within their measure, and a transaction of theirs.
+    pub async fn change() -> AppResult<(Ctx, UserId, Tx)> {
+        let ctx = ctx()?;
+        let me = ctx.require_write()?.id;
+        limits::take(&ctx.app, Action::EditOc, &me.to_string()).await?;
+        let tx = ctx.begin().await?;
+        Ok((ctx, me, tx))
+    }
+}
+
+/// What the home page shows.
+#[server(prefix = "/fn", endpoint = "ocs/home", input = GetUrl)]
+pub async fn get_home() -> Result<HomePage, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let mut tx = ctx.begin().await?;
+        super::store::home(&mut tx, ctx.user_id()).await
+    })
+    .await
+}
+
+/// A page of the gallery.
+#[server(prefix = "/fn", endpoint = "ocs/gallery", input = GetUrl)]
+pub async fn get_gallery(#[server(default)] query: GalleryQuery) -> Result<GalleryPage, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let viewer = ctx.info.viewer.as_ref().map(|v| (v.id, v.username.as_str()));
+        let mut tx = ctx.begin().await?;
+        super::store::gallery(&mut tx, viewer, &query, super::store::PAGE).await
+    })
+    .await
+}
+
+/// Everything a character's page shows.
+#[server(prefix = "/fn", endpoint = "ocs/page", input = GetUrl)]
+pub async fn get_page(#[server(default)] slug: String) -> Result<OcPage, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let mut tx = ctx.begin().await?;
+        super::store::page(&mut tx, &slug, &ctx.app.config.origin()).await
+    })
+    .await
+}
+
+/// A form with nothing typed, and a palette drawn for it.
+#[server(prefix = "/fn", endpoint = "ocs/blank", input = GetUrl)]
+pub async fn get_blank() -> Result<OcForm, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        ctx()?.require()?;
+        Ok(OcForm::blank(&uuid::Uuid::now_v7().to_string()))
+    })
+    .await
+}
+
+/// A character that the asker may change.
+#[server(prefix = "/fn", endpoint = "ocs/editable", input = GetUrl)]
+pub async fn get_editable(#[server(default)] slug: String) -> Result<Oc, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        ctx.require()?;
+        let mut tx = ctx.begin().await?;
+        super::store::editable(&mut tx, &slug).await
+    })
+    .await
+}
+
+/// A character that the asker may change, and what it was before.
+#[server(prefix = "/fn", endpoint = "ocs/versions", input = GetUrl)]
+pub async fn get_versions(#[server(default)] slug: String) -> Result<(Oc, Vec<OcVersion>), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        ctx.require()?;
+        let mut tx = ctx.begin().await?;
+        let oc = super::store::editable(&mut tx, &slug).await?;
+        let versions = super::store::versions(&mut tx, oc.id).await?;
+        Ok((oc, versions))
+    })
+    .await
+}
+
+/// Makes a draft and leads to its page.
+#[server(prefix = "/fn", endpoint = "ocs/create")]
+pub async fn create_oc(
+    #[server(default)] form: OcForm,
+    #[server(default)] items: Vec<ItemForm>,
+) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        form.check()?;
+        for (n, item) in items.iter().enumerate().filter(|(_, i)| !i.is_empty()) {
+            item.check().map_err(|e| AppError::invalid("items", format!("Thing {}: {e}", n + 1)))?;
+        }
+        let (_, me, mut tx) = begin::change().await?;
+        let made = super::store::create(&mut tx, me, &form).await?;
+        for item in items.iter().filter(|i| !i.is_empty()) {
+            super::store::add_item(&mut tx, me, made.id, item).await?;
+        }
+        tx.commit().await?;
+        leptos_axum::redirect(&super::page_url(&made.slug));
+        Ok(())
+    })
+    .await
+}
+
+/// Changes a character and leads to its page.
+#[server(prefix = "/fn", endpoint = "ocs/update")]
+pub async fn update_oc(oc_id: OcId, #[server(default)] form: OcForm) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        form.check()?;
+        let (_, me, mut tx) = begin::change().await?;
+        let made = super::store::update(&mut tx, me, oc_id, &form).await?;
+        tx.commit().await?;
+        leptos_axum::redirect(&super::page_url(&made.slug));
+        Ok(())
+    })
+    .await
+}
+
+/// Shows a character to everybody, or hides it.
+#[server(prefix = "/fn", endpoint = "ocs/publish")]
+pub async fn publish_oc(oc_id: OcId, #[server(default)] hide: bool) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        let (_, me, mut tx) = begin::change().await?;
+        let made = if hide {
+            super::store::unpublish(&mut tx, oc_id).await?
+        } else {
+            super::store::publish(&mut tx, me, oc_id).await?
+        };
+        tx.commit().await?;
+        leptos_axum::redirect(&super::page_url(&made.slug));
+        Ok(())
+    })
+    .await
+}
+
+/// Deletes a character whose name was typed to confirm it.
+#[server(prefix = "/fn", endpoint = "ocs/delete")]
+pub async fn delete_oc(oc_id: OcId, #[server(default)] confirm: String) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        let (ctx, _, mut tx) = begin::change().await?;
+        let oc = super::store::find(&mut tx, oc_id).await?;
+        if confirm.trim() != oc.name {
+            return Err(AppError::invalid("confirm", format!("Please type {} exactly as it is written.", oc.name)));
+        }
+        let key = super::store::delete(&mut tx, oc_id).await?;
+        tx.commit().await?;
+        super::plates::forget(&ctx.app, key).await;
+        leptos_axum::redirect("/characters?gone=1");
+        Ok(())
+    })
+    .await
+}
+
+/// Brings an earlier version back.
+#[server(prefix = "/fn", endpoint = "ocs/restore")]
+pub async fn restore_oc(oc_id: OcId, #[server(default)] version: i32) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        let (_, me, mut tx) = begin::change().await?;
+        let made = super::store::restore(&mut tx, me, oc_id, version).await?;
+        tx.commit().await?;
+        leptos_axum::redirect(&super::page_url(&made.slug));
+        Ok(())
+    })
+    .await
+}
+
+/// Gives a character something to carry. Answers with all it carries.
+#[server(prefix = "/fn", endpoint = "ocs/add_item")]
+pub async fn add_item(oc_id: OcId, #[server(default)] item: ItemForm) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        let (_, me, mut tx) = begin::change().await?;
+        super::store::add_item(&mut tx, me, oc_id, &item).await?;
+        tx.commit().await
+    })
+    .await
+}
+
+/// Carries a thing, keeps it, or takes it away (`change` is `carry`, `keep` or `remove`).
+#[server(prefix = "/fn", endpoint = "ocs/change_item")]
+pub async fn change_item(oc_id: OcId, item_id: ItemId, #[server(default)] change: String) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        let (_, _, mut tx) = begin::change().await?;
+        match change.as_str() {
+            "carry" => super::store::equip_item(&mut tx, oc_id, item_id, true).await?,
+            "keep" => super::store::equip_item(&mut tx, oc_id, item_id, false).await?,
+            "remove" => super::store::remove_item(&mut tx, oc_id, item_id).await?,
+            _ => return Err(AppError::invalid("change", "Carry it, keep it or take it away.")),
+        }
+        tx.commit().await
+    })
+    .await
+}
+
+/// Takes the uploaded plate away; the drawn one comes back.
+#[server(prefix = "/fn", endpoint = "ocs/remove_plate")]
+pub async fn remove_plate(oc_id: OcId) -> Result<(), AppError> {
+    use crate::error::reply;
+    reply(async {
+        let (_, me, mut tx) = begin::change().await?;
+        let made = super::store::set_avatar(&mut tx, me, oc_id, None).await?;
+        tx.commit().await?;
+        leptos_axum::redirect(&format!("{}/edit?saved=plate#plate", super::page_url(&made.slug)));
+        Ok(())
+    })
+    .await
+}

@@ -6,6 +6,8 @@
 pub mod api;
 pub mod form;
 #[cfg(feature = "ssr")]
+pub mod plates;
+#[cfg(feature = "ssr")]
 pub mod portrait;
 #[cfg(feature = "ssr")]
 pub mod routes;
@@ -239,6 +241,8 @@ pub struct Oc {
     pub kind: OcKind,
     /// What it is, in two or three words.
     pub title: String,
+    /// What the house's own know most about; may be empty.
+    pub specialty: String,
     /// Who it is, for a reader.
     pub description: String,
     /// What it is like; goes into the prompt.

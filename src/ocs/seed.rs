@@ -77,7 +77,9 @@ pub async fn run(owner: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 async fn add(tx: &mut PgConnection, seed: Seed) -> Result<(), sqlx::Error> {
     // The insert is the lock: of two processes that start together, one makes the character.
-    let first = sqlx::query!("insert into seeded_ocs (oc_id) values ($1) on conflict do nothing", seed.id).execute(&mut *tx).await?;
+    let first = sqlx::query!("insert into seeded_ocs (oc_id) values ($1) on conflict do nothing", seed.id)
+        .execute(&mut *tx)
+        .await?;
     if first.rows_affected() == 0 {
         return Ok(());
     }
@@ -126,7 +128,9 @@ async fn add(tx: &mut PgConnection, seed: Seed) -> Result<(), sqlx::Error> {
         )
         .execute(&mut *tx)
         .await?;
-        sqlx::query!("insert into oc_items (oc_id, item_id) values ($1, $2)", seed.id, item.id).execute(&mut *tx).await?;
+        sqlx::query!("insert into oc_items (oc_id, item_id) values ($1, $2)", seed.id, item.id)
+            .execute(&mut *tx)
+            .await?;
     }
     sqlx::query!(
         "insert into forum_posts (oc_id, title, content, created_at, updated_at)
@@ -160,12 +164,21 @@ mod tests {
     fn every_seed_can_be_read_and_speaks() {
         for file in FILES {
             let seed: Seed = toml::from_str(file).unwrap();
-            assert!(seed.personality.split_whitespace().count() <= 60, "{}: the prompt of a small model is short", seed.name);
+            assert!(
+                seed.personality.split_whitespace().count() <= 60,
+                "{}: the prompt of a small model is short",
+                seed.name
+            );
             assert!(!spoken_line(&seed.greeting).is_empty());
             assert_eq!(seed.greeting.matches('*').count(), 2, "{}: one action", seed.name);
             assert!(seed.examples.len() >= 3 && seed.quick_start.len() == 3 && seed.alternate_greetings.len() == 2);
             for item in seed.items {
-                let form = ItemForm { name: item.name, description: item.description, effects: item.effects, rarity: item.rarity };
+                let form = ItemForm {
+                    name: item.name,
+                    description: item.description,
+                    effects: item.effects,
+                    rarity: item.rarity,
+                };
                 form.check().unwrap();
             }
         }

@@ -16,8 +16,10 @@ pub struct Look {
     pub name: String,
     /// How it looks.
     pub style: VisualStyle,
-    /// Words that the drawing takes up.
-    pub appearance_tags: Vec<String>,
+    /// What the drawing takes up: words of appearance, or else the description.
+    pub appearance: String,
+    /// Seen by everybody, so that a shared cache may keep it.
+    pub is_public: bool,
     /// Key of an uploaded plate.
     pub avatar_key: Option<String>,
     /// Counts the changes.
@@ -30,14 +32,15 @@ pub struct Look {
 /// `NotFound`, also for somebody else's draft.
 pub async fn look(tx: &mut PgConnection, id: OcId) -> AppResult<Look> {
     let row =
-        sqlx::query!("select name, visual_style, appearance_tags, avatar_key, version from ocs where oc_id = $1", id.0)
+        sqlx::query!("select name, description, visual_style, appearance_tags, avatar_key, version, is_public from ocs where oc_id = $1", id.0)
             .fetch_optional(tx)
             .await?
             .ok_or(AppError::NotFound)?;
     Ok(Look {
         name: row.name,
         style: VisualStyle::from_json_lenient(&row.visual_style).0,
-        appearance_tags: row.appearance_tags,
+        appearance: if row.appearance_tags.is_empty() { row.description } else { row.appearance_tags.join(", ") },
+        is_public: row.is_public,
         avatar_key: row.avatar_key,
         version: row.version,
     })
@@ -60,7 +63,7 @@ pub async fn find_id(tx: &mut PgConnection, slug: &str) -> AppResult<OcId> {
 
 async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> AppResult<Found> {
     let r = sqlx::query!(
-        r#"select o.oc_id, o.name, o.slug, o.kind, o.title, o.description, o.personality, o.greeting, o.alternate_greetings,
+        r#"select o.oc_id, o.name, o.slug, o.kind, o.title, o.specialty, o.description, o.personality, o.greeting, o.alternate_greetings,
                o.scenario, o.example_dialogue, o.system_prompt, o.voice_tone, o.visual_style, o.appearance_tags, o.tags,
                o.quick_start, o.content_rating, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
                coalesce(o.published_at, o.created_at) as "awake_since!", o.updated_at, p.username as "username?",
@@ -83,6 +86,7 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
         name: r.name,
         slug: r.slug,
         title: r.title,
+        specialty: r.specialty,
         description: r.description,
         personality: r.personality,
         greeting: r.greeting,
