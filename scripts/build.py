@@ -139,11 +139,9 @@ def assemble(small=True):
         if place not in wanted and not packed:
             path.unlink()
     text = "".join(f"{kind}: {value}\n" for kind, value in hashes.items())
-    # The framework looks beside the running program: the server, and the tests in deps.
-    for folder in {SERVER.parent, CARGO_TARGET / "release" / "deps"}:
-        if folder == SERVER.parent or folder.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "hash.txt").write_text(text)
+    # The framework looks beside the running program.
+    SERVER.parent.mkdir(parents=True, exist_ok=True)
+    (SERVER.parent / "hash.txt").write_text(text)
     if small:
         compress()
 

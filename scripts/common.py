@@ -58,11 +58,6 @@ def step(what, estimate=None):
     say(f"  ok  {what}: {seconds(time.monotonic() - start)}")
 
 
-def done(what):
-    """A step that needed nothing."""
-    say(f"  ok  {what}: nothing to do")
-
-
 def main(run):
     """Runs a script's entry point and turns what went wrong into a message and an exit code."""
     try:

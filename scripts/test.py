@@ -139,7 +139,6 @@ def rust(results):
         [*build_command, "--no-run"], "rust-build", env=env, folder=LOGS, progress="the tests"
     )) is None:
         return
-    build.assemble()
     with database.Cluster() as cluster:
         env.update({name: value for name, value in runner.environment().items() if name.startswith("SOULFORGE_")})
         env["TEST_DATABASE_URL"] = cluster.url()
