@@ -69,6 +69,8 @@ pub fn App() -> impl IntoView {
             <crate::frame::PageFrame>
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
                     <Route path=path!("/") view=|| view! { <h1>"SoulForge"</h1> } ssr=SsrMode::Async />
+                    <Route path=path!("/summon") view=crate::ocs::summon::view::NewSummonPage ssr=SsrMode::Async />
+                    <Route path=path!("/summon/:id") view=crate::ocs::summon::view::SummonJobPage ssr=SsrMode::Async />
                 </Routes>
             </crate::frame::PageFrame>
         </Router>

@@ -16,6 +16,7 @@ pub mod seed;
 #[cfg(feature = "ssr")]
 pub mod store;
 pub mod style;
+pub mod summon;
 pub mod view;
 
 pub use form::{CleanOc, ItemForm, OcForm};

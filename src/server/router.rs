@@ -34,6 +34,7 @@ pub fn router(state: AppState) -> Router {
     let app = Router::new()
         .merge(accounts::routes::routes())
         .merge(ocs::routes::routes())
+        .merge(ocs::summon::routes::routes())
         .merge(chat::routes::routes())
         .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))
         .fallback(move |State(state): State<AppState>, request: axum::extract::Request| {

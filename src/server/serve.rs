@@ -139,6 +139,7 @@ async fn serve(config: Config) -> Result<(), String> {
 
     accounts_first_admin(&state).await?;
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
+    crate::ocs::summon::run::watch(&state);
     tracing::info!("SoulForge is at {}", state.config.origin());
 
     let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -208,6 +209,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         config: Arc::new(config),
         hub: Arc::new(Hub::default()),
         runs: Arc::default(),
+        summons: Arc::default(),
         node: Node(uuid::Uuid::now_v7()),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),

@@ -24,6 +24,8 @@ pub struct AppState {
     pub hub: Arc<Hub>,
     /// Replies under way in this process.
     pub runs: Arc<crate::chat::run::Runs>,
+    /// Summons under way in this process.
+    pub summons: Arc<crate::ocs::summon::run::Summons>,
     /// This process, in leases.
     pub node: Node,
     /// Ends streams and background work.

@@ -1,0 +1,544 @@
+//! Judging what a model wrote: whole, clean, about the right person, and worth keeping.
+//!
+//! Every sentence is asked for several times. A candidate is refused for a reason that can be named, or it gets points;
+//! the best one is kept. All of it is plain text work, without a model, so that it can be tested.
+
+use super::idea::Pronoun;
+use std::collections::HashSet;
+
+/// Words without meaning of their own.
+pub const STOP_WORDS: &[&str] = &[
+    "a", "an", "the", "of", "in", "on", "at", "to", "for", "with", "and", "or", "but", "who", "that", "which", "is",
+    "are", "was", "has", "have", "had", "she", "he", "they", "it", "her", "his", "their", "him", "them", "from", "by",
+    "as", "be", "not", "no", "never", "very", "can", "could", "will", "would", "than", "then", "when", "where",
+    "there", "this", "these", "those", "into", "about", "over", "under", "all", "one", "only", "just", "once", "still",
+    "do", "does", "did", "so", "if", "its", "own", "you", "your", "i", "my", "me", "we", "us", "our", "what", "how",
+    "why", "up", "out", "any", "some", "been", "being", "am", "too", "also", "now", "ever", "i'm",
+];
+
+/// Words that speak of the task and not of the character, or that models use instead of saying something.
+const EMPTY_WORDS: &[&str] = &[
+    "character",
+    "characters",
+    "user",
+    "ai",
+    "assistant",
+    "language",
+    "model",
+    "testament",
+    "tapestry",
+    "embodiment",
+    "individual",
+    "protagonist",
+    "player",
+    "reader",
+    "author",
+    "fictional",
+    "personality",
+    "narrative",
+    "description",
+    "novelist",
+    "portrait",
+    "prompt",
+    "sentence",
+    "sentences",
+    "story",
+    "plot",
+    "chatbot",
+    "instagram",
+    "facebook",
+    "website",
+    "email",
+    "covid",
+    "pandemic",
+    "climate",
+    "skill",
+    "skills",
+    "passion",
+    "sex",
+    "sexual",
+    "rape",
+    "suicide",
+    "nazi",
+    "slave",
+    "naked",
+    "nude",
+];
+
+/// Words that are true of everything.
+const VAGUE_WORDS: &[&str] = &[
+    "thing",
+    "things",
+    "something",
+    "anything",
+    "everything",
+    "everyone",
+    "everybody",
+    "people",
+    "very",
+    "someone",
+    "world",
+    "life",
+    "lives",
+    "others",
+    "really",
+    "always",
+    "special",
+    "unique",
+    "amazing",
+    "beautiful",
+    "important",
+    "different",
+    "called",
+    "known",
+    "like",
+];
+
+/// Lower-case words, apostrophes kept.
+pub fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '’'))
+        .map(|w| w.trim_matches(['\'', '’']).to_lowercase().replace('’', "'"))
+        .filter(|w| !w.is_empty())
+        .collect()
+}
+
+/// A word without its ending, so that `storms` and `storm` are the same.
+pub fn stem(word: &str) -> String {
+    for ending in ["ing", "ed", "es", "s", "er"] {
+        if let Some(base) = word.strip_suffix(ending)
+            && base.chars().count() > 3
+        {
+            return base.to_owned();
+        }
+    }
+    word.to_owned()
+}
+
+/// What may stand in a field and what must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Fewest words that the model must add.
+    pub least: usize,
+    /// Most words.
+    pub most: usize,
+    /// Whose words: about the character, or by the character.
+    pub voice: Voice,
+}
+
+/// Who speaks to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// About the character: she, he, they.
+    About,
+    /// The character of themselves.
+    Self_,
+    /// The character to somebody.
+    ToYou,
+}
+
+/// What was said before and about whom.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pronoun: Pronoun,
+    names: Vec<String>,
+    topic: HashSet<String>,
+    idea_runs: HashSet<Vec<String>>,
+    runs: HashSet<Vec<String>>,
+    used: HashSet<String>,
+}
+
+/// Why a candidate was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Too few or too many words.
+    Length,
+    /// Cut off, or more than one sentence where one is wanted.
+    NotWhole,
+    /// Signs that no sentence of this kind has.
+    Signs,
+    /// Words that speak of the task.
+    Empty,
+    /// The same again and again.
+    Repeats,
+    /// Speaks of somebody else.
+    WrongPerson,
+    /// Says again what was said before, or what the asker said.
+    Again,
+}
+
+impl Seen {
+    /// Nothing said yet. `topic` holds stems of the asker's words.
+    pub fn new(pronoun: Pronoun, name: &str, asked: &str, topic: &[String]) -> Self {
+        Self {
+            pronoun,
+            names: name.split(' ').map(str::to_lowercase).collect(),
+            topic: topic.iter().cloned().collect(),
+            idea_runs: runs(&words(asked), 3),
+            runs: HashSet::new(),
+            used: HashSet::new(),
+        }
+    }
+
+    /// Notes words that were kept.
+    pub fn note(&mut self, text: &str) {
+        let all = words(text);
+        self.runs.extend(runs(&all, 4));
+        self.used.extend(all.iter().filter(|w| !STOP_WORDS.contains(&w.as_str())).map(|w| stem(w)));
+    }
+
+    /// Points for what a model added behind `lead` (the words it was given to begin with), or why it is refused.
+    ///
+    /// # Errors
+    /// The first reason that was found.
+    pub fn judge(&self, lead: &str, added: &str, rule: Rule) -> Result<f64, Refusal> {
+        let added = added.trim();
+        let all = words(added);
+        if !added.ends_with(['.', '?', '!']) || added.ends_with("..") {
+            return Err(Refusal::NotWhole);
+        }
+        let body = added.trim_end_matches(['.', '?', '!']);
+        if body.contains(['.', '?', '!']) {
+            return Err(Refusal::NotWhole);
+        }
+        if added.chars().any(|c| !(c.is_alphabetic() || matches!(c, ' ' | ',' | '\'' | '’' | '-' | '.' | '?' | '!')))
+        {
+            return Err(Refusal::Signs);
+        }
+        if !added.is_ascii() && lead.is_ascii() {
+            return Err(Refusal::Signs);
+        }
+        if all.len() < rule.least || all.len() > rule.most {
+            return Err(Refusal::Length);
+        }
+        // A sentence does not end on a word that wants another.
+        if all.last().is_some_and(|w| {
+            matches!(
+                w.as_str(),
+                "the"
+                    | "a"
+                    | "an"
+                    | "of"
+                    | "and"
+                    | "or"
+                    | "but"
+                    | "to"
+                    | "with"
+                    | "from"
+                    | "in"
+                    | "at"
+                    | "is"
+                    | "are"
+                    | "as"
+                    | "my"
+                    | "his"
+                    | "their"
+                    | "your"
+                    | "our"
+                    | "its"
+                    | "that"
+                    | "which"
+                    | "because"
+                    | "i"
+                    | "very"
+                    | "into"
+                    | "than"
+                    | "for"
+            )
+        }) {
+            return Err(Refusal::NotWhole);
+        }
+        if all.iter().any(|w| EMPTY_WORDS.contains(&w.as_str()) && !self.topic.contains(&stem(w))) {
+            return Err(Refusal::Empty);
+        }
+        if all.iter().any(|w| w.chars().count() > 16 || is_noise(w)) {
+            return Err(Refusal::Signs);
+        }
+        let mut seen = HashSet::new();
+        if runs_in_order(&all, 3).into_iter().any(|run| !seen.insert(run))
+            || all
+                .windows(2)
+                .any(|pair| pair.first() == pair.last() && pair.first().is_some_and(|w| w != "had" && w != "that"))
+        {
+            return Err(Refusal::Repeats);
+        }
+        let content: Vec<String> = all.iter().filter(|w| !STOP_WORDS.contains(&w.as_str())).map(|w| stem(w)).collect();
+        let distinct: HashSet<&String> = content.iter().collect();
+        if content.len() >= 3 && distinct.len() + 1 < content.len() {
+            return Err(Refusal::Repeats);
+        }
+        let wrong = match rule.voice {
+            Voice::About => all.iter().any(|w| self.pronoun.foreign().contains(&plain(w))),
+            Voice::Self_ => all.iter().any(|w| matches!(plain(w), "you" | "your" | "yours" | "yourself")),
+            Voice::ToYou => false,
+        };
+        if wrong || (rule.voice != Voice::About && all.iter().any(|w| self.names.contains(w) && w.len() > 2)) {
+            return Err(Refusal::WrongPerson);
+        }
+        let own = runs(&all, 4);
+        let of_topic = content.iter().filter(|w| self.topic.contains(*w)).count();
+        if own.iter().any(|run| self.runs.contains(run))
+            || runs(&all, 3)
+                .iter()
+                .any(|run| self.idea_runs.contains(run) && run.iter().any(|w| !STOP_WORDS.contains(&w.as_str())))
+            || (content.len() > 1 && of_topic * 3 >= content.len() * 2)
+        {
+            return Err(Refusal::Again);
+        }
+        Ok(self.points(lead, &all, &content, of_topic, rule))
+    }
+
+    fn points(&self, lead: &str, all: &[String], content: &[String], of_topic: usize, rule: Rule) -> f64 {
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let has = |list: &[&str]| all.iter().filter(|w| list.contains(&w.as_str())).count();
+        // A little shorter than the middle reads best.
+        let (least, most) = (count(rule.least), count(rule.most));
+        let best = least + (most - least) * 0.45;
+        let mut points = -1.2 * (count(all.len()) - best).abs() / (most - least).max(1.0);
+        points += 0.6 * count(of_topic.min(1));
+        // Each of these words opens a second thought, where small models lose the first.
+        points -= 0.7 * count(has(&["but", "because", "although", "despite", "while", "if", "so"]));
+        points -= 0.3 * count(has(&["which", "as", "just", "like"]));
+        points -= 0.25 * count(has(&["and", "that", "to"]).saturating_sub(1));
+        points -= 0.35 * count(has(VAGUE_WORDS));
+        points -=
+            0.3 * count(content.iter().filter(|w| self.used.contains(*w) && !self.topic.contains(*w)).count().min(4));
+        // Longer words of meaning are more often concrete than not.
+        points += 0.12 * count(content.iter().filter(|w| w.chars().count() >= 5).count().min(4));
+        if content.is_empty() {
+            points -= 1.0;
+        }
+        // "She loves ... she loves": the lead's own verb again.
+        let lead = words(lead);
+        points -=
+            0.6 * count(all.iter().filter(|w| w.len() > 3 && lead.contains(w) && !self.names.contains(w)).count());
+        points
+    }
+}
+
+/// `he'd` speaks of him as `he` does.
+fn plain(word: &str) -> &str {
+    word.split('\'').next().unwrap_or(word)
+}
+
+/// A word that no language has: no vowel, or the same letter three times.
+fn is_noise(word: &str) -> bool {
+    let letters: Vec<char> = word.chars().filter(|c| c.is_alphabetic()).collect();
+    let vowel = letters.iter().any(|c| !c.is_ascii() || matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y'));
+    let thrice = letters.windows(3).any(|w| w.first() == w.get(1) && w.get(1) == w.get(2));
+    (letters.len() > 2 && !vowel) || thrice
+}
+
+fn runs_in_order(all: &[String], length: usize) -> Vec<Vec<String>> {
+    all.windows(length).map(<[String]>::to_vec).collect()
+}
+
+fn runs(all: &[String], length: usize) -> HashSet<Vec<String>> {
+    runs_in_order(all, length).into_iter().collect()
+}
+
+/// Points for a name, or `None` if nobody is called that. `topic` holds stems that a name should not repeat.
+pub fn judge_name(name: &str, topic: &[String]) -> Option<f64> {
+    const NOT_NAMES: &[&str] = &[
+        "the",
+        "and",
+        "her",
+        "his",
+        "name",
+        "captain",
+        "sir",
+        "lady",
+        "lord",
+        "mr",
+        "mrs",
+        "miss",
+        "doctor",
+        "anaconda",
+        "hitler",
+        "adolf",
+        "satan",
+        "lucifer",
+        "jesus",
+        "allah",
+        "god",
+        "none",
+        "unknown",
+        "alien",
+        "robot",
+        "dragon",
+        "vampire",
+        "ghost",
+        "knight",
+        "witch",
+        "pirate",
+        "america",
+        "elizabeth",
+        "stalin",
+        "potter",
+        "gandalf",
+        "frodo",
+        "batman",
+        "superman",
+        "porn",
+        "rapist",
+    ];
+    let parts: Vec<&str> = name.split(' ').collect();
+    if parts.is_empty() || parts.len() > 2 {
+        return None;
+    }
+    let mut points = 0.0;
+    for part in &parts {
+        let length = part.chars().count();
+        let lower = part.to_lowercase();
+        if !(3..=10).contains(&length)
+            || !part.chars().all(|c| c.is_ascii_alphabetic())
+            || !part.starts_with(|c: char| c.is_ascii_uppercase())
+            || part.chars().skip(1).any(|c| c.is_ascii_uppercase())
+            || NOT_NAMES.iter().any(|n| lower == *n || (n.len() > 3 && lower.contains(n)))
+            || STOP_WORDS.contains(&lower.as_str())
+            || topic.contains(&stem(&lower))
+            || !sounds(&lower)
+        {
+            return None;
+        }
+        points -= 0.25 * (f64::from(u32::try_from(length).unwrap_or(9)) - 5.5).abs();
+    }
+    if let [first, last] = parts.as_slice() {
+        points += 0.6;
+        if first.eq_ignore_ascii_case(last) || last.to_lowercase().starts_with(&first.to_lowercase()) {
+            return None;
+        }
+    }
+    Some(points)
+}
+
+/// Whether a word can be said: no more than three consonants or two vowels in a row, at its ends no more than two.
+fn sounds(word: &str) -> bool {
+    let kinds: Vec<bool> = word.chars().map(|c| matches!(c, 'a' | 'e' | 'i' | 'o' | 'u' | 'y')).collect();
+    let longest = |vowel: bool| kinds.split(|k| *k != vowel).map(<[bool]>::len).max().unwrap_or(0);
+    let start = kinds.iter().take_while(|k| !**k).count();
+    let end = kinds.iter().rev().take_while(|k| !**k).count();
+    longest(false) <= 3 && (1..=2).contains(&longest(true)) && start <= 2 && end <= 2 && !is_noise(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RULE: Rule = Rule { least: 3, most: 14, voice: Voice::About };
+
+    fn seen() -> Seen {
+        let asked = "a shy lighthouse keeper who collects storms in glass jars";
+        let topic: Vec<String> =
+            ["shy", "lighthouse", "keep", "collect", "storm", "glass", "jar"].map(str::to_owned).into();
+        Seen::new(Pronoun::She, "Mira Vale", asked, &topic)
+    }
+
+    #[test]
+    fn garbage_is_refused_by_name() {
+        use Refusal::*;
+        for (added, why) in [
+            ("a small cottage by the", NotWhole),
+            ("a small cottage by the.", NotWhole),
+            ("a cottage. It is small.", NotWhole),
+            ("a small house (see above).", Signs),
+            ("a “house” of stone walls.", Signs),
+            ("a house with 300 doors.", Signs),
+            ("a hhhhh house of stone.", Signs),
+            ("a brrk house of stone.", Signs),
+            ("it.", Length),
+            ("a very old house on a very tall cliff where the wind never stops for anybody at all today.", Length),
+            ("a tapestry of old wool.", Empty),
+            ("the mind of the user.", Empty),
+            ("the sea of the sea of the sea.", Repeats),
+            ("a quiet quiet room.", Repeats),
+            ("a house where he sleeps.", WrongPerson),
+            ("a house which I like.", WrongPerson),
+            ("a house full of glass storms.", Again),
+        ] {
+            let got = seen().judge(" She lives in", added, RULE);
+            if why == Again {
+                // Half of its meaning is the asker's: allowed, but not two thirds.
+                assert!(got.is_ok(), "{added}: {got:?}");
+            } else {
+                assert_eq!(got, Err(why), "{added}");
+            }
+        }
+        assert_eq!(seen().judge(" She lives in", "storms in glass jars.", RULE), Err(Again));
+        assert!(seen().judge(" She lives in", "a narrow room above the harbour.", RULE).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let mut seen = seen();
+        let line = "the way the light changes with the tides.";
+        assert!(seen.judge(" She loves", line, RULE).is_ok());
+        seen.note(line);
+        assert_eq!(seen.judge(" She loves", line, RULE), Err(Refusal::Again));
+    }
+
+    #[test]
+    fn shorter_and_plainer_wins() {
+        let seen = seen();
+        let points = |text: &str| seen.judge(" She loves", text, RULE).unwrap_or(-9.0);
+        assert!(
+            points("the way the light changes with the tides.")
+                > points("the sea but it is a very special thing because of life.")
+        );
+        assert!(points("the sound of rain on the lamp.") > points("everything and everyone in the world."));
+    }
+
+    #[test]
+    fn names_can_be_said() {
+        for name in ["Mira", "Amara Blackwood", "Ember Vale", "Corvin Hale", "Leila"] {
+            assert!(judge_name(name, &[]).is_some(), "{name}");
+        }
+        for name in [
+            "Xq",
+            "Brrna",
+            "The",
+            "Mira Mira",
+            "mira",
+            "Miraaa",
+            "MIRA",
+            "Mi ra",
+            "Gardener Robot",
+            "Anaconda",
+            "A",
+            "",
+            "Mira V",
+        ] {
+            assert!(judge_name(name, &[]).is_none(), "{name}");
+        }
+        assert!(judge_name("Storm", &["storm".to_owned()]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_is_whole_and_plain(added in "[a-zA-Z ,.'?!\"*()0-9-]{0,90}", lead in "[a-z ]{0,20}") {
+            if let Ok(points) = seen().judge(&lead, &added, RULE) {
+                let text = added.trim();
+                prop_assert!(points.is_finite());
+                prop_assert!(text.ends_with(['.', '?', '!']));
+                prop_assert!(!text.contains(['"', '*', '(', ')']));
+                prop_assert!(!text.chars().any(|c| c.is_ascii_digit()));
+                let count = words(text).len();
+                prop_assert!((RULE.least..=RULE.most).contains(&count));
+            }
+        }
+
+        #[test]
+        fn anything_can_be_judged(added in "\\PC{0,200}", name in "\\PC{0,40}") {
+            let _ = seen().judge(&name, &added, RULE);
+            let _ = judge_name(&name, &[]);
+        }
+
+        #[test]
+        fn what_was_noted_is_refused(text in "[a-z]{4,7}( [a-z]{4,7}){4,8}") {
+            let mut seen = seen();
+            let text = format!("{text}.");
+            seen.note(&text);
+            prop_assert!(seen.judge("", &text, RULE).is_err());
+        }
+    }
+}

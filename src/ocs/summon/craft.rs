@@ -1,0 +1,549 @@
+//! What is asked of the model, part by part.
+//!
+//! A small model loses the thread in a long form but writes decent single sentences when it is told how they begin. So the
+//! whole character is one conversation: each part is an answer that begins with given words (the asker's own, where there
+//! are some), and each sentence is asked for by itself with everything said so far before it. Which beginnings are used is
+//! drawn from the seed. The sentences themselves are always the model's.
+
+use super::{
+    check::{Rule, Voice},
+    draw,
+    idea::{Idea, Pronoun},
+};
+use std::fmt::Write as _;
+
+/// What the model is told at the start.
+pub const SYSTEM: &str = "You are a novelist. You write vivid, concrete, simple sentences.";
+
+/// A sentence that the model finishes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// How it may begin; the first one is tried first.
+    pub leads: Vec<String>,
+    /// What must come.
+    pub rule: Rule,
+    /// Its form.
+    pub form: Form,
+}
+
+/// The form of a sentence, as a grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lower-case words up to a full stop.
+    Statement,
+    /// The same, in which the speaker may say I.
+    Own,
+    /// Words up to a question mark.
+    Question,
+    /// A few words without an end.
+    Heading,
+}
+
+impl Form {
+    /// The grammar (GBNF) of what comes after the lead. One sentence, so that it can always be judged whole.
+    pub fn grammar(self) -> String {
+        let word = r#"(" " [a-z] [a-z'-]*)"#;
+        match self {
+            Self::Statement => format!("root ::= {word}+ \".\"\n"),
+            Self::Own => format!("root ::= ({word} | \" I\" (\"'\" [a-z]+)?)+ \".\"\n"),
+            Self::Question => format!("root ::= {word}+ \"?\"\n"),
+            Self::Heading => format!("root ::= {word}{{1,5}} \".\"\n"),
+        }
+    }
+}
+
+/// One answer of the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// What is asked.
+    pub question: String,
+    /// What the answer begins with, before the first line.
+    pub start: String,
+    /// The sentences of the answer. Those that nobody finishes well are left out, the first one excepted.
+    pub lines: Vec<Line>,
+}
+
+fn rule(least: usize, most: usize, voice: Voice) -> Rule {
+    Rule { least, most, voice }
+}
+
+fn line(leads: &[String], form: Form, rule: Rule) -> Line {
+    Line { leads: leads.to_vec(), rule, form }
+}
+
+/// Everything a part depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The asker's sentence.
+    pub idea: &'a Idea,
+    /// The wished setting, or empty.
+    pub setting: &'a str,
+    /// The character's name.
+    pub name: &'a str,
+    /// What is drawn is drawn from this.
+    pub seed: &'a str,
+}
+
+impl Scene<'_> {
+    const fn who(&self) -> Pronoun {
+        self.idea.pronoun
+    }
+
+    fn short(&self) -> &str {
+        self.name.split(' ').next().unwrap_or(self.name)
+    }
+
+    /// Leads in an order drawn from the seed.
+    fn leads(&self, part: &str, list: &[&str]) -> Vec<String> {
+        let p = self.who();
+        draw::some(self.seed, part, list, list.len().min(3))
+            .into_iter()
+            .map(|lead| {
+                let mut out = String::from(" ");
+                for (i, word) in lead.split(' ').enumerate() {
+                    if i > 0 {
+                        out.push(' ');
+                    }
+                    match word.strip_prefix('~') {
+                        Some(verb) => out.push_str(&p.verb(verb)),
+                        None => out.push_str(match word {
+                            "She" => p.capital(),
+                            "she" => p.subject(),
+                            "her" => p.possessive(),
+                            other => other,
+                        }),
+                    }
+                }
+                out
+            })
+            .collect()
+    }
+
+    fn speaks_of_fear(&self) -> bool {
+        self.idea.topic.iter().any(|w| matches!(w.as_str(), "afraid" | "fear" | "fears" | "scar" | "scared" | "faint"))
+    }
+
+    /// What the novelist is asked first.
+    pub fn request(&self) -> String {
+        let mut text = match &self.idea.phrase {
+            Some(phrase) => format!("Write a short portrait of {}, {phrase}.", self.name),
+            None => format!("Write a short portrait of {}. {}.", self.name, self.idea.whole),
+        };
+        if !self.setting.is_empty() {
+            let _ = write!(text, " The setting: {}.", self.setting.trim_end_matches('.'));
+        }
+        text
+    }
+
+    /// Who they are.
+    pub fn description(&self) -> Turn {
+        let mut start = self.idea.opening(self.name);
+        if self.idea.phrase.is_some() && !self.idea.rest.is_empty() {
+            start.push(' ');
+            start.push_str(&self.idea.rest);
+            if !start.ends_with(['.', '!', '?', '…']) {
+                start.push('.');
+            }
+        }
+        let p = self.who();
+        let place = if self.setting.is_empty() {
+            self.leads(
+                "place",
+                &[
+                    "She ~live in",
+                    "She ~live in a",
+                    "She ~live alone in",
+                    "She ~have a small room in",
+                    "She ~live behind",
+                    "She ~live above",
+                ],
+            )
+            .into_iter()
+            .map(|l| l.replace(" haves ", " has "))
+            .collect()
+        } else {
+            let setting = self.setting.trim_end_matches('.');
+            let prepositions = [
+                "in ", "on ", "at ", "under ", "near ", "inside ", "beyond ", "above ", "below ", "between ", "among ",
+            ];
+            let at = if prepositions.iter().any(|x| setting.to_lowercase().starts_with(x)) { "" } else { "in " };
+            vec![format!(" {} {} {at}{setting} and", p.capital(), p.verb("live"))]
+        };
+        let habit = self.leads(
+            "habit",
+            &[
+                "Every morning she",
+                "Every evening she",
+                "At night she",
+                "On quiet days she",
+                "Every day she",
+                "Before dawn she",
+            ],
+        );
+        Turn {
+            question: self.request(),
+            start,
+            lines: vec![
+                line(&place, Form::Statement, rule(4, 16, Voice::About)),
+                line(&habit, Form::Statement, rule(4, 15, Voice::About)),
+            ],
+        }
+    }
+
+    /// What they are like; the words of their nature come before the lines.
+    pub fn personality(&self, natures: &str) -> Turn {
+        let p = self.who();
+        let love = self.leads(
+            "love",
+            &["She ~love the", "She ~love the sound of", "She ~love the smell of", "She ~love the way", "She ~love to"],
+        );
+        let fear = if self.speaks_of_fear() {
+            self.leads("want", &["She would like to", "She ~dream of", "She ~want to"])
+        } else {
+            vec![
+                format!(" {} {} afraid of", p.capital(), p.verb("be")),
+                format!(" {} {} afraid of the", p.capital(), p.verb("be")),
+            ]
+        };
+        let secret = self.leads(
+            "secret",
+            &[
+                "Nobody knows that she once",
+                "When she ~be alone she",
+                "Few people know that she",
+                "In secret she",
+                "She never ~talk about the",
+            ],
+        );
+        let secret = secret
+            .into_iter()
+            .map(|l| if p == Pronoun::They { l.replace("never talks", "never talk") } else { l })
+            .collect::<Vec<_>>();
+        Turn {
+            question: format!("What is {} like?", self.short()),
+            start: format!("{} is {natures}.", self.short()),
+            lines: vec![
+                line(&love, Form::Statement, rule(2, 11, Voice::About)),
+                line(&fear, Form::Statement, rule(1, 10, Voice::About)),
+                line(&secret, Form::Statement, rule(3, 13, Voice::About)),
+            ],
+        }
+    }
+
+    /// The first thing they say.
+    pub fn greeting(&self) -> Turn {
+        let hello = draw::one(
+            self.seed,
+            "hello",
+            &[
+                "Come in.",
+                "Good evening.",
+                "Welcome.",
+                "Hello there.",
+                "Oh, a visitor.",
+                "There you are.",
+                "Good morning.",
+                "Ah, company.",
+            ],
+        );
+        let name = self.short();
+        let tell = self.leads("tell", &["I have", "I was just", "I know", "I never", "I think"]);
+        let ask = self.leads("ask", &["Have you", "Do you", "Would you", "What", "Did you"]);
+        Turn {
+            question: format!("Now you are {name}. Greet a stranger at your door."),
+            start: format!("{hello} I am {name}."),
+            lines: vec![
+                line(&tell, Form::Own, rule(4, 14, Voice::ToYou)),
+                line(&ask, Form::Question, rule(3, 11, Voice::ToYou)),
+            ],
+        }
+    }
+
+    /// How they speak, one exchange a turn. The answer's start belongs to what they say.
+    pub fn examples(&self) -> Vec<Turn> {
+        let own = self.idea.own_words.as_deref();
+        let day = match own {
+            Some(own) => Turn {
+                question: "What do you do all day?".into(),
+                start: format!("I {own}."),
+                lines: vec![line(&[" I".into(), " It".into(), " My".into()], Form::Own, rule(4, 14, Voice::Self_))],
+            },
+            None => Turn {
+                question: "What do you do all day?".into(),
+                start: String::new(),
+                lines: vec![line(
+                    &["I spend my days".into(), "Every day I".into()],
+                    Form::Own,
+                    rule(4, 14, Voice::Self_),
+                )],
+            },
+        };
+        let fear = if self.speaks_of_fear() {
+            Turn {
+                question: "What makes you happy?".into(),
+                start: String::new(),
+                lines: vec![line(&["I am happy when".into(), "I love".into()], Form::Own, rule(3, 13, Voice::Self_))],
+            }
+        } else {
+            Turn {
+                question: "What are you afraid of?".into(),
+                start: String::new(),
+                lines: vec![line(
+                    &["I am afraid of".into(), "I am afraid that".into()],
+                    Form::Own,
+                    rule(3, 13, Voice::Self_),
+                )],
+            }
+        };
+        let wish = Turn {
+            question: "What do you wish for?".into(),
+            start: String::new(),
+            lines: vec![line(
+                &["I wish I could".into(), "One day I would like to".into()],
+                Form::Own,
+                rule(3, 13, Voice::Self_),
+            )],
+        };
+        vec![day, fear, wish]
+    }
+
+    /// A thing they carry: what it is, then what it does to them.
+    pub fn item(&self, index: usize) -> (Turn, Turn) {
+        let all = [
+            ("What do you carry in your pocket?", "I carry a"),
+            ("What do you wear around your neck?", "I wear a"),
+            ("What lies beside your bed?", "Beside my bed lies a"),
+            ("What did you find on the road?", "I found an old"),
+            ("What would you never sell?", "I would never sell my"),
+        ];
+        let (question, lead) =
+            draw::some(self.seed, "things", &all, 3).get(index).copied().unwrap_or(("What do you carry?", "I carry a"));
+        let p = self.who();
+        let thing = Turn {
+            question: question.into(),
+            start: String::new(),
+            lines: vec![line(&[lead.into(), "I carry a small".into()], Form::Statement, rule(2, 12, Voice::Self_))],
+        };
+        let effect = Turn {
+            question: format!("How does it change {}?", self.short()),
+            start: String::new(),
+            lines: vec![line(
+                &[
+                    format!("It makes {}", p.object()),
+                    format!("It makes {} feel", p.object()),
+                    format!("It helps {} to", p.object()),
+                ],
+                Form::Statement,
+                rule(2, 10, Voice::About),
+            )],
+        };
+        (thing, effect)
+    }
+
+    /// Their first post.
+    pub fn introduction(&self) -> Turn {
+        let name = self.name;
+        let start = draw::one(self.seed, "first", &["I am ", "My name is ", "Good day to all. I am ", "They call me "]);
+        let mut start = format!("{start}{name}.");
+        if let Some(own) = &self.idea.own_words {
+            let _ = write!(start, " I {own}.");
+        }
+        let tell = self.leads("news", &["I have", "Today I", "I am looking for", "I would like to", "This morning I"]);
+        let invite = self.leads("invite", &["Come and", "Tell me", "Visit me", "Ask me about", "Bring me"]);
+        Turn {
+            question: "Write your first message to the people here.".into(),
+            start,
+            lines: vec![
+                line(&tell, Form::Own, rule(4, 15, Voice::ToYou)),
+                line(&invite, Form::Own, rule(2, 11, Voice::ToYou)),
+            ],
+        }
+    }
+
+    /// The title of that post.
+    pub fn headline(&self) -> Turn {
+        let leads = draw::some(
+            self.seed,
+            "headline",
+            &[
+                "News from the",
+                "A note from the",
+                "Notes from the",
+                "A letter from the",
+                "Looking for the",
+                "Hello from the",
+            ],
+            3,
+        );
+        Turn {
+            question: "Give it a title.".into(),
+            start: String::new(),
+            lines: vec![Line {
+                leads: leads.into_iter().map(str::to_owned).collect(),
+                rule: rule(1, 5, Voice::ToYou),
+                form: Form::Heading,
+            }],
+        }
+    }
+}
+
+/// The grammar of a name that begins in a given way, perhaps with a second one.
+pub fn name_grammar(second: bool) -> String {
+    let second = if second { "" } else { "?" };
+    format!("root ::= [a-z]{{1,6}} (\" \" [A-Z] [a-z]{{2,8}}){second} \".\"\n")
+}
+
+/// The grammar of one of each list, between given words.
+pub fn choice_grammar(parts: &[(&str, Vec<&str>)]) -> String {
+    let mut root = String::from("root ::=");
+    let mut rules = String::new();
+    for (i, (before, words)) in parts.iter().enumerate() {
+        let _ = write!(root, " \"{before}\" c{i}");
+        let list: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
+        let _ = writeln!(rules, "c{i} ::= {}", list.join(" | "));
+    }
+    format!("{root} \".\"\n{rules}")
+}
+
+/// Words behind which a thing's name is over.
+const NAME_ENDS: &[&str] = &[
+    "that",
+    "which",
+    "who",
+    "with",
+    "filled",
+    "made",
+    "wrapped",
+    "covered",
+    "in",
+    "on",
+    "around",
+    "from",
+    "and",
+    "to",
+    "for",
+    "when",
+    "because",
+    "where",
+    "he",
+    "she",
+    "they",
+    "i",
+    "my",
+    "full",
+    "given",
+    "on",
+    "as",
+    "so",
+    "engraved",
+    "carved",
+    "hidden",
+    "tied",
+    "hanging",
+    "containing",
+    "by",
+    "at",
+    "inside",
+    "through",
+    "while",
+    "is",
+    "has",
+    "was",
+    "it",
+    "into",
+    "under",
+    "about",
+    "every",
+    "called",
+    "whose",
+];
+
+/// `small jar filled with sand` gives `Small jar`; `None` if there is no thing in it.
+pub fn thing_name(said: &str) -> Option<String> {
+    let mut taken: Vec<&str> = Vec::new();
+    for word in said.trim().trim_end_matches('.').split(' ') {
+        let bare = word.trim_end_matches(',');
+        if NAME_ENDS.contains(&bare.to_lowercase().as_str()) || taken.len() == 5 {
+            break;
+        }
+        taken.push(bare);
+        if bare.len() < word.len() {
+            break;
+        }
+    }
+    while taken.last().is_some_and(|w| {
+        matches!(*w, "of" | "a" | "an" | "the" | "very" | "old" | "little" | "small" | "tiny" | "single")
+    }) {
+        taken.pop();
+    }
+    while taken.first().is_some_and(|w| matches!(*w, "a" | "an" | "the" | "my" | "his" | "her" | "their")) {
+        taken.remove(0);
+    }
+    let last_is_thing = taken.last().is_some_and(|w| {
+        w.chars().count() > 2
+            && !matches!(
+                *w,
+                "thing"
+                    | "things"
+                    | "something"
+                    | "item"
+                    | "items"
+                    | "lot"
+                    | "few"
+                    | "piece"
+                    | "people"
+                    | "day"
+                    | "one"
+            )
+    });
+    let name = taken.join(" ");
+    let mut chars = name.chars();
+    let upper: String = chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default();
+    (last_is_thing && (3..=60).contains(&upper.chars().count())).then_some(upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_named_by_what_they_are() {
+        for (said, name) in [
+            (" small jar filled with sand that is too small for me.", Some("Small jar")),
+            (" simple silver necklace made from a piece of coral.", Some("Simple silver necklace")),
+            (" small piece of paper and a compass.", Some("Small piece of paper")),
+            (" thing that I like.", None),
+            (" very.", None),
+            (" old brass key to the tower.", Some("Old brass key")),
+        ] {
+            assert_eq!(thing_name(said).as_deref(), name, "{said}");
+        }
+    }
+
+    #[test]
+    fn every_part_begins_somewhere() {
+        for sentence in
+            ["A shy lighthouse keeper who collects storms in glass jars", "They guard the last bridge and nobody comes"]
+        {
+            let idea = Idea::read(sentence, "s");
+            for seed in 0..30 {
+                let seed = seed.to_string();
+                let scene = Scene { idea: &idea, setting: "a drowned city", name: "Mira Vale", seed: &seed };
+                let mut turns = vec![
+                    scene.description(),
+                    scene.personality("shy, kind and wise"),
+                    scene.greeting(),
+                    scene.introduction(),
+                ];
+                turns.extend(scene.examples());
+                turns.extend([scene.item(0).0, scene.item(1).1, scene.item(7).0, scene.headline()]);
+                for turn in turns {
+                    assert!(!turn.lines.is_empty() && turn.lines.iter().all(|l| !l.leads.is_empty()));
+                    for lead in turn.lines.iter().flat_map(|l| &l.leads) {
+                        assert!(!lead.contains('~') && !lead.ends_with(' ') && !lead.contains("  "), "{lead:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,526 @@
+//! The work of a summon: a task of the server, from the sentence to the finished draft.
+
+use super::{
+    Finished, Introduction, JobStatus, Part, SummonedItem,
+    check::{Seen, judge_name},
+    craft::{self, Scene, Turn},
+    draw::{self, Look},
+    idea::{Idea, Pronoun},
+    store::{self, Claim},
+    write::{Halt, OnQueue, Writer},
+};
+use crate::{
+    error::{AppError, AppResult},
+    ids::JobId,
+    ocs::{ExampleLine, OcForm, page_url, portrait::Traits, portrait_url, style::Atmosphere, style::Mood},
+    server::{AppState, events::Topic},
+};
+use dashmap::DashMap;
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// The summons of this process, by job.
+#[derive(Default)]
+pub struct Summons(DashMap<JobId, CancellationToken>);
+
+/// The topic of one attempt at a job. Each attempt has its own, so that an ended stream is never taken up again.
+#[must_use]
+pub const fn topic_id(job: JobId, attempt: i32) -> Uuid {
+    Uuid::from_u128(job.0.as_u128() ^ (attempt.unsigned_abs() as u128))
+}
+
+/// Starts the work on a job. Does nothing if somebody works on it already.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn start(app: &AppState, id: JobId) -> AppResult<()> {
+    let Some(claim) = store::claim(app, id).await? else { return Ok(()) };
+    let cancel = app.shutdown.child_token();
+    app.summons.0.insert(id, cancel.clone());
+    let topic = app.hub.open(topic_id(id, claim.attempt));
+    let app_ = app.clone();
+    app.tasks.spawn(async move {
+        let app = app_;
+        let (id, attempt) = (claim.id, claim.attempt);
+        let began = std::time::Instant::now();
+        let lease = hold_lease(app.clone(), id, attempt, cancel.clone());
+        let done = cancel.clone();
+        let result = tokio::select! {
+            result = Work::new(app.clone(), claim, Arc::clone(&topic), cancel.clone()).run() => result,
+            // Never ends before the work unless the lease is lost.
+            () = lease => Err(Halt::Stopped),
+        };
+        done.cancel();
+        let seconds = began.elapsed().as_secs_f32();
+        let (status, message, event) = match result {
+            Ok(finished) => {
+                tracing::info!(job = %id, seconds, "summoned");
+                (JobStatus::Done, String::new(), ("done", json!(finished)))
+            }
+            Err(Halt::Stopped) if app.shutdown.is_cancelled() => interrupted(),
+            Err(Halt::Shutdown) => interrupted(),
+            Err(Halt::Stopped) => (JobStatus::Stopped, String::new(), ("stopped", json!({}))),
+            Err(Halt::Failed(message)) => {
+                tracing::warn!(job = %id, seconds, message, "a summon failed");
+                let data = json!({"message": message});
+                (JobStatus::Failed, message, ("failed", data))
+            }
+        };
+        if let Err(error) = store::end(&app, id, attempt, status, &message).await {
+            tracing::error!(job = %id, %error, "the end of a summon could not be written down");
+        }
+        topic.push(event.0, event.1.to_string());
+        app.summons.0.remove_if(&id, |_, token| token.is_cancelled());
+        app.hub.close(topic_id(id, attempt));
+    });
+    Ok(())
+}
+
+fn interrupted() -> (JobStatus, String, (&'static str, serde_json::Value)) {
+    (JobStatus::Interrupted, String::new(), ("interrupted", json!({})))
+}
+
+/// Stops a job of this process at once; one of another process stops at its next part.
+pub fn cancel(app: &AppState, id: JobId) {
+    if let Some(token) = app.summons.0.get(&id) {
+        token.cancel();
+    }
+}
+
+/// Renews the lease until the work ends; returns when it was lost.
+async fn hold_lease(app: AppState, id: JobId, attempt: i32, cancel: CancellationToken) {
+    let every = Duration::from_secs_f64(store::LEASE_SECONDS / 4.0);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = cancel.cancelled() => std::future::pending().await,
+        }
+        // A database that is away for a moment is no reason to stop.
+        if let Ok(false) = store::renew(&app, id, attempt).await {
+            cancel.cancel();
+            return;
+        }
+    }
+}
+
+/// Looks for jobs that were left behind, at the start and now and then.
+pub fn watch(app: &AppState) {
+    let app_ = app.clone();
+    app.tasks.spawn(async move {
+        loop {
+            if let Err(error) = store::sweep(&app_).await {
+                tracing::warn!(%error, "left-behind jobs could not be looked for");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(20)) => {}
+                () = app_.shutdown.cancelled() => return,
+            }
+        }
+    });
+}
+
+fn wrong(error: AppError) -> Halt {
+    Halt::Failed(error.to_string())
+}
+
+/// One attempt.
+struct Work {
+    app: AppState,
+    claim: Claim,
+    topic: Arc<Topic>,
+    cancel: CancellationToken,
+    idea: Idea,
+    seed: String,
+}
+
+impl Work {
+    fn new(app: AppState, claim: Claim, topic: Arc<Topic>, cancel: CancellationToken) -> Self {
+        let seed = claim.id.to_string();
+        let idea = Idea::read(&claim.sentence, &seed);
+        Self { app, claim, topic, cancel, idea, seed }
+    }
+
+    async fn run(mut self) -> Result<Finished, Halt> {
+        for part in self.claim.progress.sheet.parts() {
+            self.show(&part);
+        }
+        let on_queue: OnQueue = {
+            let topic = Arc::clone(&self.topic);
+            Arc::new(move |place| topic.push("queued", json!({"place": place}).to_string()))
+        };
+        let writer_seed = format!("{}-{}", self.seed, self.claim.attempt);
+        let seen = Seen::new(self.idea.pronoun, "", &self.claim.sentence, &self.idea.topic);
+        let mut writer =
+            Writer::new(self.app.model.clone(), self.cancel.clone(), on_queue, writer_seed, craft::SYSTEM, seen);
+        self.name_and_look(&mut writer).await?;
+        let name = self.claim.progress.sheet.name.clone();
+        writer.seen = Seen::new(self.idea.pronoun, &name, &self.claim.sentence, &self.idea.topic);
+        for (question, answer) in self.claim.progress.turns.clone() {
+            writer.recall(&question, &answer);
+        }
+        self.words(&mut writer).await?;
+        self.finish().await
+    }
+
+    fn step(&self, text: &str) {
+        self.topic.push("step", json!({"text": text}).to_string());
+    }
+
+    fn show(&self, part: &Part) {
+        match serde_json::to_string(part) {
+            Ok(data) => self.topic.push("field", data),
+            Err(error) => tracing::error!(%error, "a part could not be written as JSON"),
+        }
+    }
+
+    /// Keeps a part and shows it.
+    async fn take(&mut self, part: Part) -> Result<(), Halt> {
+        self.claim.progress.sheet.take(part.clone());
+        if !store::keep(&self.app, &self.claim).await.map_err(wrong)? {
+            return Err(Halt::Stopped);
+        }
+        self.show(&part);
+        Ok(())
+    }
+
+    /// The name, the look, and the draft that carries both.
+    async fn name_and_look(&mut self, writer: &mut Writer) -> Result<(), Halt> {
+        if self.claim.oc.is_some() && !self.claim.progress.sheet.name.is_empty() {
+            return Ok(());
+        }
+        self.step("Listening for a name");
+        let name = match self.idea.name.clone() {
+            Some(name) => name,
+            None => self.find_name(writer).await?,
+        };
+        self.step("Mixing the colours");
+        let style = self.find_style(writer, &name).await?;
+        let traits = Traits::from_words(&self.claim.sentence);
+        let appearance = appearance_tags(&traits);
+        let title = self.idea.title.clone().unwrap_or_default();
+        let mut form = OcForm {
+            name,
+            title: title.clone(),
+            description: self.claim.sentence.clone(),
+            personality: self.claim.sentence.clone(),
+            appearance: appearance.join(", "),
+            version: 1,
+            ..OcForm::default()
+        };
+        form.set_style(&style);
+        let (made, name) = store::reserve(&self.app, self.claim.user, &form).await.map_err(wrong)?;
+        self.claim.oc = Some(made.id);
+        let draft = json!({"oc_id": made.id, "slug": made.slug, "portrait_url": portrait_url(made.id, made.version)});
+        self.take(Part::Name(name)).await?;
+        self.topic.push("draft", draft.to_string());
+        if !title.is_empty() {
+            self.take(Part::Title(title)).await?;
+        }
+        self.take(Part::VisualStyle(style)).await?;
+        if !appearance.is_empty() {
+            self.take(Part::AppearanceTags(appearance)).await?;
+        }
+        Ok(())
+    }
+
+    /// A name that can be said and that nobody has. The model writes it; only how it begins is drawn.
+    async fn find_name(&self, writer: &mut Writer) -> Result<String, Halt> {
+        let who = self.idea.phrase.clone().unwrap_or_else(|| self.idea.whole.clone());
+        let possessive = match self.idea.pronoun {
+            Pronoun::She => "Her",
+            Pronoun::He => "His",
+            Pronoun::They => "Their",
+        };
+        let question = format!("Choose a name for this person: {who}.");
+        for round in 0..4 {
+            let starts = draw::some(
+                &format!("{}-{}", self.seed, self.claim.attempt),
+                &format!("names-{round}"),
+                draw::NAME_STARTS,
+                6,
+            );
+            let asked = starts
+                .iter()
+                .enumerate()
+                .map(|(i, start)| (format!("{possessive} name is {start}"), Some(craft::name_grammar(i % 2 == 0))))
+                .collect();
+            let said = writer.aside(&question, asked, 10, 0.9).await?;
+            let mut names: Vec<(f64, String)> = Vec::new();
+            for (start, rest) in starts.iter().zip(said) {
+                let rest = rest.trim_end().trim_end_matches('.');
+                let whole = if rest.starts_with(*start) { rest.to_owned() } else { format!("{start}{rest}") };
+                let first = whole.split(' ').next().unwrap_or_default().to_owned();
+                for name in [whole.clone(), first] {
+                    if let Some(points) = judge_name(&name, &self.idea.topic) {
+                        names.push((points, name));
+                    }
+                }
+            }
+            names.sort_by(|a, b| b.0.total_cmp(&a.0));
+            for (_, name) in names {
+                if store::is_free(&self.app, self.claim.user, &name).await.map_err(wrong)? {
+                    return Ok(name);
+                }
+            }
+        }
+        Err(Halt::Failed(
+            "The model found no name. Please try again, or give the name yourself: “Mira, a shy lighthouse keeper …”."
+                .into(),
+        ))
+    }
+
+    /// Colours and mood: by the asker's words, then by the model's choice among a few, then by lot.
+    async fn find_style(&self, writer: &mut Writer, name: &str) -> Result<crate::ocs::style::VisualStyle, Halt> {
+        let wishes = &self.claim.wishes;
+        let mut look = Look::of(&format!("{} {}", self.claim.sentence, wishes.setting));
+        if let Ok(mood) = wishes.mood.parse::<Mood>() {
+            look.mood = Some(mood);
+        }
+        if look.hues.len() < 2 || look.mood.is_none() || look.atmosphere.is_none() {
+            let hues: Vec<&str> = draw::HUES.iter().map(|h| h.word).collect();
+            let moods: Vec<&str> = Mood::ALL.iter().map(|m| m.as_str()).collect();
+            let airs: Vec<&str> = Atmosphere::ALL.iter().map(|a| a.as_str()).collect();
+            let grammar = craft::choice_grammar(&[
+                (" ", draw::some(&self.seed, "hues", &hues, 6)),
+                (" and ", draw::some(&self.seed, "hues-2", &hues, 6)),
+                (", the mood is ", draw::some(&self.seed, "moods", &moods, 8)),
+                (" and the place is ", draw::some(&self.seed, "airs", &airs, 7)),
+            ]);
+            let question =
+                format!("Which colours belong to {name}, {}?", self.idea.phrase.as_deref().unwrap_or(&self.idea.whole));
+            let said = writer.aside(&question, vec![("The colours are".to_owned(), Some(grammar))], 40, 0.9).await?;
+            look.fill(said.first().map(String::as_str).unwrap_or_default());
+        }
+        Ok(look.style(&self.seed))
+    }
+
+    /// Everything that is written.
+    async fn words(&mut self, writer: &mut Writer) -> Result<(), Halt> {
+        let idea = self.idea.clone();
+        let seed = self.seed.clone();
+        let setting = self.claim.wishes.setting.clone();
+        let name = self.claim.progress.sheet.name.clone();
+        let scene = Scene { idea: &idea, setting: &setting, name: &name, seed: &seed };
+
+        if self.claim.progress.sheet.description.is_empty() {
+            self.step("Finding where they live");
+            let text = self.required(writer, &scene.description(), "a description").await?;
+            self.take(Part::Description(text)).await?;
+        }
+        if self.claim.progress.sheet.personality.is_empty() {
+            self.step("Getting to know them");
+            let natures = self.natures(writer, &scene).await?;
+            let text = self.required(writer, &scene.personality(&natures), "a personality").await?;
+            self.take(Part::Personality(text)).await?;
+        }
+        if self.claim.progress.sheet.greeting.is_empty() {
+            self.step("Waiting for the first word");
+            let text = self.required(writer, &scene.greeting(), "a greeting").await?;
+            self.take(Part::Greeting(text)).await?;
+        }
+        self.examples(writer, &scene).await?;
+        self.items(writer, &scene).await?;
+        if self.claim.progress.sheet.introduction.is_none() {
+            self.step("Writing the first post");
+            let content = self.required(writer, &scene.introduction(), "a first post").await?;
+            let title = self.optional(writer, &scene.headline()).await?;
+            let title = title.map(|t| t.trim_end_matches('.').to_owned()).unwrap_or_else(|| format!("{name} is here"));
+            self.take(Part::Introduction(Introduction { title, content })).await?;
+        }
+        Ok(())
+    }
+
+    /// A turn that must succeed. Its question and answer are kept, so that the work can be taken up again.
+    async fn required(&mut self, writer: &mut Writer, turn: &Turn, what: &str) -> Result<String, Halt> {
+        match self.optional(writer, turn).await? {
+            Some(text) => Ok(text),
+            None => Err(Halt::Failed(format!(
+                "The model wrote nothing whole for {what}. What is there is kept: try again, or choose another model."
+            ))),
+        }
+    }
+
+    async fn optional(&mut self, writer: &mut Writer, turn: &Turn) -> Result<Option<String>, Halt> {
+        let text = writer.turn(turn, |_| true).await?;
+        if let Some(text) = &text {
+            self.claim.progress.turns.push((turn.question.clone(), text.clone()));
+        }
+        Ok(text)
+    }
+
+    /// Three words of their nature: the asker's, then the model's choice among some that fit.
+    async fn natures(&self, writer: &mut Writer, scene: &Scene<'_>) -> Result<String, Halt> {
+        let said = super::check::words(&self.claim.sentence);
+        let mut natures: Vec<&str> = draw::NATURES.iter().copied().filter(|n| said.iter().any(|w| w == n)).collect();
+        natures.truncate(2);
+        for i in 0..8 {
+            if natures.len() >= 3 {
+                break;
+            }
+            let mut offer = draw::some(&self.seed, &format!("natures-{i}"), draw::NATURES, 14);
+            offer.retain(|n| draw::fit_together(&[natures.as_slice(), &[*n]].concat()));
+            let start = match natures.as_slice() {
+                [] => format!("{} is", scene.name),
+                [a] => format!("{} is {a},", scene.name),
+                [a, b, ..] => format!("{} is {a}, {b} and", scene.name),
+            };
+            let grammar = craft::choice_grammar(&[(" ", offer.clone())]);
+            let question = format!("What is {} like?", scene.name);
+            let answers = writer.aside(&question, vec![(start, Some(grammar))], 8, 1.0).await?;
+            let words = answers.first().map(|a| super::check::words(a)).unwrap_or_default();
+            if let Some(nature) = offer.into_iter().find(|n| words.iter().any(|w| w == n)) {
+                natures.push(nature);
+            }
+        }
+        Ok(match natures.as_slice() {
+            [] => return Err(Halt::Failed("The model would not say what they are like. Please try again.".into())),
+            [a] => (*a).to_owned(),
+            [a, b] => format!("{a} and {b}"),
+            [a, b, c, ..] => format!("{a}, {b} and {c}"),
+        })
+    }
+
+    async fn examples(&mut self, writer: &mut Writer, scene: &Scene<'_>) -> Result<(), Halt> {
+        let turns = scene.examples();
+        for turn in &turns {
+            let asked = self.claim.progress.turns.iter().any(|(question, _)| *question == turn.question);
+            if asked {
+                continue;
+            }
+            self.step("Asking a question or two");
+            if let Some(text) = self.optional(writer, turn).await? {
+                let mut lines = self.claim.progress.sheet.example_dialogue.clone();
+                lines.push(ExampleLine { user: turn.question.clone(), oc: text });
+                self.take(Part::ExampleDialogue(lines)).await?;
+            }
+        }
+        if self.claim.progress.sheet.example_dialogue.is_empty() {
+            return Err(Halt::Failed(
+                "The model answered none of the questions in whole words. Please try again.".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn items(&mut self, writer: &mut Writer, scene: &Scene<'_>) -> Result<(), Halt> {
+        let wanted = draw::item_count(&self.seed);
+        let mut tries = 0;
+        while self.claim.progress.sheet.items.len() < wanted && tries < wanted + 2 {
+            self.step("Looking into the pockets");
+            let index = tries;
+            tries += 1;
+            let (thing, effect) = scene.item(index);
+            if self.claim.progress.turns.iter().any(|(question, _)| *question == thing.question) {
+                continue;
+            }
+            let known: Vec<String> = self.claim.progress.sheet.items.iter().map(|i| i.name.to_lowercase()).collect();
+            let fits = |said: &str| {
+                craft::thing_name(said).is_some_and(|name| {
+                    let last = name.rsplit(' ').next().unwrap_or_default().to_lowercase();
+                    !known.iter().any(|k| k.ends_with(&last))
+                })
+            };
+            let Some(text) = writer.turn(&thing, fits).await? else { continue };
+            let Some((lead, said)) = thing
+                .lines
+                .iter()
+                .flat_map(|l| &l.leads)
+                .find_map(|l| text.strip_prefix(l.trim()).map(|said| (l.clone(), said)))
+            else {
+                continue;
+            };
+            let Some(name) = craft::thing_name(said) else { continue };
+            let Some(changes) = writer.turn(&effect, |_| true).await? else { continue };
+            let description = describe(&lead, said, self.idea.pronoun);
+            let personality_effects = changes.strip_prefix("It ").map_or_else(|| changes.clone(), upper_first);
+            let progress = &mut self.claim.progress;
+            progress.turns.push((thing.question.clone(), text.clone()));
+            progress.turns.push((effect.question.clone(), changes));
+            let mut items = progress.sheet.items.clone();
+            let rarity = draw::rarity(&self.seed, items.len());
+            items.push(SummonedItem { name, description, personality_effects, rarity });
+            self.take(Part::Items(items)).await?;
+        }
+        if self.claim.progress.sheet.items.is_empty() {
+            return Err(Halt::Failed("The model found nothing whole for them to carry. Please try again.".into()));
+        }
+        Ok(())
+    }
+
+    /// The finished draft, and its first post if it was asked for.
+    async fn finish(self) -> Result<Finished, Halt> {
+        let Some(oc) = self.claim.oc else { return Err(Halt::Failed(AppError::Internal.to_string())) };
+        let sheet = &self.claim.progress.sheet;
+        let quick_start: Vec<String> = sheet.example_dialogue.iter().map(|line| line.user.clone()).take(3).collect();
+        let tags: Vec<String> = sheet
+            .visual_style
+            .iter()
+            .flat_map(|style| [style.mood.as_str().to_owned(), style.atmosphere.as_str().to_owned()])
+            .collect();
+        let gone = |error: AppError| match error {
+            AppError::NotFound => Halt::Failed("The draft was deleted meanwhile.".into()),
+            other => wrong(other),
+        };
+        let mut tx = self.app.db.begin(self.claim.user).await.map_err(wrong)?;
+        store::complete(&mut tx, self.claim.user, oc, sheet, &quick_start, &tags).await.map_err(gone)?;
+        if self.claim.wishes.publish {
+            crate::ocs::store::publish(&mut tx, self.claim.user, oc).await.map_err(gone)?;
+        }
+        let made = crate::ocs::store::find(&mut tx, oc).await.map_err(gone)?;
+        tx.commit().await.map_err(wrong)?;
+        Ok(Finished { oc_id: oc, url: page_url(&made.slug), slug: made.slug })
+    }
+}
+
+fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}
+
+/// What a thing looks like, said of its carrier instead of by them.
+fn describe(lead: &str, said: &str, pronoun: Pronoun) -> String {
+    let possessive = pronoun.possessive();
+    let article = if lead.ends_with(" my") {
+        possessive
+    } else if lead.ends_with(" an old") {
+        "an old"
+    } else if lead.ends_with(" small") {
+        "a small"
+    } else {
+        "a"
+    };
+    let mut out = Vec::new();
+    for word in said.trim().split(' ') {
+        let (bare, end) = word.strip_suffix('.').map_or((word, ""), |b| (b, "."));
+        let turned = match bare {
+            "I" => pronoun.subject(),
+            "my" => possessive,
+            "me" => pronoun.object(),
+            "mine" => "theirs",
+            other => other,
+        };
+        out.push(format!("{turned}{end}"));
+    }
+    upper_first(&format!("{article} {}", out.join(" ")))
+}
+
+/// The closed words of a portrait that the asker's sentence names.
+fn appearance_tags(traits: &Traits) -> Vec<String> {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(traits) else { return Vec::new() };
+    let mut tags = Vec::new();
+    for (name, value) in fields {
+        // A colour alone would be read as another colour's.
+        if matches!(name.as_str(), "hair_colour" | "eye_colour" | "earring") {
+            continue;
+        }
+        match value {
+            serde_json::Value::String(word) => tags.push(word),
+            serde_json::Value::Array(words) => tags.extend(words.iter().filter_map(|w| w.as_str().map(str::to_owned))),
+            _ => {}
+        }
+    }
+    tags.truncate(12);
+    tags
+}
