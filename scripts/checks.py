@@ -94,10 +94,10 @@ def server_functions():
 
 
 def queries():
-    """SQL only in store.rs and server"""
+    """SQL only in store.rs, seed.rs and server"""
     def at_home(path):
         parts = path.relative_to(SRC).parts
-        return parts[0] in ("server", "tests") or path.name == "store.rs" or "store" in parts or "tests" in parts
+        return parts[0] in ("server", "tests") or path.name in ("store.rs", "seed.rs") or "store" in parts or "tests" in parts
 
     return find(r"\bsqlx::query|\bquery(_as|_scalar)?!\(", sources(".rs"), at_home)
 
