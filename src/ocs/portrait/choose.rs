@@ -72,6 +72,8 @@ impl Chosen {
         let eyes = drawn_eyes(&mut pick, style.mood);
         let mouth = drawn_mouth(&mut pick, style.mood);
         let garb = pick.of(Garb::ALL).copied().unwrap_or(Garb::Clasp);
+        let wide = matches!(garb, Garb::Ruff | Garb::Fur | Garb::Scarf | Garb::Beads | Garb::Sailor | Garb::Hoodie);
+        let garb = if wide && headgear == Some(Headgear::Headscarf) { Garb::Robe } else { garb };
         let drawn_marks = drawn_marks(&mut pick, style.atmosphere, skin);
         let drawn_beard = drawn_beard(&mut pick, build, age);
         let drawn_wear = pick

@@ -172,7 +172,7 @@ impl Palette {
             cloth,
             cloth_deep: tone(cloth, cloth_l - 0.1, 1.0, 0.18),
             cloth_light: tone(cloth.mix(glow, 0.08), cloth_l + 0.1, 1.05, 0.18),
-            linen: at(glow.mix(cloth, 0.14), 0.9),
+            linen: linen_beside(skin, tone(glow.mix(cloth, 0.14), 0.92, 0.7, 0.06), cloth),
             trim: apart(accent, cloth, 0.2),
             ink,
             iris,
@@ -282,14 +282,29 @@ fn hair_against(
     apart(good.or(best).unwrap_or(primary), skin, 0.15)
 }
 
+/// A light cloth that does not pass for skin.
+fn linen_beside(skin: Colour, linen: Colour, cloth: Colour) -> Colour {
+    let tinted = tone(cloth, 0.84, 0.55, 0.07);
+    if distance(linen, skin) >= 0.1 {
+        linen
+    } else if distance(tinted, skin) >= 0.075 {
+        tinted
+    } else {
+        tone(cloth, 0.72, 0.6, 0.08)
+    }
+}
+
 /// The garment in the primary hue, at the lightness that keeps it from face, hair and sky.
 fn cloth_against(primary: Colour, skin: Colour, sky: Colour, hair: Colour) -> Colour {
     let own = lightness(primary);
     let score = |cloth: Colour| {
+        let step = lightness(cloth) - own;
+        // Rather deeper than paler: pastel is not what somebody meant by their colour.
+        let away = if step > 0.0 { step * 2.6 } else { -step * 1.2 };
         let from_sky = distance(cloth, sky) / 0.16;
         let from_skin = distance(cloth, skin) / 0.18;
         let from_hair = distance(cloth, hair) / 0.1;
-        from_sky.min(1.3) + from_skin.min(1.3) + from_hair.min(1.0) * 0.6 - (lightness(cloth) - own).abs() * 1.2
+        from_sky.min(1.3) + from_skin.min(1.3) + from_hair.min(1.0) * 0.6 - away
     };
     let steps = [0.3, 0.34, 0.38, 0.43, 0.48, 0.54, 0.62, 0.7];
     let cloth = steps
