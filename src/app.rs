@@ -3,6 +3,7 @@
 use crate::{
     accounts::{Frame, Theme},
     error::AppError,
+    ocs,
     ui::{Draft, ErrorView},
 };
 use leptos::prelude::*;
@@ -68,9 +69,14 @@ pub fn App() -> impl IntoView {
         <Router>
             <crate::frame::PageFrame>
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
-                    <Route path=path!("/") view=|| view! { <h1>"SoulForge"</h1> } ssr=SsrMode::Async />
                     <Route path=path!("/summon") view=crate::ocs::summon::view::NewSummonPage ssr=SsrMode::Async />
                     <Route path=path!("/summon/:id") view=crate::ocs::summon::view::SummonJobPage ssr=SsrMode::Async />
+                    <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />
+                    <Route path=path!("/characters") view=ocs::view::GalleryPage ssr=SsrMode::Async />
+                    <Route path=path!("/characters/new") view=ocs::view::NewPage ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug") view=ocs::view::ProfilePage ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug/edit") view=ocs::view::EditPage ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug/versions") view=ocs::view::VersionsPage ssr=SsrMode::Async />
                 </Routes>
             </crate::frame::PageFrame>
         </Router>

@@ -1,0 +1,82 @@
+//! A character made by hand.
+
+use super::fields::{OcFields, Preview};
+use crate::{
+    ocs::{
+        OcForm, Rarity,
+        api::{CreateOc, get_blank},
+    },
+    ui::{Choice, ErrorView, Form, FormNote, PageTitle, Select, Submit, TextInput},
+};
+use leptos::prelude::*;
+
+/// Things one may give a new character; more on its page.
+const THINGS: u32 = 3;
+
+/// `/characters/new`
+#[component]
+pub fn NewPage() -> impl IntoView {
+    let blank = Resource::new_blocking(|| (), |()| get_blank());
+    view! {
+        <PageTitle text="Make a character" />
+        <Suspense fallback=|| ()>
+            {move || Suspend::new(async move {
+                match blank.await {
+                    Ok(form) => view! { <Page form=form /> }.into_any(),
+                    Err(error) => view! { <ErrorView error=error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Page(form: OcForm) -> impl IntoView {
+    let action = ServerAction::<CreateOc>::new();
+    let refused = Signal::derive(move || action.value().get().and_then(Result::err));
+    let live = RwSignal::new(form.clone());
+    view! {
+        <div class="wrap">
+            <h1>"Make a character"</h1>
+            <p class="lead">
+                "It stays a draft that only you see until you publish it. Would you rather write one sentence and watch? "
+                <a class="quiet" href="/summon">"Summon one"</a>
+            </p>
+            <div class="bench">
+                <Form action=action>
+                    <OcFields form=form live=live refused=refused is_draft=true />
+                    <fieldset>
+                        <legend>"What they carry"</legend>
+                        <p class="hint">"Things change their carrier: the effect goes to the model. Empty ones fall away."</p>
+                        {(0..THINGS).map(|n| view! { <Thing n=n /> }).collect_view()}
+                        <p class="error" aria-live="polite">
+                            {move || refused.get().filter(|e| e.field() == "items").map(|e| e.to_string())}
+                        </p>
+                    </fieldset>
+                    <FormNote />
+                    <Submit label="Save the draft" />
+                </Form>
+                <Preview live=live seed="" />
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Thing(n: u32) -> impl IntoView {
+    let nth = n + 1;
+    view! {
+        <div class="thing">
+            <TextInput name=format!("items[{n}][name]") label=format!("Thing {nth}") max=80 />
+            <TextInput name=format!("items[{n}][effects]") label=format!("What {nth} does to them") max=300 />
+            <Select name=format!("items[{n}][rarity]") label=format!("Rarity of {nth}") choices=rarities() />
+        </div>
+    }
+}
+
+/// The rarities for a menu.
+pub(super) fn rarities() -> Vec<Choice> {
+    Rarity::ALL.iter().map(|r| Choice::new(r.as_str(), r.label())).collect()
+}

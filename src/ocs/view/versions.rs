@@ -1,0 +1,106 @@
+//! What a character was before, and the way back.
+
+use super::slug_param;
+use crate::{
+    ocs::{
+        Oc, OcVersion,
+        api::{RestoreOc, get_versions},
+    },
+    ui::{Empty, ErrorView, Form, FormNote, PageTitle, Submit, Time},
+};
+use leptos::prelude::*;
+
+/// `/c/{slug}/versions`
+#[component]
+pub fn VersionsPage() -> impl IntoView {
+    let slug = slug_param();
+    let restore = ServerAction::<RestoreOc>::new();
+    let found = Resource::new_blocking(move || slug.get(), get_versions);
+    view! {
+        <Suspense fallback=|| ()>
+            {move || Suspend::new(async move {
+                match found.await {
+                    Ok((oc, versions)) => view! { <Page oc=oc versions=versions restore=restore /> }.into_any(),
+                    Err(error) => view! { <ErrorView error=error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Page(oc: Oc, versions: Vec<OcVersion>, restore: ServerAction<RestoreOc>) -> impl IntoView {
+    let empty = versions.is_empty();
+    view! {
+        <PageTitle text=format!("Versions of {}", oc.name) />
+        <div class="wrap">
+            <h1>{format!("Versions of {}", oc.name)}</h1>
+            <p class="lead">
+                {format!("This is version {}. Each change keeps what it replaced; bringing one back is a change, too. ", oc.version)}
+                <a class="quiet" href=oc.url.clone()>"Back to the page"</a>
+            </p>
+            {if empty {
+                view! {
+                    <Empty title="Only this one so far" hint="When you change the character, what it was before is kept here.">
+                        <a class="btn ghost" href=format!("{}/edit", oc.url)>"Change it"</a>
+                    </Empty>
+                }
+                    .into_any()
+            } else {
+                view! {
+                    <div class="list versions">
+                        {versions.into_iter().map(|v| view! { <Row oc=oc.clone() version=v restore=restore /> }).collect_view()}
+                    </div>
+                }
+                    .into_any()
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl IntoView {
+    let OcVersion { version, name, description, personality, greeting, replaced_at, replaced_by } = version;
+    let by = if replaced_by.is_empty() { String::new() } else { format!(" by {replaced_by}") };
+    let parts = [
+        ("Name", &oc.name, name.clone()),
+        ("Who this is", &oc.description, description),
+        ("What they are like", &oc.personality, personality),
+        ("First words", &oc.greeting, greeting),
+    ];
+    let differ = parts.iter().filter(|(_, now, then)| **now != *then).count();
+    let summary = match differ {
+        0 => "Same words as now; palette or details differ".to_owned(),
+        _ => {
+            let names: Vec<&str> = parts.iter().filter(|(_, now, then)| **now != *then).map(|(n, ..)| *n).collect();
+            format!("Differs in: {}", names.join(", ").to_lowercase())
+        }
+    };
+    view! {
+        <details class="version">
+            <summary>
+                <b>{format!("Version {version}")}</b>
+                <span class="meta">"replaced "<Time at=replaced_at />{by}</span>
+                <span class="meta">{summary}</span>
+            </summary>
+            <dl>
+                {parts
+                    .into_iter()
+                    .filter(|(_, _, then)| !then.is_empty())
+                    .map(|(label, now, then)| {
+                        let changed = *now != then;
+                        view! { <dt>{label}</dt><dd class="voice" class:changed=changed>{then}</dd> }
+                    })
+                    .collect_view()}
+            </dl>
+            <Form action=restore class="inline">
+                <input type="hidden" name="oc_id" value=oc.id.to_string() />
+                <input type="hidden" name="version" value=version.to_string() />
+                <FormNote />
+                <Submit label=format!("Bring version {version} back") class="small" />
+            </Form>
+        </details>
+    }
+}
