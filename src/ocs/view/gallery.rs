@@ -295,7 +295,7 @@ fn empty(query: &GalleryQuery) -> impl IntoView {
     let summon = if query.q.trim().is_empty() {
         "/summon".to_owned()
     } else {
-        format!("/summon?description={}", encode(query.q.trim()))
+        format!("/summon?idea={}", encode(query.q.trim()))
     };
     view! {
         <Empty title=title hint="Try fewer words or another mood. Or bring them to life yourself: one sentence is enough.">
