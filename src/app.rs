@@ -1,7 +1,8 @@
 //! The document, the route table, and the frame that every page stands in.
 
 use crate::{
-    accounts::{Frame, Theme},
+    accounts::{self, Frame, Theme},
+    developers,
     error::AppError,
     ocs,
     ui::{Draft, ErrorView},
@@ -77,6 +78,19 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/c/:slug") view=ocs::view::ProfilePage ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/edit") view=ocs::view::EditPage ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/versions") view=ocs::view::VersionsPage ssr=SsrMode::Async />
+                    <Route path=path!("/sign-in") view=accounts::view::SignInPage ssr=SsrMode::Async />
+                    <Route path=path!("/sign-up") view=accounts::view::SignUpPage ssr=SsrMode::Async />
+                    <Route path=path!("/confirm") view=accounts::view::ConfirmPage ssr=SsrMode::Async />
+                    <Route path=path!("/goodbye") view=accounts::view::GoodbyePage ssr=SsrMode::Async />
+                    <Route path=path!("/setup/:token") view=accounts::view::SetupPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view=accounts::view::settings::SettingsPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/profile") view=accounts::view::settings::ProfilePage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/account") view=accounts::view::settings::AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/appearance") view=accounts::view::settings::AppearancePage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/devices") view=accounts::view::settings::DevicesPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/tokens") view=accounts::view::settings::TokensPage ssr=SsrMode::Async />
+                    <Route path=path!("/developers") view=developers::view::DevelopersPage ssr=SsrMode::Async />
+                    <Route path=path!("/u/:username") view=accounts::view::PersonPage ssr=SsrMode::Async />
                 </Routes>
             </crate::frame::PageFrame>
         </Router>

@@ -140,7 +140,7 @@ fn Foot(
     view! {
         <div class="foot">
             {match frame.me {
-                Some(me) => view! { <a class="door" href="/settings">{me.display_name}</a> }.into_any(),
+                Some(me) => view! { <accounts::view::AccountMenu me=me theme=frame.theme /> }.into_any(),
                 None => {
                     view! {
                         <a class="door" href="/sign-in"><Icon name=IconName::User />"Sign in"</a>

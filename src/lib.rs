@@ -15,6 +15,8 @@ pub mod text;
 pub mod accounts;
 /// Conversations with characters, and the runs that write replies.
 pub mod chat;
+/// The public API, described for people.
+pub mod developers;
 /// Characters: summoning, pages, gallery, portraits.
 pub mod ocs;
 /// The small component set, without knowledge of any feature.

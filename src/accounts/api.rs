@@ -49,6 +49,13 @@ mod answer {
         path
     }
 
+    /// A plain form comes back to its page with a word that it went well.
+    pub fn saved(page: &str, key: &str) {
+        if is_plain() {
+            leptos_axum::redirect(&format!("{page}?saved={key}"));
+        }
+    }
+
     pub fn set_header(name: HeaderName, value: &str) {
         if let (Some(response), Ok(value)) = (use_context::<ResponseOptions>(), HeaderValue::try_from(value)) {
             response.append_header(name, value);
@@ -197,14 +204,24 @@ pub async fn get_profile_settings() -> Result<ProfileSettings, AppError> {
 #[server(prefix = "/fn", endpoint = "accounts/save_profile")]
 pub async fn save_profile(form: ProfileForm) -> Result<(), AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::store::save_profile(&ctx()?, form).await }).await
+    reply(async {
+        super::store::save_profile(&ctx()?, form).await?;
+        answer::saved("/settings/profile", "profile");
+        Ok(())
+    })
+    .await
 }
 
 /// Removes the avatar.
 #[server(prefix = "/fn", endpoint = "accounts/remove_avatar")]
 pub async fn remove_avatar() -> Result<(), AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::store::set_avatar(&ctx()?, None).await }).await
+    reply(async {
+        super::store::set_avatar(&ctx()?, None).await?;
+        answer::saved("/settings/profile", "removed");
+        Ok(())
+    })
+    .await
 }
 
 /// One's own account, for editing.
@@ -218,7 +235,12 @@ pub async fn get_account_settings() -> Result<AccountSettings, AppError> {
 #[server(prefix = "/fn", endpoint = "accounts/change_email")]
 pub async fn change_email(form: EmailForm) -> Result<(), AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::store::change_email(&ctx()?, &form).await }).await
+    reply(async {
+        super::store::change_email(&ctx()?, &form).await?;
+        answer::saved("/settings/account", "email");
+        Ok(())
+    })
+    .await
 }
 
 /// Changes the password and ends all other sessions.
@@ -229,6 +251,7 @@ pub async fn change_password(form: PasswordForm) -> Result<(), AppError> {
         let ctx = ctx()?;
         let token = super::store::change_password(&ctx, &form).await?;
         answer::set_session(&ctx, &token);
+        answer::saved("/settings/account", "password");
         Ok(())
     })
     .await
@@ -238,7 +261,12 @@ pub async fn change_password(form: PasswordForm) -> Result<(), AppError> {
 #[server(prefix = "/fn", endpoint = "accounts/change_timezone")]
 pub async fn change_timezone(timezone: String) -> Result<(), AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::store::change_timezone(&ctx()?, &timezone).await }).await
+    reply(async {
+        super::store::change_timezone(&ctx()?, &timezone).await?;
+        answer::saved("/settings/account", "timezone");
+        Ok(())
+    })
+    .await
 }
 
 /// Changes the theme, for this device and the account.

@@ -271,7 +271,7 @@ async fn upload_avatar(ctx: Ctx, headers: HeaderMap, form: Multipart) -> Respons
             }
             response
         }
-        Ok(()) => Redirect::to("/settings/profile?saved=1").into_response(),
+        Ok(()) => Redirect::to("/settings/profile?saved=picture").into_response(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod images;
 pub mod limits;
 pub mod markdown;
 pub mod migrate;
+pub mod openapi;
 pub mod passwords;
 pub mod postgres;
 pub mod request;

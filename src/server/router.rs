@@ -28,6 +28,8 @@ use tower_http::{
 pub fn router(state: AppState) -> Router {
     let site = state.leptos.site_root.to_string();
     let files = ServeDir::new(&site).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);
+    // Files are only read; whatever else is asked of a path is for the app.
+    let files = files.call_fallback_on_method_not_allowed(true);
     let options = state.leptos.clone();
     let page_options = options.clone();
 
@@ -36,6 +38,7 @@ pub fn router(state: AppState) -> Router {
         .merge(ocs::routes::routes())
         .merge(ocs::summon::routes::routes())
         .merge(chat::routes::routes())
+        .merge(super::openapi::routes())
         .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))
         .fallback(move |State(state): State<AppState>, request: axum::extract::Request| {
             let options = page_options.clone();

@@ -3,6 +3,7 @@
 //! `TEST_DATABASE_URL` names a superuser's connection to a scratch cluster (`make test` starts one). The first test of
 //! the process migrates and seeds a template, the others copy it.
 
+mod accounts;
 mod client;
 mod model;
 mod walls;

@@ -1,0 +1,53 @@
+//! Typing the password again before something sensitive.
+
+use super::{follow, next_path, refused};
+use crate::{
+    accounts::api::ConfirmPassword,
+    app::FrameResource,
+    error::AppError,
+    ui::{Form, FormNote, PageTitle, PasswordInput, Submit},
+};
+use leptos::prelude::*;
+
+/// `/confirm?next=...`
+#[component]
+pub fn ConfirmPage() -> impl IntoView {
+    let action = ServerAction::<ConfirmPassword>::new();
+    follow(action.value());
+    let next = next_path();
+    let frame = expect_context::<FrameResource>();
+    view! {
+        <PageTitle text="Confirm your password" />
+        <Suspense fallback=|| ()>
+            {move || {
+                let next = next.clone();
+                Suspend::new(async move {
+                    match frame.await.map(|f| f.me) {
+                        Ok(Some(me)) => form(action, next, me.username).into_any(),
+                        Ok(None) => refused(AppError::SignInRequired, &next),
+                        Err(error) => refused(error, &next),
+                    }
+                })
+            }}
+        </Suspense>
+    }
+    .into_any()
+}
+
+fn form(action: ServerAction<ConfirmPassword>, next: String, username: String) -> impl IntoView {
+    view! {
+        <section class="narrow">
+            <h1>"Is it you?"</h1>
+            <p class="lead">"This is a change that only you should make. Type your password, and you have five minutes for it."</p>
+            <div class="card">
+                <Form action=action>
+                    <FormNote />
+                    <input type="hidden" name="form[next]" value=next />
+                    <input type="text" name="username" value=username autocomplete="username" readonly hidden />
+                    <PasswordInput name="form[password]" label="Password" />
+                    <Submit label="Confirm" />
+                </Form>
+            </div>
+        </section>
+    }
+}

@@ -1,0 +1,90 @@
+//! Pages of the accounts room, and its parts of the page frame.
+
+mod confirm;
+mod menu;
+mod person;
+pub mod settings;
+mod setup;
+mod sign_in;
+mod sign_up;
+
+pub use confirm::ConfirmPage;
+pub use menu::{AccountMenu, ThemeSwitch};
+pub use person::PersonPage;
+pub use setup::SetupPage;
+pub use sign_in::{GoodbyePage, SignInPage};
+pub use sign_up::SignUpPage;
+
+use super::rules::own_path;
+use crate::{app::FrameResource, error::AppError, ui::ErrorView};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+/// The result of an action.
+type Outcome<T> = MappedSignal<Option<Result<T, AppError>>>;
+
+/// Goes where an action leads, as a whole new page: what was loaded for the old identity is stale.
+fn follow(outcome: Outcome<String>) {
+    Effect::new(move |_| {
+        if let Some(Ok(path)) = outcome.get() {
+            let _ = window().location().set_href(&path);
+        }
+    });
+}
+
+/// A word after success: told by the action with scripts, by `?saved=` in the address without.
+fn done<T: Clone + Send + Sync + 'static>(
+    outcome: Outcome<T>,
+    key: &'static str,
+    words: &'static str,
+) -> Signal<Option<String>> {
+    let query = use_query_map();
+    Signal::derive(move || {
+        let now = outcome.with(|o| o.as_ref().is_some_and(Result::is_ok));
+        let before = outcome.with(Option::is_none) && query.with(|q| q.get("saved").is_some_and(|s| s == key));
+        (now || before).then(|| words.to_owned())
+    })
+}
+
+/// Reads the frame again after a change that it shows.
+fn refresh_frame<T: Clone + Send + Sync + 'static>(outcome: Outcome<T>) {
+    let frame = use_context::<FrameResource>();
+    Effect::new(move |_| {
+        if outcome.with(|o| o.as_ref().is_some_and(Result::is_ok))
+            && let Some(frame) = frame
+        {
+            frame.refetch();
+        }
+    });
+}
+
+/// Where the address says to go afterwards; a path of this site.
+fn next_path() -> String {
+    use_query_map().with_untracked(|q| q.get("next")).map_or_else(|| "/".to_owned(), |n| own_path(&n))
+}
+
+/// An address with a way back.
+fn with_next(page: &str, next: &str) -> String {
+    if next == "/" { page.to_owned() } else { format!("{page}?next={}", escape_query(next)) }
+}
+
+fn escape_query(path: &str) -> String {
+    path.bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => char::from(b).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// A page that somebody may not see: those who are signed out are led to sign in and come back.
+fn refused(error: AppError, here: &str) -> AnyView {
+    let sign_in = (error == AppError::SignInRequired).then(|| with_next("/sign-in", here));
+    let view = view! { <ErrorView error=error /> }.into_any();
+    #[cfg(feature = "ssr")]
+    if let Some(path) = &sign_in {
+        leptos_axum::redirect(path);
+    }
+    let _ = sign_in;
+    view
+}

@@ -1,0 +1,126 @@
+//! E-mail, password, time zone, and leaving for good.
+
+use super::{
+    super::{done, follow, refused, with_next},
+    SettingsFrame,
+};
+use crate::{
+    accounts::{
+        AccountSettings,
+        api::{ChangeEmail, ChangePassword, ChangeTimezone, DeleteAccount, get_account_settings},
+    },
+    ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, TextInput},
+};
+use leptos::prelude::*;
+
+const HERE: &str = "/settings/account";
+
+/// The actions of the page.
+#[derive(Clone, Copy)]
+struct Actions {
+    email: ServerAction<ChangeEmail>,
+    password: ServerAction<ChangePassword>,
+    timezone: ServerAction<ChangeTimezone>,
+    delete: ServerAction<DeleteAccount>,
+    email_done: Signal<Option<String>>,
+    password_done: Signal<Option<String>>,
+    timezone_done: Signal<Option<String>>,
+}
+
+/// `/settings/account`
+#[component]
+pub fn AccountPage() -> impl IntoView {
+    let (email, password) = (ServerAction::<ChangeEmail>::new(), ServerAction::<ChangePassword>::new());
+    let (timezone, delete) = (ServerAction::<ChangeTimezone>::new(), ServerAction::<DeleteAccount>::new());
+    follow(delete.value());
+    let actions = Actions {
+        email,
+        password,
+        timezone,
+        delete,
+        email_done: done(email.value(), "email", "Your e-mail is changed."),
+        password_done: done(
+            password.value(),
+            "password",
+            "Your password is changed. All other devices are signed out.",
+        ),
+        timezone_done: done(timezone.value(), "timezone", "Saved."),
+    };
+    let account = Resource::new_blocking(|| (), |()| get_account_settings());
+    view! {
+        <Suspense fallback=|| ()>
+            {move || Suspend::new(async move {
+                match account.await {
+                    Ok(account) => page(actions, account).into_any(),
+                    Err(error) => refused(error, HERE),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
+    let AccountSettings { username, email, timezone, zones, fresh, arcanean_id } = account;
+    let zones = zones.into_iter().map(|z| Choice::new(z.clone(), z.replace('_', " "))).collect::<Vec<_>>();
+    view! {
+        <SettingsFrame here=HERE>
+            <p class="meta">{format!("You are {arcanean_id} in the register.")}</p>
+            <div class="card settings-card">
+                <h2>"Time zone"</h2>
+                <Form action=actions.timezone>
+                    <FormNote done=actions.timezone_done />
+                    <Select name="timezone" label="Where you are" value=timezone choices=zones hint="Days and times are told on this clock." />
+                    <Submit label="Save" class="ghost" />
+                </Form>
+            </div>
+            {if fresh { sensitive(actions, username, email).into_any() } else { ask(email).into_any() }}
+        </SettingsFrame>
+    }
+}
+
+/// What needs the password first, named but closed.
+fn ask(email: String) -> impl IntoView {
+    view! {
+        <div class="card settings-card">
+            <h2>"E-mail, password, leaving"</h2>
+            <p>"Your e-mail is "<b>{email}</b>". To change it or your password, or to delete the account, confirm your password first."</p>
+            <p class="row-actions"><a class="btn" href=with_next("/confirm", HERE)>"Confirm your password"</a></p>
+        </div>
+    }
+}
+
+fn sensitive(actions: Actions, username: String, email: String) -> impl IntoView {
+    view! {
+        <div class="card settings-card">
+            <h2>"E-mail"</h2>
+            <Form action=actions.email>
+                <FormNote done=actions.email_done />
+                <TextInput name="form[email]" label="E-mail" value=email kind="email" autocomplete="email" required=true max=254 />
+                <Submit label="Change e-mail" class="ghost" />
+            </Form>
+        </div>
+        <div class="card settings-card">
+            <h2>"Password"</h2>
+            <Form action=actions.password>
+                <FormNote done=actions.password_done />
+                <PasswordInput name="form[password]" label="New password" hint="At least 15 characters. All other devices are signed out." autocomplete="new-password" />
+                <PasswordInput name="form[password_again]" label="The same again" autocomplete="new-password" />
+                <Submit label="Change password" class="ghost" />
+            </Form>
+        </div>
+        <div class="card settings-card">
+            <h2>"Delete the account"</h2>
+            <p>
+                "Your profile, conversations, settings and unpublished characters are deleted at once and cannot be brought back. "
+                "Published characters stay, without your name, unless you take them along."
+            </p>
+            <Form action=actions.delete>
+                <FormNote />
+                <Check name="form[characters_too]" label="Delete my published characters as well" />
+                <TextInput name="form[username]" label=format!("Type {username} to confirm") required=true max=30 />
+                <Submit label="Delete my account for good" class="danger" />
+            </Form>
+        </div>
+    }
+}

@@ -1,0 +1,123 @@
+//! Settings: one page each, beside a list of them.
+
+mod account;
+mod appearance;
+mod devices;
+mod profile;
+mod tokens;
+
+pub use account::AccountPage;
+pub use appearance::AppearancePage;
+pub use devices::DevicesPage;
+pub use profile::ProfilePage;
+pub use tokens::TokensPage;
+
+use super::{menu::SignOutButton, refused};
+use crate::{
+    accounts::{Frame, Role},
+    app::FrameResource,
+    error::AppError,
+    ui::{Icon, IconName, Initials, PageTitle},
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+/// The pages: path, name, what is there, icon.
+const PAGES: &[(&str, &str, &str, IconName)] = &[
+    ("/settings/profile", "Profile", "Name, picture and a few lines about you", IconName::User),
+    ("/settings/account", "Account", "E-mail, password, time zone", IconName::Shield),
+    ("/settings/appearance", "Appearance", "Light or dark", IconName::Sun),
+    ("/settings/devices", "Devices", "Where you are signed in", IconName::Device),
+    ("/settings/tokens", "API tokens", "For your own programs", IconName::Key),
+];
+
+/// The list of settings beside one of them.
+#[component]
+fn SettingsFrame(
+    /// Path of the page.
+    here: &'static str,
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    let title = PAGES.iter().find(|p| p.0 == here).map_or("Settings", |p| p.1);
+    view! {
+        <PageTitle text=title />
+        <section class="wrap settings">
+            <nav aria-label="Settings">
+                {PAGES
+                    .iter()
+                    .map(|(path, name, _, icon)| {
+                        view! {
+                            <a class="door" href=*path aria-current=(*path == here).then_some("page")>
+                                <Icon name=*icon />
+                                {*name}
+                            </a>
+                        }
+                    })
+                    .collect_view()}
+            </nav>
+            <div class="settings-page">
+                <h1>{title}</h1>
+                {children()}
+            </div>
+        </section>
+    }
+}
+
+/// `/settings`: who one is, and the way to each page.
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let frame = expect_context::<FrameResource>();
+    view! {
+        <PageTitle text="Settings" />
+        <Suspense fallback=|| ()>
+            {move || Suspend::new(async move {
+                match frame.await {
+                    Ok(frame) if frame.me.is_some() => overview(frame).into_any(),
+                    Ok(_) => refused(AppError::SignInRequired, "/settings"),
+                    Err(error) => refused(error, "/settings"),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+fn overview(frame: Frame) -> impl IntoView {
+    let query = use_query_map();
+    let admin = move || query.with(|q| q.get("admin").is_some());
+    frame.me.map(|me| {
+        let is_admin = me.role == Role::Admin;
+        view! {
+            <section class="wrap settings-home">
+                <header class="person-head">
+                    <Initials name=me.display_name.clone() src=me.avatar_url class="large" />
+                    <div>
+                        <h1>{me.display_name}</h1>
+                        <p class="meta">{format!("@{}", me.username)}{is_admin.then_some(" · admin")}</p>
+                    </div>
+                </header>
+                {move || (is_admin && admin()).then(|| view! { <p class="note good mb-4">"You are the first admin. Nobody else can use that link now."</p> })}
+                <div class="list">
+                    {PAGES
+                        .iter()
+                        .map(|(path, name, what, icon)| {
+                            view! {
+                                <a class="list-row" href=*path>
+                                    <Icon name=*icon />
+                                    <span class="grow"><b>{*name}</b><span class="meta block">{*what}</span></span>
+                                    <Icon name=IconName::ChevronRight />
+                                </a>
+                            }
+                        })
+                        .collect_view()}
+                </div>
+                <div class="row-actions mt-6">
+                    <a class="btn ghost" href=format!("/u/{}", me.username)>"See your page"</a>
+                    <a class="btn ghost" href="/developers">"For developers"</a>
+                    <SignOutButton class="btn ghost" />
+                </div>
+            </section>
+        }
+    })
+}
