@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the functions document their own arguments")]
 
-use super::{ConversationList, Lines, Sent, Talk};
+use super::{ConversationList, Delivered, Lines, Talk};
 use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
@@ -62,7 +62,7 @@ pub async fn send_message(
     #[server(default)] conversation_id: String,
     #[server(default)] content: String,
     #[server(default)] key: String,
-) -> Result<Sent, AppError> {
+) -> Result<Delivered, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
@@ -70,7 +70,7 @@ pub async fn send_message(
         if conversation_id.is_empty() || server::is_plain_form() {
             server::show(sent.conversation_id);
         }
-        Ok(sent)
+        Ok(Delivered { lines: server::lines(&ctx, sent.conversation_id).await?, next_key: sent.next_key })
     })
     .await
 }
@@ -90,83 +90,81 @@ pub async fn start_conversation(oc_id: String) -> Result<(), AppError> {
 
 /// Asks for another wording of a reply.
 #[server(prefix = "/fn", endpoint = "chat/regenerate")]
-pub async fn regenerate(message_id: String) -> Result<(), AppError> {
+pub async fn regenerate(message_id: String) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let start = super::store::regenerate(&ctx, server::id(&message_id)?).await?;
-        server::begin(&ctx, start);
-        Ok(())
+        server::begin(&ctx, start).await
     })
     .await
 }
 
 /// Goes on with a reply that was cut, stopped or interrupted.
 #[server(prefix = "/fn", endpoint = "chat/continue_reply")]
-pub async fn continue_reply(message_id: String) -> Result<(), AppError> {
+pub async fn continue_reply(message_id: String) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let start = super::store::continue_reply(&ctx, server::id(&message_id)?).await?;
-        server::begin(&ctx, start);
-        Ok(())
+        server::begin(&ctx, start).await
     })
     .await
 }
 
 /// Writes a failed reply anew.
 #[server(prefix = "/fn", endpoint = "chat/retry")]
-pub async fn retry(message_id: String) -> Result<(), AppError> {
+pub async fn retry(message_id: String) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let start = super::store::retry(&ctx, server::id(&message_id)?).await?;
-        server::begin(&ctx, start);
-        Ok(())
+        server::begin(&ctx, start).await
     })
     .await
 }
 
 /// Stops a reply; its words stay.
 #[server(prefix = "/fn", endpoint = "chat/stop")]
-pub async fn stop(run_id: String) -> Result<(), AppError> {
+pub async fn stop(run_id: String) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         let run = server::id(&run_id)?;
-        super::store::stop(&ctx, run).await?;
+        let conversation = super::store::stop(&ctx, run).await?;
         ctx.app.runs.stop(run);
-        Ok(())
+        server::settle(&ctx, run).await;
+        server::lines(&ctx, conversation).await
     })
     .await
 }
 
 /// Deletes a message and everything that followed it.
 #[server(prefix = "/fn", endpoint = "chat/delete_message")]
-pub async fn delete_message(message_id: String) -> Result<(), AppError> {
+pub async fn delete_message(message_id: String) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         let (conversation, open) = super::store::delete_message(&ctx, server::id(&message_id)?).await?;
         open.into_iter().for_each(|run| ctx.app.runs.stop(run));
         ctx.app.runs.touch(conversation);
-        Ok(())
+        server::lines(&ctx, conversation).await
     })
     .await
 }
 
 /// Shows the wording before (-1) or after (1) a reply.
 #[server(prefix = "/fn", endpoint = "chat/show_sibling")]
-pub async fn show_sibling(message_id: String, step: i32) -> Result<(), AppError> {
+pub async fn show_sibling(message_id: String, step: i32) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         let conversation = super::store::show_sibling(&ctx, server::id(&message_id)?, step).await?;
         ctx.app.runs.touch(conversation);
-        Ok(())
+        server::lines(&ctx, conversation).await
     })
     .await
 }
@@ -218,9 +216,9 @@ pub async fn delete_conversation(conversation_id: String) -> Result<(), AppError
 #[cfg(feature = "ssr")]
 mod server {
     use crate::{
-        chat::{ConversationList, Sent, Talk, check_message, prompt, run, store},
+        chat::{ConversationList, Lines, Sent, Talk, check_message, prompt, run, store},
         error::{AppError, AppResult},
-        ids::ConversationId,
+        ids::{ConversationId, RunId},
         server::{
             Ctx,
             limits::{self, Action},
@@ -251,8 +249,25 @@ mod server {
         limits::take(&ctx.app, Action::Message, &ctx.require_write()?.id.to_string()).await
     }
 
-    pub fn begin(ctx: &Ctx, start: store::Start) {
+    /// Begins a run and gives the lines as they are now.
+    pub async fn begin(ctx: &Ctx, start: store::Start) -> AppResult<Lines> {
+        let conversation = start.conversation_id;
         run::start(&ctx.app, start);
+        lines(ctx, conversation).await
+    }
+
+    /// The newest lines.
+    pub async fn lines(ctx: &Ctx, conversation: ConversationId) -> AppResult<Lines> {
+        let mut tx = ctx.begin().await?;
+        store::lines(&mut tx, conversation, None).await
+    }
+
+    /// Waits a moment for a run that was told to stop, so that the answer shows it stopped.
+    pub async fn settle(ctx: &Ctx, run: RunId) {
+        let Some(live) = ctx.app.runs.get(run) else { return };
+        let mut changed = live.watch();
+        let ended = async { while !live.has_ended() && changed.changed().await.is_ok() {} };
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(800), ended).await;
     }
 
     pub async fn send(ctx: &Ctx, oc: &str, conversation: &str, content: &str, key: &str) -> AppResult<Sent> {

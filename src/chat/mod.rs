@@ -259,6 +259,15 @@ pub struct Sent {
     pub next_key: String,
 }
 
+/// What the page is told about a message that it sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The conversation with the message in it, and the reply begun.
+    pub lines: Lines,
+    /// For the next message.
+    pub next_key: String,
+}
+
 /// A conversation in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -124,6 +124,12 @@ impl Live {
         length
     }
 
+    /// Nothing will follow.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.progress().1, Phase::Ended(_))
+    }
+
     /// The words so far.
     #[must_use]
     pub fn text(&self) -> String {

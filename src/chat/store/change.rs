@@ -333,14 +333,15 @@ async fn add_run(
 ///
 /// # Errors
 /// `NotFound`, also for somebody else's.
-pub async fn stop(ctx: &Ctx, run: RunId) -> AppResult<()> {
+pub async fn stop(ctx: &Ctx, run: RunId) -> AppResult<ConversationId> {
     ctx.require_write()?;
     let mut tx = ctx.begin().await?;
-    let found = sqlx::query_scalar!("update runs set stop_requested = true where run_id = $1 returning run_id", run.0)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let found =
+        sqlx::query_scalar!("update runs set stop_requested = true where run_id = $1 returning conversation_id", run.0)
+            .fetch_optional(&mut *tx)
+            .await?;
     tx.commit().await?;
-    found.map(drop).ok_or(AppError::NotFound)
+    found.map(ConversationId).ok_or(AppError::NotFound)
 }
 
 /// Removes a message and everything that answers it; gives the conversation and the runs that were writing there.

@@ -1,0 +1,210 @@
+//! One line: a character's words stand on the page beside its small plate, one's own in a tinted bubble.
+
+use super::room::Shared;
+use crate::{
+    chat::{Line, Lines, Partner, RunStatus, Sender},
+    error::AppError,
+    ui::{Icon, IconName, Mini},
+};
+use leptos::{
+    prelude::*,
+    server_fn::{
+        Http, ServerFn,
+        client::Client,
+        codec::{JsonEncoding, PostUrl},
+        request::ClientReq,
+    },
+};
+use serde::de::DeserializeOwned;
+
+/// A line and what can be done with it.
+#[component]
+pub fn LineView(
+    /// What was said.
+    line: Line,
+    /// Nothing follows it.
+    is_last: bool,
+    /// With whom.
+    oc: StoredValue<Partner>,
+) -> impl IntoView {
+    match line.sender {
+        Sender::User => view! { <Own line=line /> }.into_any(),
+        Sender::Oc => view! { <Reply line=line is_last=is_last oc=oc /> }.into_any(),
+    }
+}
+
+#[component]
+fn Own(line: Line) -> impl IntoView {
+    let id = line.id.to_string();
+    let anchor = format!("m-{id}");
+    view! {
+        <article class="mine" id=anchor>
+            <h2 class="sr">"You"</h2>
+            <div class="me said" inner_html=line.html></div>
+            <div class="under quiet-until-near">
+                <CopyButton content=line.content />
+                <Delete id=id what="Delete this line and what follows it" />
+            </div>
+        </article>
+    }
+}
+
+#[component]
+fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let id = line.id.to_string();
+    let name = oc.with_value(Partner::short_name);
+    let is_open = line.open_run().is_some();
+    let status = line.run.as_ref().map(|r| r.status);
+    let is_cut = line.run.as_ref().is_some_and(|r| r.cut);
+    let error = line.run.as_ref().map(|r| r.error.clone()).unwrap_or_default();
+    let has_words = !line.content.trim().is_empty();
+    let note = match status {
+        Some(RunStatus::Failed) => format!("{name} could not answer. {error}"),
+        Some(RunStatus::Stopped) => "Stopped.".to_owned(),
+        Some(RunStatus::Interrupted) => "Interrupted while it was written; the words are kept.".to_owned(),
+        _ => String::new(),
+    };
+    let can_continue = is_last
+        && has_words
+        && (is_cut || matches!(status, Some(RunStatus::Stopped | RunStatus::Interrupted | RunStatus::Failed)));
+    let can_retry = is_last && !has_words && status.is_some_and(|s| !s.is_open() && s != RunStatus::Done);
+    let can_again = is_last && !is_open && !can_retry && !line.is_first;
+    let is_bad = status == Some(RunStatus::Failed);
+    let what = if is_last { "Delete this reply" } else { "Delete this reply and what follows it" };
+    let acts = (!is_open).then(|| {
+        view! {
+            <div class="under" class:quiet-until-near=!is_last>
+                {(line.places > 1).then(|| view! { <Turn id=id.clone() place=line.place places=line.places /> })}
+                {can_retry.then(|| act(shared.retry, &id, "do strong", "Try again"))}
+                {can_continue.then(|| act(shared.go_on, &id, "do strong", "Continue"))}
+                {can_again.then(|| act(shared.again, &id, "do", "Again"))}
+                {has_words.then(|| view! { <CopyButton content=line.content.clone() /> })}
+                {(!line.is_first).then(|| view! { <Delete id=id.clone() what=what /> })}
+            </div>
+        }
+    });
+    let said = if is_open {
+        view! { <Writing html=line.html /> }.into_any()
+    } else {
+        view! { <div class="said" inner_html=line.html></div> }.into_any()
+    };
+    view! {
+        <article class="oc" id=format!("m-{id}") aria-busy=is_open.then_some("true")>
+            <Mini src=oc.with_value(|o| o.portrait_url.clone()) />
+            <div>
+                <h2>{name}</h2>
+                {said}
+                {(!note.is_empty()).then(|| view! { <p class="ended" class:bad=is_bad>{note}</p> })}
+                {acts}
+            </div>
+        </article>
+    }
+}
+
+/// A button that does something with a line.
+fn act<F>(action: ServerAction<F>, id: &str, class: &'static str, label: &'static str) -> AnyView
+where
+    F: DeserializeOwned
+        + ServerFn<Protocol = Http<PostUrl, JsonEncoding>, Output = Lines, Error = AppError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    <<F::Client as Client<AppError>>::Request as ClientReq<AppError>>::FormData: From<web_sys::FormData>,
+    F::Client: Client<AppError>,
+{
+    let id = id.to_owned();
+    view! {
+        <ActionForm action=action>
+            <input type="hidden" name="message_id" value=id />
+            <button class=class type="submit">{label}</button>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// Words as they come, with a soft caret. Until the first one: who is waited for.
+#[component]
+fn Writing(html: String) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let waiting = move || match shared.place.get() {
+        0 | 1 => None,
+        2 => Some("One other reply is being written first".to_owned()),
+        n => Some(format!("{} other replies are being written first", n - 1)),
+    };
+    let has_spoken = Memo::new(move |_| shared.spoken.with(|s| !s.is_empty()));
+    view! {
+        <div class="said live">
+            {move || {
+                if has_spoken.get() {
+                    view! { <p>{move || pieces(&shared.spoken.get())}<span class="caret"></span></p> }.into_any()
+                } else if html.is_empty() {
+                    view! { <p><span class="caret waiting"></span><span class="meta">{waiting}</span></p> }.into_any()
+                } else {
+                    view! { <div inner_html=html.clone()></div><span class="caret"></span> }.into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+/// Text with `*actions*` set apart while it is still coming; the server's own rendering takes over at the end.
+fn pieces(text: &str) -> Vec<AnyView> {
+    text.replace("**", "")
+        .split('*')
+        .enumerate()
+        .map(|(i, piece)| {
+            let piece = piece.to_owned();
+            if i % 2 == 1 { view! { <em>{piece}</em> }.into_any() } else { piece.into_any() }
+        })
+        .collect()
+}
+
+#[component]
+fn Turn(id: String, place: u32, places: u32) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    view! {
+        <ActionForm action=shared.turn attr:class="turn">
+            <input type="hidden" name="message_id" value=id />
+            <button class="do" type="submit" name="step" value="-1" disabled=place <= 1 aria-label="Wording before"><Icon name=IconName::ChevronLeft /></button>
+            <span>{place}" of "{places}</span>
+            <button class="do" type="submit" name="step" value="1" disabled=place >= places aria-label="Wording after"><Icon name=IconName::ChevronRight /></button>
+        </ActionForm>
+    }
+}
+
+#[component]
+fn CopyButton(content: String) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let copied = RwSignal::new(false);
+    let content = StoredValue::new(content);
+    let copy = move |_| {
+        // Without a secure address browsers have no clipboard to offer.
+        if !window().is_secure_context() {
+            return;
+        }
+        let _ = window().navigator().clipboard().write_text(&content.get_value());
+        copied.set(true);
+        set_timeout(move || drop(copied.try_set(false)), std::time::Duration::from_secs(2));
+    };
+    view! {
+        <Show when=move || shared.alive.get()>
+            <button class="do" type="button" on:click=copy>{move || if copied.get() { "Copied" } else { "Copy" }}</button>
+        </Show>
+    }
+}
+
+#[component]
+fn Delete(id: String, what: &'static str) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    view! {
+        <details class="sure">
+            <summary class="do">"Delete"</summary>
+            <ActionForm action=shared.delete>
+                <input type="hidden" name="message_id" value=id />
+                <button class="do danger" type="submit">{what}</button>
+            </ActionForm>
+        </details>
+    }
+}

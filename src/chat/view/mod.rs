@@ -1,0 +1,96 @@
+//! Pages of the chat room.
+//!
+//! Everything is there without scripts: messages are posted as forms, and the page comes again by itself until the reply
+//! is done. With scripts the words appear as they come, over one stream per tab: the reply's while one is being written,
+//! the conversation's pulse otherwise.
+
+mod composer;
+mod line;
+mod list;
+mod room;
+mod side;
+
+pub use list::ConversationsPage;
+
+use super::{Talk, api};
+use crate::{
+    error::AppError,
+    ocs,
+    ui::{ErrorView, PageTitle},
+};
+use leptos::prelude::*;
+use leptos_meta::Stylesheet;
+use leptos_router::{
+    components::Redirect,
+    hooks::{use_params_map, use_query_map},
+};
+use room::Room;
+
+/// A conversation: `/chat/{id}`.
+#[component]
+pub fn ChatPage() -> impl IntoView {
+    let (params, query) = (use_params_map(), use_query_map());
+    let id = Memo::new(move |_| params.with(|p| p.get("id").unwrap_or_default()));
+    let before = Memo::new(move |_| query.with(|q| q.get("before").unwrap_or_default()));
+    let talk = Resource::new_blocking(move || (id.get(), before.get()), |(id, before)| api::get_talk(id, before));
+    view! {
+        <Suspense fallback=Loading>
+            {move || Suspend::new(async move {
+                match talk.await {
+                    Ok(talk) => view! { <Shown talk=talk /> }.into_any(),
+                    Err(error) => refused(error, format!("/chat/{}", id.get_untracked())),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// A talk with a character: `/talk/{slug}`. Looking changes nothing; the first message makes the conversation.
+#[component]
+pub fn TalkPage() -> impl IntoView {
+    let params = use_params_map();
+    let slug = Memo::new(move |_| params.with(|p| p.get("slug").unwrap_or_default()));
+    let talk = Resource::new_blocking(move || slug.get(), api::get_talk_with);
+    view! {
+        <Suspense fallback=Loading>
+            {move || Suspend::new(async move {
+                match talk.await {
+                    Ok(Talk { lines: Some(lines), .. }) => {
+                        view! { <Redirect path=format!("/chat/{}", lines.conversation_id) /> }.into_any()
+                    }
+                    Ok(talk) => view! { <Shown talk=talk /> }.into_any(),
+                    Err(error) => refused(error, format!("/talk/{}", slug.get_untracked())),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Shown(talk: Talk) -> impl IntoView {
+    let title = match talk.lines.as_ref().map(|l| l.title.clone()).filter(|t| !t.is_empty()) {
+        Some(title) => title,
+        None => talk.oc.name.clone(),
+    };
+    let id = talk.oc.id;
+    view! {
+        <PageTitle text=title />
+        <Stylesheet href=ocs::theme_url(id) />
+        <div class=format!("chat {}", ocs::theme_class(id))>
+            <Room talk=talk />
+        </div>
+    }
+}
+
+fn refused(error: AppError, path: String) -> AnyView {
+    if error == AppError::SignInRequired {
+        view! { <Redirect path=format!("/sign-in?next={path}") /> }.into_any()
+    } else {
+        view! { <ErrorView error=error /> }.into_any()
+    }
+}
+
+#[component]
+fn Loading() -> impl IntoView {
+    view! { <div class="chat-loading" role="status"><span class="sr">"Opening the conversation"</span></div> }
+}

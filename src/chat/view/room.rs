@@ -1,0 +1,336 @@
+//! The room of a conversation: what was said, what is being said, and where one writes.
+
+use super::{composer::Composer, line::LineView, side::Side};
+use crate::{
+    chat::{
+        Line, LineRun, Lines, RunStatus, Talk, api,
+        live::{self, Source},
+    },
+    error::AppError,
+    ids::{ConversationId, RunId},
+    ui::{Icon, IconName, Mini},
+};
+use leptos::{ev, prelude::*};
+use serde_json::Value;
+
+/// What the parts of the room share.
+#[derive(Clone, Copy)]
+pub struct Shared {
+    /// The conversation as far as it is known here.
+    pub lines: RwSignal<Option<Lines>>,
+    /// The words of the reply that is being written.
+    pub spoken: RwSignal<String>,
+    /// How many replies come before this one; 0 is unknown.
+    pub place: RwSignal<u32>,
+    /// What a reader of the screen is told.
+    pub announced: RwSignal<String>,
+    /// A message that was sent and not yet answered for.
+    pub send: ServerAction<api::SendMessage>,
+    /// Makes sending twice send once.
+    pub key: RwSignal<String>,
+    /// Ends the reply.
+    pub stop: ServerAction<api::Stop>,
+    /// Another wording.
+    pub again: ServerAction<api::Regenerate>,
+    /// The rest.
+    pub go_on: ServerAction<api::ContinueReply>,
+    /// Once more.
+    pub retry: ServerAction<api::Retry>,
+    /// Away with it.
+    pub delete: ServerAction<api::DeleteMessage>,
+    /// The other wording.
+    pub turn: ServerAction<api::ShowSibling>,
+    /// The page is alive: what needs scripts may be offered.
+    pub alive: RwSignal<bool>,
+}
+
+impl Shared {
+    fn new(talk: &Talk) -> Self {
+        Self {
+            lines: RwSignal::new(talk.lines.clone()),
+            spoken: RwSignal::new(String::new()),
+            place: RwSignal::new(0),
+            announced: RwSignal::new(String::new()),
+            send: ServerAction::new(),
+            key: RwSignal::new(talk.key.clone()),
+            stop: ServerAction::new(),
+            again: ServerAction::new(),
+            go_on: ServerAction::new(),
+            retry: ServerAction::new(),
+            delete: ServerAction::new(),
+            turn: ServerAction::new(),
+            alive: RwSignal::new(false),
+        }
+    }
+
+    /// The run that is being written.
+    pub fn open_run(self) -> Memo<Option<RunId>> {
+        Memo::new(move |_| self.lines.with(|l| l.as_ref().and_then(|l| l.lines.iter().rev().find_map(Line::open_run))))
+    }
+
+    /// What the server refused last, other than a message.
+    fn refused(self) -> Signal<Option<AppError>> {
+        fn of<T>(value: Option<Result<T, AppError>>) -> Option<AppError> {
+            value.and_then(Result::err)
+        }
+        Signal::derive(move || {
+            of(self.stop.value().get())
+                .or_else(|| of(self.again.value().get()))
+                .or_else(|| of(self.go_on.value().get()))
+                .or_else(|| of(self.retry.value().get()))
+                .or_else(|| of(self.delete.value().get()))
+                .or_else(|| of(self.turn.value().get()))
+        })
+    }
+
+    /// Reads the newest lines again.
+    fn refresh(self) {
+        let Some(id) = self.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id)) else { return };
+        leptos::task::spawn_local(async move {
+            match api::get_lines(id.to_string()).await {
+                Ok(new) => self.lines.set(Some(new)),
+                Err(AppError::SignInRequired | AppError::NotFound) => {
+                    // Signed out elsewhere, or deleted: the page says so when it is loaded anew.
+                    let _ = window().location().reload();
+                }
+                // The stream tries again, and this with it.
+                Err(_) => {}
+            }
+        });
+    }
+
+    /// Something came over the reply's stream.
+    fn hear(self, run: RunId, name: &str, data: &str) {
+        let data: Value = serde_json::from_str(data).unwrap_or_default();
+        let text = |field: &str| data.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        match name {
+            "queued" => {
+                let place = data.get("place").and_then(Value::as_u64).unwrap_or(0);
+                self.place.set(u32::try_from(place).unwrap_or(0));
+            }
+            "started" => self.place.set(0),
+            "delta" => self.spoken.update(|s| s.push_str(&text("text"))),
+            "done" => {
+                let (html, content) = (text("html"), text("content"));
+                let cut = text("finish") == "length";
+                self.announced.set(content.replace('*', ""));
+                self.lines.update(|lines| {
+                    let line = lines.as_mut().and_then(|l| l.lines.iter_mut().find(|l| l.open_run() == Some(run)));
+                    if let Some(line) = line {
+                        line.html = html;
+                        line.content = content;
+                        line.run = Some(LineRun { id: run, status: RunStatus::Done, error: String::new(), cut });
+                    }
+                });
+            }
+            // The browser comes back by itself, from where it was.
+            "reconnect" => {}
+            _ => self.refresh(),
+        }
+    }
+
+    /// Something came over the conversation's stream.
+    fn notice(self, name: &str, data: &str) {
+        if name != "changed" {
+            self.refresh();
+            return;
+        }
+        let data: Value = serde_json::from_str(data).unwrap_or_default();
+        let revision = data.get("revision").and_then(Value::as_str).unwrap_or_default();
+        if self.lines.with_untracked(|l| l.as_ref().is_some_and(|l| l.revision != revision)) {
+            self.refresh();
+        }
+    }
+
+    /// Follows the reply that is being written, or else the conversation.
+    fn listen(self) {
+        let run = self.open_run();
+        let conversation =
+            Memo::new(move |_| self.lines.with(|l| l.as_ref().filter(|l| l.is_newest).map(|l| l.conversation_id)));
+        // The stream of the turn before is dropped, and thereby closed, with each new turn.
+        Effect::new(move |_: Option<Option<Source>>| follow(self, conversation.get(), run.get()));
+    }
+}
+
+fn follow(shared: Shared, conversation: Option<ConversationId>, run: Option<RunId>) -> Option<Source> {
+    let conversation = conversation?;
+    shared.spoken.set(String::new());
+    shared.place.set(0);
+    match run {
+        Some(run) => live::open(
+            &format!("/api/runs/{run}/events"),
+            &["queued", "started", "delta", "done", "failed", "stopped", "interrupted", "reconnect", "signed_out"],
+            move |name, data| shared.hear(run, name, data),
+        ),
+        None => live::open(
+            &format!("/api/conversations/{conversation}/events"),
+            &["changed", "deleted", "signed_out"],
+            move |name, data| shared.notice(name, data),
+        ),
+    }
+}
+
+/// Takes up what an action answered: the lines as they are now.
+fn take_up<F>(shared: Shared, action: ServerAction<F>)
+where
+    F: leptos::server_fn::ServerFn<Output = Lines, Error = AppError> + Clone + Send + Sync + 'static,
+{
+    Effect::new(move |_| {
+        if let Some(Ok(lines)) = action.value().get() {
+            shared.lines.set(Some(lines));
+        }
+    });
+}
+
+/// The talk and the panel beside it.
+#[component]
+pub fn Room(
+    /// As the server read it.
+    talk: Talk,
+) -> impl IntoView {
+    let shared = Shared::new(&talk);
+    provide_context(shared);
+    let run = shared.open_run();
+
+    take_up(shared, shared.stop);
+    take_up(shared, shared.again);
+    take_up(shared, shared.go_on);
+    take_up(shared, shared.retry);
+    take_up(shared, shared.delete);
+    take_up(shared, shared.turn);
+    Effect::new(move |_| {
+        if let Some(Ok(delivered)) = shared.send.value().get() {
+            shared.key.set(delivered.next_key);
+            shared.lines.set(Some(delivered.lines));
+        }
+    });
+    shared.listen();
+    Effect::new(move |_| shared.alive.set(true));
+    // A page that the browser kept and shows again may be old.
+    let shown = window_event_listener_untyped_on_client("pageshow", move || shared.refresh());
+    on_cleanup(shown);
+
+    let oc = StoredValue::new(talk.oc.clone());
+    let is_newest = talk.lines.as_ref().is_none_or(|l| l.is_newest);
+    let earlier = move || {
+        shared
+            .lines
+            .with(|l| l.as_ref().and_then(|l| l.earlier.map(|m| format!("/chat/{}?before={m}", l.conversation_id))))
+    };
+    let newest = talk.lines.as_ref().map(|l| format!("/chat/{}", l.conversation_id)).unwrap_or_default();
+    let greeting = talk.greeting.clone();
+    let quick_start = talk.oc.quick_start.clone();
+    let nothing_said = move || {
+        shared.lines.with(|l| {
+            l.as_ref().is_none_or(|l| l.lines.iter().all(|l| l.sender == crate::chat::Sender::Oc && l.is_first))
+        })
+    };
+    let refused = shared.refused();
+    let short = talk.oc.short_name();
+    let label = format!("Conversation with {short}");
+
+    view! {
+        <section class="talk">
+            <Head talk=talk.clone() />
+            <div class="scroll" tabindex="0" role="region" aria-label=label>
+                <div class="lines">
+                    {move || earlier().map(|href| view! { <a class="quiet earlier" href=href>"Earlier lines"</a> })}
+                    {(!greeting.is_empty()).then(|| view! { <Greeting html=greeting.clone() oc=oc /> })}
+                    <For
+                        each=move || shared.lines.with(|l| l.as_ref().map(|l| rows(&l.lines)).unwrap_or_default())
+                        key=|(line, is_last)| (key_of(line), *is_last)
+                        let((line, is_last))
+                    >
+                        <LineView line=line is_last=is_last oc=oc />
+                    </For>
+                    {move || shared.send.input().get().map(|input| view! { <p class="me pending">{input.content}</p> })}
+                    {move || refused.get().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
+                    {(!is_newest).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
+                </div>
+            </div>
+            {move || run.get().is_some().then(|| view! { <noscript inner_html="<meta http-equiv=\"refresh\" content=\"2\">"></noscript> })}
+            <p class="sr" aria-live="polite">{move || shared.announced.get()}</p>
+            {is_newest.then(|| view! { <Composer oc=oc quick_start=quick_start.clone() nothing_said=Signal::derive(nothing_said) /> })}
+        </section>
+        <Side talk=talk />
+    }
+}
+
+/// Lines with whether they are the last.
+fn rows(lines: &[Line]) -> Vec<(Line, bool)> {
+    let last = lines.last().map(|l| l.id);
+    lines.iter().map(|l| (l.clone(), Some(l.id) == last)).collect()
+}
+
+/// A line is drawn anew when something about it changed that shows.
+fn key_of(line: &Line) -> (uuid::Uuid, Option<LineRun>, u32, u32, String) {
+    // While it is being written, the words come over the stream.
+    let html = if line.open_run().is_some() { String::new() } else { line.html.clone() };
+    (line.id.0, line.run.clone(), line.place, line.places, html)
+}
+
+#[component]
+fn Greeting(html: String, oc: StoredValue<crate::chat::Partner>) -> impl IntoView {
+    view! {
+        <article class="oc">
+            <Mini src=oc.with_value(|o| o.portrait_url.clone()) />
+            <div>
+                <b>{oc.with_value(crate::chat::Partner::short_name)}</b>
+                <div class="said" inner_html=html></div>
+            </div>
+        </article>
+    }
+}
+
+#[component]
+fn Head(talk: Talk) -> impl IntoView {
+    let start = ServerAction::<api::StartConversation>::new();
+    let title = talk.lines.as_ref().map(|l| l.title.clone()).unwrap_or_default();
+    let begun = talk.lines.is_some();
+    let name = talk.oc.name.clone();
+    view! {
+        <header class="top">
+            <a class="back" href="/conversations" aria-label="All conversations"><Icon name=IconName::ChevronLeft /></a>
+            <a class="face" href=crate::ocs::page_url(&talk.oc.slug) tabindex="-1" aria-hidden="true"><Mini src=talk.oc.portrait_url.clone() /></a>
+            <div class="with">
+                <h1>{name.clone()}</h1>
+                <p class="meta">
+                    {(!title.is_empty()).then(|| view! { <span>{title.clone()}" · "</span> })}
+                    {talk.model.clone()}
+                </p>
+            </div>
+            {begun
+                .then(|| {
+                    view! {
+                        <ActionForm action=start>
+                            <input type="hidden" name="oc_id" value=talk.oc.id.to_string() />
+                            <button class="btn ghost small" type="submit"><span class="wide">"New conversation"</span><span class="thin">"New"</span></button>
+                        </ActionForm>
+                    }
+                })}
+        </header>
+    }
+}
+
+/// Calls back when the window fires this event, in the browser; gives what takes the listener away again.
+fn window_event_listener_untyped_on_client(
+    name: &'static str,
+    call: impl Fn() + 'static,
+) -> impl FnOnce() + Send + Sync + 'static {
+    let handle = StoredValue::new(None::<WindowListenerHandle>);
+    let call = std::rc::Rc::new(call);
+    Effect::new(move |_| {
+        let call = std::rc::Rc::clone(&call);
+        let listener = window_event_listener(ev::Custom::<ev::PageTransitionEvent>::new(name), move |event| {
+            if event.persisted() {
+                call();
+            }
+        });
+        handle.set_value(Some(listener));
+    });
+    move || {
+        if let Some(listener) = handle.try_update_value(Option::take).flatten() {
+            listener.remove();
+        }
+    }
+}
