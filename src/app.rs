@@ -70,6 +70,9 @@ pub fn App() -> impl IntoView {
         <Router>
             <crate::frame::PageFrame>
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
+                    <Route path=path!("/conversations") view=crate::chat::view::ConversationsPage ssr=SsrMode::Async />
+                    <Route path=path!("/talk/:slug") view=crate::chat::view::TalkPage ssr=SsrMode::Async />
+                    <Route path=path!("/chat/:id") view=crate::chat::view::ChatPage ssr=SsrMode::Async />
                     <Route path=path!("/summon") view=crate::ocs::summon::view::NewSummonPage ssr=SsrMode::Async />
                     <Route path=path!("/summon/:id") view=crate::ocs::summon::view::SummonJobPage ssr=SsrMode::Async />
                     <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />

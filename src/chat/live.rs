@@ -1,6 +1,7 @@
 //! An `EventSource` that closes when it is dropped. Lives in the browser; the server compiles one that does nothing.
 
 /// What a stream says of itself when it will not come back: its address answered with an error.
+#[cfg(feature = "hydrate")]
 pub const CLOSED: &str = "closed";
 
 #[cfg(feature = "hydrate")]

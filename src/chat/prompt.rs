@@ -6,7 +6,7 @@
 
 use super::Sender;
 use crate::{
-    ai::{Message, ModelInfo, Request, Sampling},
+    ai::{Message, ModelInfo, Request, Role, Sampling},
     ocs::store::Persona,
 };
 use serde::Serialize;
@@ -77,11 +77,23 @@ const TEMPLATE: u32 = 8;
 /// Tokens that the short layout may fill without the reply: what a small model can hold in mind.
 const SHORT_BUDGET: u32 = 600;
 /// Longest reply of a small model, in tokens.
-const SHORT_REPLY: u32 = 120;
+const SHORT_REPLY: u32 = 90;
+/// Lines of the talk that a small model is shown; with more it loses the character.
+const SHORT_LINES: usize = 8;
+/// Sentences of an own reply that a small model is shown again; long replies breed longer ones.
+const SHORT_SENTENCES: usize = 3;
+/// What is said before a line that nothing came before, so that the talk begins with the person.
+const OPENING: &str = "Hello?";
+/// Questions for example lines that have none of their own.
+const QUESTIONS: [&str; 2] = ["How are you?", "What do you do?"];
 /// Longest reply of a large model, in tokens.
 const FULL_REPLY: u32 = 700;
 /// Example exchanges that a small model is shown.
 const SHORT_EXAMPLES: usize = 2;
+
+/// Found by reading replies: cooler loses the voice, warmer the thread.
+const SHORT_SAMPLING: Sampling =
+    Sampling { temperature: 0.4, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, seed: None };
 
 /// Puts the prompt together. `count` gives the tokens of a text; `prefill` is kept text that the reply goes on from.
 pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefill: &str) -> Prompt {
@@ -98,13 +110,13 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
     let used: u32 = parts.sections.iter().map(|s| s.tokens).sum::<u32>() + count(prefill);
     // The newest line always goes in, whatever it costs; a model that cannot hold it says so itself.
     let budget = room.saturating_sub(max_tokens).saturating_sub(used);
-    messages.extend(parts.history(scene, budget));
+    messages.extend(parts.history(scene, budget, short));
 
     let request = Request {
         messages,
         prefill: prefill.to_owned(),
         max_tokens,
-        sampling: Sampling::default(),
+        sampling: if short { SHORT_SAMPLING } else { Sampling::default() },
         stop: stops(scene, short),
         grammar: None,
     };
@@ -136,13 +148,9 @@ pub fn fill(text: &str, character: &str, person: &str) -> String {
     out
 }
 
-/// A reply that begins to speak for the other side has ended before that.
+/// A reply that begins to speak for the other side has ended before that. A small model says what it has in one breath.
 fn stops(scene: &Scene, short: bool) -> Vec<String> {
-    let mut stops = vec![format!("\n{}:", scene.person)];
-    if short {
-        stops.extend(["\nUser:".to_owned(), format!("\n{}:", scene.persona.name)]);
-    }
-    stops
+    if short { vec!["\n".to_owned()] } else { vec![format!("\n{}:", scene.person)] }
 }
 
 struct Parts<'a> {
@@ -157,27 +165,25 @@ impl Parts<'_> {
         self.sections.push(Section { name, tokens, entries: number(entries), left_out: number(left_out) });
     }
 
-    /// A few plain sentences: all that a very small model keeps to.
+    /// A few plain sentences in the second person: all that a very small model keeps to.
     fn short_identity(&mut self, scene: &Scene) -> String {
         let p = &scene.persona;
         let say = |text: &str| fill(text, &p.name, &scene.person);
-        let title = if p.title.is_empty() { String::new() } else { format!(", {}", p.title) };
-        let mut identity = format!("You are {}{title}. {}", p.name, sentences(&say(&p.personality), 420));
-        if !p.voice_tone.is_empty() {
-            identity.push_str(&format!(" Voice: {}.", say(&p.voice_tone).trim_end_matches('.')));
-        }
+        let title = p.title.trim().trim_end_matches('.');
+        let clause = if title.is_empty() { String::new() } else { format!(", {}", lower_first(title)) };
+        let identity = format!("You are {}{clause}. {}", p.name, sentences(&say(&p.personality), 360));
         self.note("identity", &identity, 1, 0);
 
         let items: Vec<String> =
             p.items.iter().take(3).map(|i| format!("{}: {}", i.name, say(&i.personality_effects))).collect();
-        let items_line = if items.is_empty() { String::new() } else { format!("\nYou carry {}.", items.join("; ")) };
+        let items_line = if items.is_empty() { String::new() } else { format!(" You carry {}.", items.join("; ")) };
         self.note("items", &items_line, items.len(), p.items.len() - items.len());
 
         let events: Vec<&String> = scene.events.iter().take(2).collect();
         let world = if events.is_empty() {
             String::new()
         } else {
-            format!("\nLately: {}", events.iter().map(|e| e.as_str()).collect::<Vec<_>>().join(" "))
+            format!(" Lately: {}", events.iter().map(|e| e.as_str()).collect::<Vec<_>>().join(" "))
         };
         self.note("world", &world, events.len(), scene.events.len() - events.len());
 
@@ -185,11 +191,12 @@ impl Parts<'_> {
         let remembered = if memories.is_empty() {
             String::new()
         } else {
-            format!("\nYou remember: {}", memories.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(" "))
+            format!(" You remember: {}", memories.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(" "))
         };
         self.note("memories", &remembered, memories.len(), scene.memories.len() - memories.len());
 
-        let rule = format!("\nYou talk with {}. Answer as {} in one to three short sentences.", scene.person, p.name);
+        let rule =
+            format!(" You talk with {}. Answer in one to three short sentences, always as {}.", scene.person, p.name);
         self.note("instructions", &rule, 1, 0);
         format!("{identity}{items_line}{world}{remembered}{rule}")
     }
@@ -199,13 +206,14 @@ impl Parts<'_> {
         let p = &scene.persona;
         let mut messages = Vec::new();
         let mut text = String::new();
-        let good = p.example_dialogue.iter().filter(|l| !l.user.trim().is_empty() && !l.oc.trim().is_empty());
-        for line in good.take(SHORT_EXAMPLES) {
-            let (user, oc) = (fill(&line.user, &p.name, &scene.person), fill(&line.oc, &p.name, &scene.person));
+        let good = p.example_dialogue.iter().filter(|l| !l.oc.trim().is_empty());
+        for (line, question) in good.zip(QUESTIONS).take(SHORT_EXAMPLES) {
+            let asked = if line.user.trim().is_empty() { question } else { line.user.trim() };
+            let (user, oc) = (fill(asked, &p.name, &scene.person), fill(line.oc.trim(), &p.name, &scene.person));
             text.push_str(&user);
             text.push_str(&oc);
             messages.push(Message::user(user));
-            messages.push(Message::assistant(oc));
+            messages.push(Message::assistant(one_line(&oc)));
         }
         let entries = messages.len() / 2;
         self.note("examples", &text, entries, p.example_dialogue.len() - entries);
@@ -277,12 +285,22 @@ impl Parts<'_> {
     }
 
     /// The newest lines that fit, oldest first, the same speaker's lines joined.
-    fn history(&mut self, scene: &Scene, budget: u32) -> Vec<Message> {
-        let said: Vec<&Turn> = scene.history.iter().filter(|t| !t.content.trim().is_empty()).collect();
+    fn history(&mut self, scene: &Scene, budget: u32, short: bool) -> Vec<Message> {
+        let said: Vec<Message> = scene
+            .history
+            .iter()
+            .filter(|t| !t.content.trim().is_empty())
+            .map(|turn| match turn.by {
+                Sender::User => Message::user(turn.content.clone()),
+                Sender::Oc if short => Message::assistant(first_sentences(&one_line(&turn.content), SHORT_SENTENCES)),
+                Sender::Oc => Message::assistant(turn.content.clone()),
+            })
+            .collect();
+        let most = if short { SHORT_LINES } else { usize::MAX };
         let mut cost = 0;
         let mut kept = 0;
-        for turn in said.iter().rev() {
-            let tokens = (self.count)(&turn.content) + TEMPLATE;
+        for message in said.iter().rev().take(most) {
+            let tokens = (self.count)(&message.content) + TEMPLATE;
             if kept > 0 && cost + tokens > budget {
                 break;
             }
@@ -291,18 +309,13 @@ impl Parts<'_> {
         }
         let left_out = said.len() - kept;
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        self.sections.push(Section {
-            name: "history",
-            tokens: cost,
-            entries: number(kept),
-            left_out: number(left_out),
-        });
-        let mut messages: Vec<Message> = Vec::with_capacity(kept);
-        for turn in said.into_iter().skip(left_out) {
-            let message = match turn.by {
-                Sender::User => Message::user(turn.content.clone()),
-                Sender::Oc => Message::assistant(turn.content.clone()),
-            };
+        let section = Section { name: "history", tokens: cost, entries: number(kept), left_out: number(left_out) };
+        self.sections.push(section);
+        let mut messages: Vec<Message> = Vec::with_capacity(kept + 1);
+        for message in said.into_iter().skip(left_out) {
+            if short && messages.is_empty() && message.role == Role::Assistant {
+                messages.push(Message::user(OPENING));
+            }
             match messages.last_mut() {
                 Some(last) if last.role == message.role => {
                     last.content.push('\n');
@@ -312,6 +325,30 @@ impl Parts<'_> {
             }
         }
         messages
+    }
+}
+
+/// Small models end a reply with a new line, so what they are shown has none inside.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// The first `most` sentences of a line.
+fn first_sentences(text: &str, most: usize) -> String {
+    let ends = text.match_indices(['.', '!', '?', '…']).filter_map(|(at, mark)| {
+        let after = text.get(at + mark.len()..)?;
+        let closing: usize = after.chars().take_while(|c| matches!(c, '"' | '”' | '*' | ')')).map(char::len_utf8).sum();
+        let end = at + mark.len() + closing;
+        text.get(end..).filter(|rest| rest.is_empty() || rest.starts_with(' ')).map(|_| end)
+    });
+    match ends.skip(most.saturating_sub(1)).next().and_then(|end| text.get(..end)) {
+        Some(whole) => whole.to_owned(),
+        None => text.to_owned(),
     }
 }
 
@@ -368,7 +405,6 @@ pub fn finished(text: &str, kept: usize, was_cut: bool) -> String {
 mod tests {
     use super::*;
     use crate::{
-        ai::Role,
         ids::OcId,
         ocs::{ContentRating, ExampleLine, OcKind, store::PersonaItem},
     };
@@ -485,6 +521,19 @@ mod tests {
         }
         let messages = build(&scene, &info(100_000, false), &words, "").request.messages;
         assert_eq!(messages[1..], [Message::user("one\ntwo")]);
+    }
+
+    #[test]
+    fn small_models_see_few_short_lines_and_the_person_begins() {
+        let mut scene = scene(2);
+        scene.history[0].content = "One.\nTwo! Three? *Four.*".into();
+        let messages = build(&scene, &info(2048, true), &words, "").request.messages;
+        assert_eq!(messages[3..5], [Message::user("What do you do?"), Message::assistant("Mind the step.")]);
+        assert_eq!(
+            messages[messages.len() - 3..],
+            [Message::user("Hello?"), Message::assistant("One. Two! Three?"), Message::user("line 1 of the talk")]
+        );
+        assert_eq!(build(&scene, &info(2048, true), &words, "").request.stop, ["\n"]);
     }
 
     #[test]

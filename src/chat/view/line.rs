@@ -8,12 +8,7 @@ use crate::{
 };
 use leptos::{
     prelude::*,
-    server_fn::{
-        Http, ServerFn,
-        client::Client,
-        codec::{JsonEncoding, PostUrl},
-        request::ClientReq,
-    },
+    server_fn::{Http, ServerFn, client::Client, codec::PostUrl, request::ClientReq},
 };
 use serde::de::DeserializeOwned;
 
@@ -103,16 +98,17 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
 }
 
 /// A button that does something with a line.
-fn act<F>(action: ServerAction<F>, id: &str, class: &'static str, label: &'static str) -> AnyView
+fn act<F, O>(action: ServerAction<F>, id: &str, class: &'static str, label: &'static str) -> AnyView
 where
     F: DeserializeOwned
-        + ServerFn<Protocol = Http<PostUrl, JsonEncoding>, Output = Lines, Error = AppError>
+        + ServerFn<Protocol = Http<PostUrl, O>, Output = Lines, Error = AppError>
         + Clone
         + Send
         + Sync
         + 'static,
     <<F::Client as Client<AppError>>::Request as ClientReq<AppError>>::FormData: From<web_sys::FormData>,
     F::Client: Client<AppError>,
+    O: 'static,
 {
     let id = id.to_owned();
     view! {
@@ -186,7 +182,12 @@ fn CopyButton(content: String) -> impl IntoView {
         }
         let _ = window().navigator().clipboard().write_text(&content.get_value());
         copied.set(true);
-        set_timeout(move || drop(copied.try_set(false)), std::time::Duration::from_secs(2));
+        set_timeout(
+            move || {
+                let _gone_with_the_line = copied.try_set(false);
+            },
+            std::time::Duration::from_secs(2),
+        );
     };
     view! {
         <Show when=move || shared.alive.get()>
