@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -60,6 +61,8 @@ def step(what, estimate=None):
 
 def main(run):
     """Runs a script's entry point and turns what went wrong into a message and an exit code."""
+    # Whoever asks us to end means the compilers too; as an exception it passes through every clean-up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run()
     except Stop as stop:
