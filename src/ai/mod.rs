@@ -56,15 +56,17 @@ pub struct Sampling {
     pub top_p: f32,
     /// Drops tokens less likely than this share of the likeliest one (0 to 1).
     pub min_p: f32,
-    /// Divides the logits of tokens seen in the last 128; 1 does nothing.
+    /// Divides the logits of the reply's last 128 tokens; 1 does nothing.
     pub repeat_penalty: f32,
+    /// How much more the prompt counts than what the model would say in any case; 1 does nothing, 1.5 is much.
+    pub guidance: f32,
     /// Fixed for repeatable results; `None` draws one.
     pub seed: Option<u32>,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.5, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.12, seed: None }
+        Self { temperature: 0.5, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.12, guidance: 1.0, seed: None }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn context<'m>(
     config: &LocalConfig,
     per_reply: u32,
 ) -> Result<LlamaContext<'m>, String> {
-    let cells = per_reply.saturating_mul(config.parallel.max(1));
+    let cells = per_reply.saturating_add(spare(per_reply)).saturating_mul(config.parallel.clamp(1, 64));
     let threads = i32::try_from(config.threads.max(1)).unwrap_or(1);
     // One pool of cells for all sequences: what they have in common is stored once, and a short conversation leaves its
     // room to others.
@@ -73,9 +73,14 @@ pub(super) fn context<'m>(
     })
 }
 
-/// Sequences of the context: those that run and those that are remembered.
+/// Tokens of the context beside each reply, for the plain reply that guidance compares with.
+pub(super) fn spare(per_reply: u32) -> u32 {
+    per_reply / 8
+}
+
+/// Sequences of the context: two for each reply that runs, the second for guidance, and those that are remembered.
 pub(super) fn sequences(config: &LocalConfig) -> u32 {
-    config.parallel.max(1).saturating_add(config.cache_sequences.max(1)).min(256)
+    config.parallel.clamp(1, 64).saturating_mul(2).saturating_add(config.cache_sequences.max(1)).min(256)
 }
 
 fn check_file(path: &Path) -> Result<(), String> {

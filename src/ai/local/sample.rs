@@ -12,23 +12,38 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token::data::LlamaTokenData;
 use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 
-/// Tokens that the repeat penalty looks back on.
-const LOOK_BACK: usize = 128;
+/// Tokens that the repeat penalty looks back on. Those of the prompt do not count: a small model that may not say again
+/// what it was asked about says something beside the point.
+const LOOK_BACK: i32 = 128;
+
+/// How strongly a run of words that was there before is avoided (DRY's multiplier). Without it a small model in a long
+/// conversation says its own last line again and again.
+const ECHO: f32 = 0.8;
+
+/// Tokens that may be the same as before.
+const ECHO_LENGTH: i32 = 2;
+
+/// Tokens of the prompt and the reply that are searched for the same words.
+const ECHO_LOOK_BACK: i32 = 1024;
 
 /// Candidates that the grammar and the distribution are asked about.
 const CANDIDATES: i32 = 128;
 
+/// Logarithm of the share of the best token's probability that a token needs to take part in guidance: one tenth.
+const LIKELY_ENOUGH: f32 = -2.3;
+
 /// Draws the tokens of one reply.
 pub(super) struct Picker {
     penalties: LlamaSampler,
+    echo: LlamaSampler,
     narrow: LlamaSampler,
     draw: LlamaSampler,
     grammar: Option<LlamaSampler>,
     scratch: LlamaTokenDataArray,
+    guidance: f32,
 }
 
 impl Picker {
-    /// `prompt` ends with what the reply follows; its last tokens count as seen.
     pub(super) fn new(
         model: &LlamaModel,
         sampling: &Sampling,
@@ -40,11 +55,11 @@ impl Picker {
             .transpose()
             .map_err(|_| ModelError::Failed("the grammar of the wished form is not valid".to_owned()))?;
         let repeat = if sampling.repeat_penalty > 0.0 { sampling.repeat_penalty } else { 1.0 };
-        let look_back = i32::try_from(LOOK_BACK).unwrap_or(0);
-        let mut penalties = LlamaSampler::penalties(model.n_vocab(), look_back, repeat, 0.0, 0.0);
-        let vocab = model.vocab();
-        let seen = prompt.get(prompt.len().saturating_sub(LOOK_BACK)..).unwrap_or_default();
-        penalties.accept_many(seen.iter().filter(|&&token| !vocab.is_control(token)));
+        let penalties = LlamaSampler::penalties(model.n_vocab(), LOOK_BACK, repeat, 0.0, 0.0);
+        let strength = if repeat > 1.0 { ECHO } else { 0.0 };
+        let mut echo =
+            LlamaSampler::dry(model, strength, 1.75, ECHO_LENGTH, ECHO_LOOK_BACK, std::iter::empty::<&[u8]>());
+        echo.accept_many(prompt);
         let draw = if sampling.temperature <= 0.0 {
             LlamaSampler::greedy()
         } else {
@@ -61,17 +76,21 @@ impl Picker {
         };
         Ok(Self {
             penalties,
+            echo,
             narrow: LlamaSampler::top_k(CANDIDATES),
             draw,
             grammar,
             scratch: LlamaTokenDataArray::new(Vec::new(), false),
+            guidance: sampling.guidance,
         })
     }
 
-    /// The next token after row `row` of the last batch. `None` when nothing fits the grammar.
-    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32) -> Option<LlamaToken> {
+    /// The next token after row `row` of the last batch, led away from what row `plain` expects. `None` when nothing fits
+    /// the grammar.
+    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32, plain: Option<i32>) -> Option<LlamaToken> {
         fill(&mut self.scratch, ctx, row);
         self.scratch.apply_sampler(&mut self.penalties);
+        self.scratch.apply_sampler(&mut self.echo);
         self.scratch.apply_sampler(&mut self.narrow);
         if let Some(grammar) = &mut self.grammar {
             self.scratch.apply_sampler(grammar);
@@ -86,6 +105,9 @@ impl Picker {
             self.scratch.data.retain(|token| token.logit() > f32::NEG_INFINITY);
             self.scratch.sorted = false;
         }
+        if let Some(plain) = plain {
+            guide(&mut self.scratch, ctx.get_logits_ith(row), ctx.get_logits_ith(plain), self.guidance);
+        }
         self.scratch.apply_sampler(&mut self.draw);
         self.scratch.selected_token()
     }
@@ -93,6 +115,7 @@ impl Picker {
     /// Notes the token that was drawn; not to be called with one that ends the reply.
     pub(super) fn accept(&mut self, token: LlamaToken) {
         self.penalties.accept(token);
+        self.echo.accept(token);
         if let Some(grammar) = &mut self.grammar {
             // llama.cpp ends the process when a token does not fit; `pick` gave this one, so it does.
             grammar.accept(token);
@@ -106,6 +129,20 @@ fn fill(scratch: &mut LlamaTokenDataArray, ctx: &LlamaContext<'_>, row: i32) {
     scratch.data.extend(tokens.map(|(id, logit)| LlamaTokenData::new(LlamaToken(id), *logit, 0.0)));
     scratch.selected = None;
     scratch.sorted = false;
+}
+
+/// Moves the odds away from what the model would say in any case. Only tokens that were likely before take part, as the
+/// difference of two small numbers says nothing.
+fn guide(tokens: &mut LlamaTokenDataArray, asked: &[f32], plain: &[f32], guidance: f32) {
+    let best = tokens.data.iter().map(LlamaTokenData::logit).fold(f32::NEG_INFINITY, f32::max);
+    tokens.data.retain(|token| token.logit() >= best + LIKELY_ENOUGH);
+    for token in &mut tokens.data {
+        let index = usize::try_from(token.id().0).unwrap_or(usize::MAX);
+        if let (Some(asked), Some(plain)) = (asked.get(index), plain.get(index)) {
+            token.set_logit(token.logit() + (guidance - 1.0) * (asked - plain));
+        }
+    }
+    tokens.sorted = false;
 }
 
 fn possible(tokens: &LlamaTokenDataArray) -> bool {

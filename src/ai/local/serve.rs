@@ -11,7 +11,7 @@ use super::sample::Picker;
 use super::slots::{Plan, Slots};
 use super::text::Outlet;
 use super::{LocalConfig, Shared};
-use crate::ai::{Chunk, Finish, FinishReason, ModelError};
+use crate::ai::{Chunk, Finish, FinishReason, Message, ModelError};
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -22,24 +22,52 @@ use std::sync::atomic::Ordering;
 /// Prompt tokens of one batch while replies are being written.
 const PIECE: usize = 32;
 
-/// A reply in work.
-struct Running {
-    job: Job,
+/// What guidance leads away from: the reply anybody would give to anybody.
+const PLAIN: &str = "Hello.";
+
+/// A prompt in work: what the sequence holds of it, and what the current batch adds.
+struct Lane {
     seq: usize,
     prompt: Vec<LlamaToken>,
     /// Tokens of the prompt that the sequence holds.
     read: usize,
+    /// Tokens of the prompt in the current batch.
+    fed: usize,
+    /// Where in the batch its answer is.
+    row: i32,
+}
+
+impl Lane {
+    fn unread(&self) -> &[LlamaToken] {
+        self.prompt.get(self.read..).unwrap_or_default()
+    }
+}
+
+/// A reply in work.
+struct Running {
+    job: Job,
+    lane: Lane,
+    /// The same reply to nobody in particular, for guidance.
+    plain: Option<Lane>,
     cached: usize,
     written: u32,
     limit: u32,
     /// Drawn, not yet computed.
     next: Option<LlamaToken>,
-    /// Tokens of this reply in the current batch.
-    fed: usize,
-    /// Where in the batch its answer is.
-    row: Option<i32>,
+    /// The current batch answers what comes next.
+    answered: bool,
     picker: Picker,
     outlet: Outlet,
+}
+
+impl Running {
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.lane).chain(&self.plain)
+    }
+
+    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        std::iter::once(&mut self.lane).chain(&mut self.plain)
+    }
 }
 
 /// The engine while it has a model.
@@ -110,35 +138,42 @@ impl<'m> Serve<'m> {
         if job.unwanted() {
             return job.cancelled();
         }
-        let (prompt, picker) = match self.prepare(&job) {
+        let (prompt, plain, picker) = match self.prepare(&job) {
             Ok(prepared) => prepared,
             Err(error) => return job.fail(error),
         };
-        let Some(plan) = self.slots.plan(&ids(&prompt)) else { return job.fail(ModelError::Busy) };
-        let kept = self.place(plan);
+        let Some(lane) = self.open(prompt) else { return job.fail(ModelError::Busy) };
+        let plain = plain.and_then(|prompt| self.open(prompt));
         job.send(Chunk::Started);
         let request = &job.request;
         // After words that the reply begins with, a space belongs to it, unless the words brought it.
         let at_start = request.prefill.is_empty() || request.prefill.ends_with(char::is_whitespace);
         let outlet = Outlet::new(&request.stop, at_start && request.grammar.is_none());
         let limit = request.max_tokens.max(1);
+        let cached = lane.read;
         self.running.push(Running {
-            seq: plan.seq,
-            read: kept,
-            cached: kept,
+            job,
+            lane,
+            plain,
+            cached,
             written: 0,
             limit,
             next: None,
-            fed: 0,
-            row: None,
+            answered: false,
             picker,
             outlet,
-            prompt,
-            job,
         });
     }
 
-    fn prepare(&self, job: &Job) -> Result<(Vec<LlamaToken>, Picker), ModelError> {
+    /// Finds a sequence for a prompt.
+    fn open(&mut self, prompt: Vec<LlamaToken>) -> Option<Lane> {
+        let plan = self.slots.plan(&ids(&prompt))?;
+        let read = self.place(plan);
+        Some(Lane { seq: plan.seq, prompt, read, fed: 0, row: 0 })
+    }
+
+    /// The prompt, the one that guidance leads away from, and how tokens are drawn.
+    fn prepare(&self, job: &Job) -> Result<(Vec<LlamaToken>, Option<Vec<LlamaToken>>, Picker), ModelError> {
         let request = &job.request;
         let too_long = |tokens: u32| {
             let needed = tokens.saturating_add(request.max_tokens);
@@ -159,7 +194,12 @@ impl<'m> Serve<'m> {
             return Err(error);
         }
         let picker = Picker::new(self.model, &request.sampling, request.grammar.as_deref(), &prompt)?;
-        Ok((prompt, picker))
+        let plain = if request.sampling.guidance > 1.0 && request.max_tokens <= load::spare(self.context) / 2 {
+            Some(self.template.reply(self.model, &[Message::user(PLAIN)], &request.prefill)?)
+        } else {
+            None
+        };
+        Ok((prompt, plain, picker))
     }
 
     /// Does to the context what the plan says; the number of tokens that could be kept.
@@ -186,50 +226,45 @@ impl<'m> Serve<'m> {
     fn turn(&mut self) -> Result<(), String> {
         self.batch.clear();
         let writing = self.running.iter().any(|running| running.next.is_some());
-        let mut piece = if writing { PIECE } else { usize::try_from(BATCH).unwrap_or(PIECE) - self.parallel };
+        let mut piece = if writing { PIECE } else { usize::try_from(BATCH).unwrap_or(PIECE) - 2 * self.parallel };
         for running in &mut self.running {
-            let pos = self.slots.len(running.seq);
-            let unread = running.prompt.get(running.read..).unwrap_or_default();
-            let tokens = match &running.next {
-                Some(token) => std::slice::from_ref(token),
-                None => unread.get(..unread.len().min(piece)).unwrap_or_default(),
-            };
-            let complete = running.next.is_some() || tokens.len() == unread.len();
-            running.row = None;
-            running.fed = tokens.len();
-            if running.next.is_none() {
-                piece -= tokens.len();
-            }
-            for (i, token) in tokens.iter().enumerate() {
-                let last = complete && i + 1 == tokens.len();
-                if last {
-                    running.row = Some(self.batch.n_tokens());
+            let next = running.next;
+            let unread: usize = running.lanes().map(|lane| lane.unread().len()).sum();
+            // All lanes are answered by the same batch, so their last tokens are read together.
+            let answered = next.is_some() || unread <= piece;
+            running.answered = answered;
+            for lane in running.lanes_mut() {
+                let pos = self.slots.len(lane.seq);
+                let whole = lane.unread().len();
+                lane.fed = if answered { whole } else { whole.saturating_sub(1).min(piece) };
+                piece = piece.saturating_sub(lane.fed);
+                let fed = lane.unread().get(..lane.fed).unwrap_or_default();
+                let last = fed.len() + usize::from(next.is_some());
+                for (i, token) in (1..).zip(fed.iter().copied().chain(next)) {
+                    add(&mut self.batch, token, pos + i - 1, lane.seq, answered && i == last)?;
                 }
-                add(&mut self.batch, *token, pos + i, running.seq, last)?;
+                lane.row = self.batch.n_tokens() - 1;
             }
         }
         self.compute()?;
         for mut running in std::mem::take(&mut self.running) {
-            match running.next.take() {
-                Some(token) => self.slots.extend(running.seq, &[token.0]),
-                None => {
-                    let fed = running.prompt.get(running.read..running.read + running.fed).unwrap_or_default();
-                    self.slots.extend(running.seq, &ids(fed));
-                    running.read += running.fed;
-                }
+            let next = running.next.take();
+            for lane in running.lanes_mut() {
+                let fed = lane.unread().get(..lane.fed).unwrap_or_default();
+                let held: Vec<i32> = fed.iter().chain(&next).map(|token| token.0).collect();
+                lane.read += lane.fed;
+                self.slots.extend(lane.seq, &held);
             }
-            match running.row {
-                Some(row) => self.advance(running, row),
-                None => self.running.push(running),
-            }
+            if running.answered { self.advance(running) } else { self.running.push(running) }
         }
         Ok(())
     }
 
     /// Draws the next token of a reply and ends it when that was the last.
-    fn advance(&mut self, mut running: Running, row: i32) {
-        let Some(token) = running.picker.pick(&self.ctx, row) else {
-            self.slots.release(running.seq);
+    fn advance(&mut self, mut running: Running) {
+        let plain = running.plain.as_ref().map(|lane| lane.row);
+        let Some(token) = running.picker.pick(&self.ctx, running.lane.row, plain) else {
+            self.release(&running);
             return running.job.fail(ModelError::Failed("its words do not fit the wished form".to_owned()));
         };
         let vocab = self.model.vocab();
@@ -254,15 +289,21 @@ impl<'m> Serve<'m> {
         self.running.push(running);
     }
 
+    fn release(&mut self, running: &Running) {
+        for lane in running.lanes() {
+            self.slots.release(lane.seq);
+        }
+    }
+
     fn end(&mut self, running: Running, rest: String, reason: FinishReason) {
-        self.slots.release(running.seq);
+        self.release(&running);
         if !rest.is_empty() {
             running.job.send(Chunk::Text(rest));
         }
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         running.job.done(Finish {
             reason,
-            prompt_tokens: count(running.prompt.len()),
+            prompt_tokens: count(running.lane.prompt.len()),
             cached_tokens: count(running.cached),
             reply_tokens: running.written,
         });
