@@ -93,7 +93,7 @@ const SHORT_EXAMPLES: usize = 2;
 
 /// Found by reading replies: cooler loses the voice, warmer the thread.
 const SHORT_SAMPLING: Sampling =
-    Sampling { temperature: 0.4, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, seed: None };
+    Sampling { temperature: 0.4, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.3, seed: None };
 
 /// Puts the prompt together. `count` gives the tokens of a text; `prefill` is kept text that the reply goes on from.
 pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefill: &str) -> Prompt {

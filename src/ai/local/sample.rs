@@ -88,14 +88,14 @@ impl Picker {
     /// The next token after row `row` of the last batch, led away from what row `plain` expects. `None` when nothing fits
     /// the grammar.
     pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32, plain: Option<i32>) -> Option<LlamaToken> {
-        fill(&mut self.scratch, ctx, row);
+        self.scratch = ctx.token_data_array_ith(row);
         self.scratch.apply_sampler(&mut self.penalties);
         self.scratch.apply_sampler(&mut self.echo);
         self.scratch.apply_sampler(&mut self.narrow);
         if let Some(grammar) = &mut self.grammar {
             self.scratch.apply_sampler(grammar);
             if !possible(&self.scratch) {
-                fill(&mut self.scratch, ctx, row);
+                self.scratch = ctx.token_data_array_ith(row);
                 self.scratch.apply_sampler(grammar);
                 if !possible(&self.scratch) {
                     return None;
@@ -121,14 +121,6 @@ impl Picker {
             grammar.accept(token);
         }
     }
-}
-
-fn fill(scratch: &mut LlamaTokenDataArray, ctx: &LlamaContext<'_>, row: i32) {
-    let tokens = (0_i32..).zip(ctx.get_logits_ith(row));
-    scratch.data.clear();
-    scratch.data.extend(tokens.map(|(id, logit)| LlamaTokenData::new(LlamaToken(id), *logit, 0.0)));
-    scratch.selected = None;
-    scratch.sorted = false;
 }
 
 /// Moves the odds away from what the model would say in any case. Only tokens that were likely before take part, as the

@@ -166,7 +166,7 @@ impl Writer {
                 messages: self.history.clone(),
                 prefill,
                 max_tokens,
-                sampling: Sampling { temperature, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.1, seed: Some(seed) },
+                sampling: Sampling { temperature, repeat_penalty: 1.1, seed: Some(seed), ..Sampling::default() },
                 stop: vec!["\n".to_owned()],
                 grammar,
             };
