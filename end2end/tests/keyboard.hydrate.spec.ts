@@ -1,0 +1,51 @@
+import { PASSWORD, alive, expect, freshName, test, visit } from "./helpers";
+import type { Page } from "@playwright/test";
+
+/** Presses Tab until an element is reached whose name, label or text matches; it must show that it has the focus. */
+async function tabTo(page: Page, what: RegExp, limit = 80) {
+  for (let i = 0; i < limit; i += 1) {
+    await page.keyboard.press("Tab");
+    const found = await page.evaluate(() => {
+      const e = document.activeElement as HTMLElement | null;
+      if (!e || e === document.body) return null;
+      const label = e.id ? document.querySelector(`label[for="${e.id}"]`)?.textContent : "";
+      const outline = getComputedStyle(e).outlineStyle;
+      return { text: [label, e.getAttribute("aria-label"), e.textContent].filter(Boolean).join(" ").trim(), outline };
+    });
+    if (found && what.test(found.text)) {
+      expect(found.outline, `${found.text} shows its focus`).not.toBe("none");
+      return;
+    }
+  }
+  throw new Error(`no ${what} within ${limit} tabs on ${page.url()}`);
+}
+
+test("from joining to talking by keyboard alone", async ({ page }) => {
+  test.setTimeout(180_000);
+  const name = freshName("keys");
+  await visit(page, "/");
+  await tabTo(page, /join/i);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/sign-up/);
+  await tabTo(page, /^username/i);
+  await page.keyboard.type(name);
+  await tabTo(page, /^e-?mail/i);
+  await page.keyboard.type(`${name}@example.org`);
+  await tabTo(page, /^password/i);
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page).not.toHaveURL(/sign-up/);
+  await page.goto("/c/thorne");
+  await alive(page);
+  await tabTo(page, /talk with thorne/i);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/(talk|chat)\//);
+  await alive(page);
+  const focused = await page.evaluate(() => document.activeElement?.tagName);
+  if (focused !== "TEXTAREA") await tabTo(page, /say something|message|write/i);
+  await page.keyboard.type("Good evening. What is on the anvil?");
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Good evening. What is on the anvil?").first()).toBeVisible();
+  // The real local model answers.
+  await expect(page.locator(".oc").nth(1)).toContainText(/\w{3,}/, { timeout: 90_000 });
+});
