@@ -71,6 +71,7 @@ fn matrix() -> Vec<Cell> {
             "owner_id = '{stranger}'",
             "",
         ),
+        cell("seeded_ocs", "oc_id = '{row}'", ["", "", "", ""], "seeded_at = 'epoch'"),
         other(cell("oc_versions", "oc_id = '{row}'", ["o", "o", "", ""], "content = '1'"), r#"{"version": 99}"#),
         gives(
             cell("items", "item_id = '{row}'", ["osman", "o", "oa", "oa"], "description = 'x'"),
@@ -141,6 +142,7 @@ insert into limit_buckets (key, tokens) values ('row', 1);
 insert into form_drafts (form_draft_id, fields) values ('{row}', '{}');
 insert into ocs (oc_id, owner_id, name, slug, description, personality) values
     ('{row}', '{owner}', 'Walled', 'walled', 'd', 'p'), ('00000000-0000-7000-8000-0000000000f2', '{stranger}', 'Beyond', 'beyond', 'd', 'p');
+insert into seeded_ocs (oc_id) values ('{row}');
 insert into oc_versions (oc_id, version, content) values ('{row}', 1, '{}');
 insert into items (item_id, created_by, name, personality_effects, rarity) values ('{row}', '{owner}', 'i', 'e', 'common'),
     ('00000000-0000-7000-8000-0000000000f1', '{owner}', 'j', 'e', 'common');
