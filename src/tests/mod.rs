@@ -4,6 +4,7 @@
 //! the process migrates and seeds a template, the others copy it.
 
 mod accounts;
+mod chat;
 mod client;
 mod model;
 mod walls;
