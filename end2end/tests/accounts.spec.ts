@@ -30,7 +30,7 @@ test("joining, coming back, leaving the device", async ({ page }) => {
   await page.getByLabel("E-mail").fill(`${name}@example.org`);
   await page.getByLabel("Password").fill("too short");
   await main(page).getByRole("button", { name: "Create my account" }).click();
-  await expect(main(page).locator(".field.bad").getByText("at least 15 characters")).toBeVisible();
+  await expect(main(page).locator(".field .error").getByText("at least 15 characters")).toBeVisible();
   // What was typed is still there.
   await expect(page.getByLabel("Username")).toHaveValue(name);
   await page.getByLabel("Password").fill(PASSWORD);
@@ -61,7 +61,7 @@ test("a taken name is told at its field", async ({ page }) => {
   await page.getByLabel("E-mail").fill(`other_${taken}@example.org`);
   await page.getByLabel("Password").fill(PASSWORD);
   await main(page).getByRole("button", { name: "Create my account" }).click();
-  await expect(main(page).locator(".field.bad").getByText("This name is taken")).toBeVisible();
+  await expect(main(page).locator(".field .error").getByText("This name is taken")).toBeVisible();
 });
 
 test("the profile is edited and seen by others", async ({ page, browser, baseURL }) => {
@@ -125,7 +125,7 @@ test("e-mail and password change, then the account is deleted", async ({ page })
     // The browser's own check stands before ours.
     await page.getByLabel("E-mail").fill("nonsense@localhost");
     await main(page).getByRole("button", { name: "Change e-mail" }).click();
-    await expect(main(page).locator(".field.bad").getByText("like name@example.org")).toBeVisible();
+    await expect(main(page).locator(".field .error").getByText("like name@example.org")).toBeVisible();
   }
   await page.getByLabel("E-mail").fill(`new_${name}@example.org`);
   await main(page).getByRole("button", { name: "Change e-mail" }).click();
@@ -135,7 +135,7 @@ test("e-mail and password change, then the account is deleted", async ({ page })
   await page.getByLabel("New password").fill(next);
   await page.getByLabel("The same again").fill(`${next}!`);
   await main(page).getByRole("button", { name: "Change password" }).click();
-  await expect(main(page).locator(".field.bad").getByText("not the same")).toBeVisible();
+  await expect(main(page).locator(".field .error").getByText("not the same")).toBeVisible();
   await page.getByLabel("New password").fill(next);
   await page.getByLabel("The same again").fill(next);
   await main(page).getByRole("button", { name: "Change password" }).click();

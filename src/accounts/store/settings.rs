@@ -211,8 +211,8 @@ pub async fn delete_account(ctx: &Ctx, form: &forms::DeleteForm) -> AppResult<()
     if let Some(key) = avatar {
         ctx.app.files.delete(&format!("{AVATARS}/{key}")).await;
     }
-    for key in plates.into_iter().flatten() {
-        ctx.app.files.delete(&key).await;
+    for key in plates {
+        crate::ocs::plates::forget(&ctx.app, key).await;
     }
     tracing::info!(user.id = %viewer.id, "an account was deleted by its owner");
     Ok(())
