@@ -293,11 +293,9 @@ mod server {
 
     fn model_line(ctx: &Ctx) -> String {
         let info = ctx.app.model.info();
-        if info.local {
-            format!("{}, on this machine", info.name)
-        } else {
-            format!("{}, by {}", info.name, info.provider)
-        }
+        // The family says who speaks; size and tuning are for the developers' pages.
+        let family = info.name.split('-').next().filter(|n| n.chars().count() > 2).unwrap_or(&info.name);
+        if info.local { format!("{family}, on this machine") } else { format!("{}, by {}", info.name, info.provider) }
     }
 
     pub async fn talk(ctx: &Ctx, conversation: ConversationId, before: &str) -> AppResult<Talk> {

@@ -78,22 +78,31 @@ const TEMPLATE: u32 = 8;
 const SHORT_BUDGET: u32 = 600;
 /// Longest reply of a small model, in tokens.
 const SHORT_REPLY: u32 = 90;
-/// Lines of the talk that a small model is shown; with more it loses the character.
-const SHORT_LINES: usize = 8;
+/// Lines of the talk that a small model is shown, the new one included; with more it feeds on its own.
+const SHORT_LINES: usize = 5;
 /// Sentences of an own reply that a small model is shown again; long replies breed longer ones.
 const SHORT_SENTENCES: usize = 3;
 /// What is said before a line that nothing came before, so that the talk begins with the person.
 const OPENING: &str = "Hello?";
-/// Questions for example lines that have none of their own.
-const QUESTIONS: [&str; 2] = ["How are you?", "What do you do?"];
+/// Questions for example lines that have none of their own. None that people really ask first: the model keeps off what
+/// it was shown.
+const QUESTIONS: [&str; 6] = [
+    "What do you do?",
+    "Do you like the winter?",
+    "I lost my map.",
+    "Are you ever sad?",
+    "Thank you.",
+    "Do you like music?",
+];
 /// Longest reply of a large model, in tokens.
 const FULL_REPLY: u32 = 700;
-/// Example exchanges that a small model is shown.
-const SHORT_EXAMPLES: usize = 2;
+/// Example exchanges that a small model is shown: the strongest lever on its voice.
+const SHORT_EXAMPLES: usize = 6;
 
-/// Found by reading replies: cooler loses the voice, warmer the thread.
+/// Found by reading replies. Guidance, away from what a plain greeting would be answered with, does more for the voice
+/// than any wording.
 const SHORT_SAMPLING: Sampling =
-    Sampling { temperature: 0.4, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.3, seed: None };
+    Sampling { temperature: 0.5, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.3, seed: None };
 
 /// Puts the prompt together. `count` gives the tokens of a text; `prefill` is kept text that the reply goes on from.
 pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefill: &str) -> Prompt {
@@ -171,15 +180,15 @@ impl Parts<'_> {
         let say = |text: &str| fill(text, &p.name, &scene.person);
         let title = p.title.trim().trim_end_matches('.');
         let clause = if title.is_empty() { String::new() } else { format!(", {}", lower_first(title)) };
-        let identity = format!("You are {}{clause}. {}", p.name, sentences(&say(&p.personality), 360));
+        let identity = format!("You are {}{clause}. {}", p.name, sentences(&say(&p.personality), 300));
         self.note("identity", &identity, 1, 0);
 
         let items: Vec<String> =
-            p.items.iter().take(3).map(|i| format!("{}: {}", i.name, say(&i.personality_effects))).collect();
+            p.items.iter().take(2).map(|i| format!("{}: {}", i.name, say(&i.personality_effects))).collect();
         let items_line = if items.is_empty() { String::new() } else { format!(" You carry {}.", items.join("; ")) };
         self.note("items", &items_line, items.len(), p.items.len() - items.len());
 
-        let events: Vec<&String> = scene.events.iter().take(2).collect();
+        let events: Vec<&String> = scene.events.iter().take(1).collect();
         let world = if events.is_empty() {
             String::new()
         } else {
@@ -187,7 +196,7 @@ impl Parts<'_> {
         };
         self.note("world", &world, events.len(), scene.events.len() - events.len());
 
-        let memories: Vec<&String> = scene.memories.iter().take(4).collect();
+        let memories: Vec<&String> = scene.memories.iter().take(2).collect();
         let remembered = if memories.is_empty() {
             String::new()
         } else {
@@ -500,7 +509,7 @@ mod tests {
         let history = prompt.receipt.sections.last().unwrap();
         assert_eq!(history.name, "history");
         assert_eq!(history.entries + history.left_out, 400);
-        assert!(history.left_out > 300);
+        assert_eq!(history.entries, 5);
         assert_eq!(prompt.request.messages.last().unwrap().content, "line 399 of the talk");
     }
 
@@ -528,7 +537,7 @@ mod tests {
         let mut scene = scene(2);
         scene.history[0].content = "One.\nTwo! Three? *Four.*".into();
         let messages = build(&scene, &info(2048, true), &words, "").request.messages;
-        assert_eq!(messages[3..5], [Message::user("What do you do?"), Message::assistant("Mind the step.")]);
+        assert_eq!(messages[3..5], [Message::user("Do you like the winter?"), Message::assistant("Mind the step.")]);
         assert_eq!(
             messages[messages.len() - 3..],
             [Message::user("Hello?"), Message::assistant("One. Two! Three?"), Message::user("line 1 of the talk")]

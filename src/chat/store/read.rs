@@ -75,10 +75,12 @@ pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
     Ok((partner, persona))
 }
 
-/// What happened in the last seven days: the character's own events first, then the world's.
+/// What happened in the last seven days: the character's own events first, then the world's. That it woke up itself is
+/// no news to it.
 async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<String>> {
     let rows = sqlx::query_scalar!(
         "select description from world_events where created_at > now() - interval '7 days'
+           and not (event_type = 'oc_summoned' and oc_id is not distinct from $1)
          order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2",
         oc.0,
         limit
