@@ -263,13 +263,15 @@ impl Seen {
         }
         let content: Vec<String> = all.iter().filter(|w| !STOP_WORDS.contains(&w.as_str())).map(|w| stem(w)).collect();
         let distinct: HashSet<&String> = content.iter().collect();
-        if content.len() >= 3 && distinct.len() + 1 < content.len() {
+        if distinct.len() < content.len() {
             return Err(Refusal::Repeats);
         }
         let wrong = match rule.voice {
             Voice::About => all.iter().any(|w| self.pronoun.foreign().contains(&plain(w))),
             Voice::Self_ => all.iter().any(|w| matches!(plain(w), "you" | "your" | "yours" | "yourself")),
-            Voice::ToYou => false,
+            Voice::ToYou => all.iter().any(|w| {
+                matches!(plain(w), "she" | "her" | "hers" | "he" | "him" | "his" | "they" | "them" | "their" | "theirs")
+            }),
         };
         if wrong || (rule.voice != Voice::About && all.iter().any(|w| self.names.contains(w) && w.len() > 2)) {
             return Err(Refusal::WrongPerson);

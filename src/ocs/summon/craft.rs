@@ -37,6 +37,8 @@ pub enum Form {
     Question,
     /// A few words without an end.
     Heading,
+    /// A thing out of the lists, and what is special about it; which words of the lists is drawn from the number.
+    Thing(u64),
 }
 
 impl Form {
@@ -48,6 +50,16 @@ impl Form {
             Self::Own => format!("root ::= ({word} | \" I\" (\"'\" [a-z]+)?)+ \".\"\n"),
             Self::Question => format!("root ::= {word}+ \"?\"\n"),
             Self::Heading => format!("root ::= {word}{{1,5}} \".\"\n"),
+            Self::Thing(seed) => {
+                let list = |part: &str, words: &[&str], count: usize| {
+                    let some = draw::some(&seed.to_string(), part, words, count);
+                    some.iter().map(|w| format!("\" {w}\"")).collect::<Vec<_>>().join(" | ")
+                };
+                let (kinds, things) = (list("kinds", draw::KINDS, 10), list("things", draw::THINGS, 16));
+                format!(
+                    "root ::= kind thing (\" that\" | \" with\" | \" from\" | \" which\") {word}+ \".\"\nkind ::= {kinds}\nthing ::= {things}\n"
+                )
+            }
         }
     }
 }
@@ -158,9 +170,6 @@ impl Scene<'_> {
                     "She ~live above",
                 ],
             )
-            .into_iter()
-            .map(|l| l.replace(" haves ", " has "))
-            .collect()
         } else {
             let setting = self.setting.trim_end_matches('.');
             let prepositions = [
@@ -264,7 +273,11 @@ impl Scene<'_> {
         let own = self.idea.own_words.as_deref();
         let day = match own {
             Some(own) => Turn {
-                question: "What do you do all day?".into(),
+                question: if is_state(own) {
+                    "What should one know about you?".into()
+                } else {
+                    "What do you do all day?".into()
+                },
                 start: format!("I {own}."),
                 lines: vec![line(&[" I".into(), " It".into(), " My".into()], Form::Own, rule(4, 14, Voice::Self_))],
             },
@@ -278,51 +291,45 @@ impl Scene<'_> {
                 )],
             },
         };
-        let fear = if self.speaks_of_fear() {
-            Turn {
-                question: "What makes you happy?".into(),
+        let questions: [(&str, &[&str]); 8] = [
+            ("What makes you happy?", &["I am happy when", "I love"]),
+            ("Who do you miss?", &["I miss my", "I miss the"]),
+            ("What do you remember best?", &["I remember the", "I remember how"]),
+            ("What would you never do?", &["I would never"]),
+            ("What do you dream about?", &["I dream of", "Last night I dreamed that"]),
+            ("Where would you go if you could?", &["I would go to", "I would sail to"]),
+            ("What do you wish for?", &["I wish I could", "I wish for"]),
+            ("What was your worst day?", &["My worst day was when", "It was the day when"]),
+        ];
+        let mut turns = vec![day];
+        for (question, leads) in draw::some(self.seed, "questions", &questions, 2) {
+            let leads: Vec<String> = leads.iter().map(|l| (*l).to_owned()).collect();
+            turns.push(Turn {
+                question: question.into(),
                 start: String::new(),
-                lines: vec![line(&["I am happy when".into(), "I love".into()], Form::Own, rule(3, 13, Voice::Self_))],
-            }
-        } else {
-            Turn {
-                question: "What are you afraid of?".into(),
-                start: String::new(),
-                lines: vec![line(
-                    &["I am afraid of".into(), "I am afraid that".into()],
-                    Form::Own,
-                    rule(3, 13, Voice::Self_),
-                )],
-            }
-        };
-        let wish = Turn {
-            question: "What do you wish for?".into(),
-            start: String::new(),
-            lines: vec![line(
-                &["I wish I could".into(), "One day I would like to".into()],
-                Form::Own,
-                rule(3, 13, Voice::Self_),
-            )],
-        };
-        vec![day, fear, wish]
+                lines: vec![line(&leads, Form::Own, rule(3, 14, Voice::Self_))],
+            });
+        }
+        turns
     }
 
     /// A thing they carry: what it is, then what it does to them.
     pub fn item(&self, index: usize) -> (Turn, Turn) {
         let all = [
             ("What do you carry in your pocket?", "I carry a"),
-            ("What do you wear around your neck?", "I wear a"),
+            ("What do you keep on your table?", "On my table lies a"),
             ("What lies beside your bed?", "Beside my bed lies a"),
-            ("What did you find on the road?", "I found an old"),
-            ("What would you never sell?", "I would never sell my"),
+            ("What hangs on your wall?", "On my wall hangs a"),
+            ("What do you always have with you?", "I always have a"),
         ];
-        let (question, lead) =
-            draw::some(self.seed, "things", &all, 3).get(index).copied().unwrap_or(("What do you carry?", "I carry a"));
+        let drawn = draw::some(self.seed, "things", &all, all.len());
+        let (question, lead) = drawn.get(index).copied().unwrap_or(("What do you carry?", "I carry a"));
+        let form = Form::Thing(crate::ocs::style::Seeded::new(self.seed, &format!("thing-{index}")).bits());
         let p = self.who();
         let thing = Turn {
             question: question.into(),
             start: String::new(),
-            lines: vec![line(&[lead.into(), "I carry a small".into()], Form::Statement, rule(2, 12, Voice::Self_))],
+            lines: vec![line(&[lead.into()], form, rule(5, 14, Voice::Self_))],
         };
         let effect = Turn {
             question: format!("How does it change {}?", self.short()),
@@ -387,6 +394,17 @@ impl Scene<'_> {
     }
 }
 
+/// Whether what somebody says of themselves is how they are and not what they do.
+fn is_state(own: &str) -> bool {
+    own.split(' ').find(|w| !matches!(*w, "never" | "always" | "secretly" | "only" | "still")).is_some_and(|verb| {
+        [
+            "am", "was", "fear", "have", "lost", "can", "could", "cannot", "hate", "love", "faint", "forgot", "know",
+            "had", "lack", "look",
+        ]
+        .contains(&verb)
+    })
+}
+
 /// The grammar of a name that begins in a given way, perhaps with a second one.
 pub fn name_grammar(second: bool) -> String {
     let second = if second { "" } else { "?" };
@@ -405,101 +423,16 @@ pub fn choice_grammar(parts: &[(&str, Vec<&str>)]) -> String {
     format!("{root} \".\"\n{rules}")
 }
 
-/// Words behind which a thing's name is over.
-const NAME_ENDS: &[&str] = &[
-    "that",
-    "which",
-    "who",
-    "with",
-    "filled",
-    "made",
-    "wrapped",
-    "covered",
-    "in",
-    "on",
-    "around",
-    "from",
-    "and",
-    "to",
-    "for",
-    "when",
-    "because",
-    "where",
-    "he",
-    "she",
-    "they",
-    "i",
-    "my",
-    "full",
-    "given",
-    "on",
-    "as",
-    "so",
-    "engraved",
-    "carved",
-    "hidden",
-    "tied",
-    "hanging",
-    "containing",
-    "by",
-    "at",
-    "inside",
-    "through",
-    "while",
-    "is",
-    "has",
-    "was",
-    "it",
-    "into",
-    "under",
-    "about",
-    "every",
-    "called",
-    "whose",
-];
-
-/// `small jar filled with sand` gives `Small jar`; `None` if there is no thing in it.
+/// `brass key that opens the tower` gives `Brass key`; `None` if it is no thing of the lists.
 pub fn thing_name(said: &str) -> Option<String> {
-    let mut taken: Vec<&str> = Vec::new();
-    for word in said.trim().trim_end_matches('.').split(' ') {
-        let bare = word.trim_end_matches(',');
-        if NAME_ENDS.contains(&bare.to_lowercase().as_str()) || taken.len() == 5 {
-            break;
-        }
-        taken.push(bare);
-        if bare.len() < word.len() {
-            break;
-        }
+    let mut words = said.trim().split(' ');
+    let (kind, thing) = (words.next()?, words.next()?);
+    if !draw::KINDS.contains(&kind) || !draw::THINGS.contains(&thing) {
+        return None;
     }
-    while taken.last().is_some_and(|w| {
-        matches!(*w, "of" | "a" | "an" | "the" | "very" | "old" | "little" | "small" | "tiny" | "single")
-    }) {
-        taken.pop();
-    }
-    while taken.first().is_some_and(|w| matches!(*w, "a" | "an" | "the" | "my" | "his" | "her" | "their")) {
-        taken.remove(0);
-    }
-    let last_is_thing = taken.last().is_some_and(|w| {
-        w.chars().count() > 2
-            && !matches!(
-                *w,
-                "thing"
-                    | "things"
-                    | "something"
-                    | "item"
-                    | "items"
-                    | "lot"
-                    | "few"
-                    | "piece"
-                    | "people"
-                    | "day"
-                    | "one"
-            )
-    });
-    let name = taken.join(" ");
-    let mut chars = name.chars();
-    let upper: String = chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default();
-    (last_is_thing && (3..=60).contains(&upper.chars().count())).then_some(upper)
+    let mut chars = kind.chars();
+    let kind = chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str())?;
+    Some(format!("{kind} {thing}"))
 }
 
 #[cfg(test)]
@@ -509,12 +442,10 @@ mod tests {
     #[test]
     fn things_are_named_by_what_they_are() {
         for (said, name) in [
-            (" small jar filled with sand that is too small for me.", Some("Small jar")),
-            (" simple silver necklace made from a piece of coral.", Some("Simple silver necklace")),
-            (" small piece of paper and a compass.", Some("Small piece of paper")),
-            (" thing that I like.", None),
-            (" very.", None),
-            (" old brass key to the tower.", Some("Old brass key")),
+            (" brass key that opens the tower.", Some("Brass key")),
+            (" glass bell with a crack.", Some("Glass bell")),
+            (" own life that I love.", None),
+            (" bell.", None),
         ] {
             assert_eq!(thing_name(said).as_deref(), name, "{said}");
         }

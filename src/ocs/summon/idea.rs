@@ -6,9 +6,11 @@
 
 use super::check::{STOP_WORDS, stem, words};
 use crate::ocs::style::Seeded;
+use serde::{Deserialize, Serialize};
 
 /// How a character is spoken of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pronoun {
     /// She, her.
     She,
@@ -90,6 +92,8 @@ pub struct Idea {
     pub name: Option<String>,
     /// How the character is spoken of.
     pub pronoun: Pronoun,
+    /// The sentence says so; otherwise it was drawn, and a name may say it better.
+    pub pronoun_is_given: bool,
     /// What they are in two or three words: `Shy lighthouse keeper`.
     pub title: Option<String>,
     /// What they do, said by themselves after `I`: `collect storms in glass jars`.
@@ -105,14 +109,16 @@ impl Idea {
         let first = strip_asking(first.trim_end_matches(['.', '!', '?', ';', ' ']));
         let (name, first) = take_name(&first);
         let phrase = phrase_of(&first);
-        let pronoun = pronoun_of(sentence, seed);
+        let given = pronoun_of(sentence);
+        let drawn = if Seeded::new(seed, "pronoun").chance(0.5) { Pronoun::She } else { Pronoun::He };
+        let (pronoun, pronoun_is_given) = (given.unwrap_or(drawn), given.is_some());
         let title = phrase.as_deref().and_then(title_of);
         let own_words = phrase.as_deref().and_then(own_words_of);
         let mut topic: Vec<String> =
             words(sentence).iter().filter(|w| !STOP_WORDS.contains(&w.as_str())).map(|w| stem(w)).collect();
         topic.dedup();
         let whole = sentence.trim().trim_end_matches(['.', '!', ' ']).to_owned();
-        Self { whole, phrase, rest: rest.trim().to_owned(), name, pronoun, title, own_words, topic }
+        Self { whole, phrase, rest: rest.trim().to_owned(), name, pronoun, pronoun_is_given, title, own_words, topic }
     }
 
     /// The sentence that introduces the character by what the asker said.
@@ -553,7 +559,8 @@ fn is_common_verb(word: &str) -> bool {
     VERBS.contains(&word)
 }
 
-fn pronoun_of(sentence: &str, seed: &str) -> Pronoun {
+/// What the sentence says about it, if anything.
+fn pronoun_of(sentence: &str) -> Option<Pronoun> {
     let all = words(sentence);
     let count = |list: &[&str]| all.iter().filter(|w| list.contains(&w.as_str())).count();
     let she = count(&[
@@ -629,14 +636,11 @@ fn pronoun_of(sentence: &str, seed: &str) -> Pronoun {
     ]);
     let they = count(&["they", "them", "their", "theirs", "themself", "themselves", "nonbinary", "genderless"]);
     if she > he {
-        Pronoun::She
+        Some(Pronoun::She)
     } else if he > she {
-        Pronoun::He
-    } else if they > 0 {
-        Pronoun::They
+        Some(Pronoun::He)
     } else {
-        let mut pick = Seeded::new(seed, "pronoun");
-        if pick.chance(0.5) { Pronoun::She } else { Pronoun::He }
+        (they > 0).then_some(Pronoun::They)
     }
 }
 

@@ -138,7 +138,8 @@ struct Work {
 impl Work {
     fn new(app: AppState, claim: Claim, topic: Arc<Topic>, cancel: CancellationToken) -> Self {
         let seed = claim.id.to_string();
-        let idea = Idea::read(&claim.sentence, &seed);
+        let mut idea = Idea::read(&claim.sentence, &seed);
+        idea.pronoun = claim.progress.pronoun.unwrap_or(idea.pronoun);
         Self { app, claim, topic, cancel, idea, seed }
     }
 
@@ -195,6 +196,7 @@ impl Work {
             Some(name) => name,
             None => self.find_name(writer).await?,
         };
+        self.settle_pronoun(writer, &name).await?;
         self.step("Mixing the colours");
         let style = self.find_style(writer, &name).await?;
         let traits = Traits::from_words(&self.claim.sentence);
@@ -269,6 +271,23 @@ impl Work {
             "The model found no name. Please try again, or give the name yourself: “Mira, a shy lighthouse keeper …”."
                 .into(),
         ))
+    }
+
+    /// Where the sentence leaves open how to speak of them, the name decides, as the model hears it.
+    async fn settle_pronoun(&mut self, writer: &mut Writer, name: &str) -> Result<(), Halt> {
+        if !self.idea.pronoun_is_given {
+            let first = name.split(' ').next().unwrap_or(name);
+            let question = format!("Is the name {first} for a man or for a woman?");
+            let grammar = Some(craft::choice_grammar(&[(" ", vec!["man", "woman"])]));
+            let said = writer.aside(&question, vec![(format!("The name {first} is for a"), grammar)], 4, 0.1).await?;
+            match said.first().map(|s| super::check::words(s)).and_then(|w| w.into_iter().next()).as_deref() {
+                Some("woman") => self.idea.pronoun = Pronoun::She,
+                Some("man") => self.idea.pronoun = Pronoun::He,
+                _ => {}
+            }
+        }
+        self.claim.progress.pronoun = Some(self.idea.pronoun);
+        Ok(())
     }
 
     /// Colours and mood: by the asker's words, then by the model's choice among a few, then by lot.
@@ -423,17 +442,12 @@ impl Work {
                 })
             };
             let Some(text) = writer.turn(&thing, fits).await? else { continue };
-            let Some((lead, said)) = thing
-                .lines
-                .iter()
-                .flat_map(|l| &l.leads)
-                .find_map(|l| text.strip_prefix(l.trim()).map(|said| (l.clone(), said)))
-            else {
+            let Some(said) = thing.lines.iter().flat_map(|l| &l.leads).find_map(|l| text.strip_prefix(l.trim())) else {
                 continue;
             };
             let Some(name) = craft::thing_name(said) else { continue };
             let Some(changes) = writer.turn(&effect, |_| true).await? else { continue };
-            let description = describe(&lead, said, self.idea.pronoun);
+            let description = describe(said, self.idea.pronoun);
             let personality_effects = changes.strip_prefix("It ").map_or_else(|| changes.clone(), upper_first);
             let progress = &mut self.claim.progress;
             progress.turns.push((thing.question.clone(), text.clone()));
@@ -480,17 +494,9 @@ fn upper_first(text: &str) -> String {
 }
 
 /// What a thing looks like, said of its carrier instead of by them.
-fn describe(lead: &str, said: &str, pronoun: Pronoun) -> String {
+fn describe(said: &str, pronoun: Pronoun) -> String {
     let possessive = pronoun.possessive();
-    let article = if lead.ends_with(" my") {
-        possessive
-    } else if lead.ends_with(" an old") {
-        "an old"
-    } else if lead.ends_with(" small") {
-        "a small"
-    } else {
-        "a"
-    };
+    let article = if said.trim().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     let mut out = Vec::new();
     for word in said.trim().split(' ') {
         let (bare, end) = word.strip_suffix('.').map_or((word, ""), |b| (b, "."));

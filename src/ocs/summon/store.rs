@@ -34,6 +34,8 @@ pub struct Wishes {
 pub struct Progress {
     /// The parts.
     pub sheet: Sheet,
+    /// How the character is spoken of, once it is settled.
+    pub pronoun: Option<super::idea::Pronoun>,
     /// Questions and answers.
     pub turns: Vec<(String, String)>,
 }
