@@ -7,6 +7,7 @@ mod accounts;
 mod chat;
 mod client;
 mod model;
+mod summon;
 mod walls;
 
 pub use client::{Answer, Client};

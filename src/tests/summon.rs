@@ -71,9 +71,6 @@ fn well_said(request: &Request, count: u32) -> String {
     if prefill.contains(" name is ") {
         return "ra Hale.".to_owned();
     }
-    if prefill.starts_with("The name ") {
-        return " woman.".to_owned();
-    }
     if grammar.contains("thing ::=") {
         let word = |rule: &str| {
             let list = grammar.split(&format!("{rule} ::= ")).nth(1).unwrap().lines().next().unwrap();

@@ -18,6 +18,7 @@ pub const STOP_WORDS: &[&str] = &[
 
 /// Words that speak of the task and not of the character, or that models use instead of saying something.
 const EMPTY_WORDS: &[&str] = &[
+    "lightening", "underage", "minor", "named", "called",
     "character",
     "characters",
     "user",
@@ -339,7 +340,7 @@ fn runs(all: &[String], length: usize) -> HashSet<Vec<String>> {
 }
 
 /// Points for a name, or `None` if nobody is called that. `topic` holds stems that a name should not repeat.
-pub fn judge_name(name: &str, topic: &[String]) -> Option<f64> {
+pub fn judge_name(name: &str, pronoun: Pronoun, topic: &[String]) -> Option<f64> {
     const NOT_NAMES: &[&str] = &[
         "the",
         "and",
@@ -404,6 +405,10 @@ pub fn judge_name(name: &str, topic: &[String]) -> Option<f64> {
         }
         points -= 0.25 * (f64::from(u32::try_from(length).unwrap_or(9)) - 5.5).abs();
     }
+    if parts.first().and_then(|first| heard_as(first)).is_some_and(|heard| heard != pronoun && pronoun != Pronoun::They)
+    {
+        points -= 3.0;
+    }
     if let [first, last] = parts.as_slice() {
         points += 0.6;
         if first.eq_ignore_ascii_case(last) || last.to_lowercase().starts_with(&first.to_lowercase()) {
@@ -411,6 +416,21 @@ pub fn judge_name(name: &str, topic: &[String]) -> Option<f64> {
         }
     }
     Some(points)
+}
+
+/// How most readers take a first name by its ending; `None` when it could be anybody's.
+pub fn heard_as(name: &str) -> Option<Pronoun> {
+    let name = name.to_lowercase();
+    let ends = |list: &[&str]| list.iter().any(|e| name.ends_with(e));
+    if ends(&["a", "ie", "elle", "ette", "ine", "beth", "een", "lyn", "issy", "ilde", "ise", "ice", "aret"]) {
+        Some(Pronoun::She)
+    } else if ends(&[
+        "o", "us", "os", "or", "ard", "ert", "rick", "iel", "an", "on", "mund", "mond", "as", "ar", "er", "ald", "ix",
+    ]) {
+        Some(Pronoun::He)
+    } else {
+        None
+    }
 }
 
 /// Whether a word can be said: no more than three consonants or two vowels in a row, at its ends no more than two.
@@ -493,7 +513,7 @@ mod tests {
     #[test]
     fn names_can_be_said() {
         for name in ["Mira", "Amara Blackwood", "Ember Vale", "Corvin Hale", "Leila"] {
-            assert!(judge_name(name, &[]).is_some(), "{name}");
+            assert!(judge_name(name, Pronoun::They, &[]).is_some(), "{name}");
         }
         for name in [
             "Xq",
@@ -510,9 +530,10 @@ mod tests {
             "",
             "Mira V",
         ] {
-            assert!(judge_name(name, &[]).is_none(), "{name}");
+            assert!(judge_name(name, Pronoun::They, &[]).is_none(), "{name}");
         }
-        assert!(judge_name("Storm", &["storm".to_owned()]).is_none());
+        assert!(judge_name("Juana", Pronoun::She, &[]) > judge_name("Juana", Pronoun::He, &[]));
+        assert!(judge_name("Storm", Pronoun::He, &["storm".to_owned()]).is_none());
     }
 
     proptest! {
@@ -532,7 +553,7 @@ mod tests {
         #[test]
         fn anything_can_be_judged(added in "\\PC{0,200}", name in "\\PC{0,40}") {
             let _ = seen().judge(&name, &added, RULE);
-            let _ = judge_name(&name, &[]);
+            let _ = judge_name(&name, Pronoun::She, &[]);
         }
 
         #[test]

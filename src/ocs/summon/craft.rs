@@ -164,8 +164,7 @@ impl Scene<'_> {
                 &[
                     "She ~live in",
                     "She ~live in a",
-                    "She ~live alone in",
-                    "She ~have a small room in",
+                                        "She ~have a small room in",
                     "She ~live behind",
                     "She ~live above",
                 ],
@@ -256,7 +255,7 @@ impl Scene<'_> {
             ],
         );
         let name = self.short();
-        let tell = self.leads("tell", &["I have", "I was just", "I know", "I never", "I think"]);
+        let tell = self.leads("tell", &["I have", "I was just", "I know", "I see", "I hope"]);
         let ask = self.leads("ask", &["Have you", "Do you", "Would you", "What", "Did you"]);
         Turn {
             question: format!("Now you are {name}. Greet a stranger at your door."),

@@ -207,7 +207,6 @@ const ATMOSPHERE_OF: &[(&str, Atmosphere)] = &[
     ("desert", Atmosphere::Ancient),
     ("ghost", Atmosphere::Gothic),
     ("vampire", Atmosphere::Gothic),
-    ("dead", Atmosphere::Gothic),
     ("grave", Atmosphere::Gothic),
     ("castle", Atmosphere::Gothic),
     ("cyberpunk", Atmosphere::Cyberpunk),
@@ -389,11 +388,10 @@ pub const NAME_STARTS: &[&str] = &[
 
 /// How a thing is.
 pub const KINDS: &[&str] = &[
-    "brass", "silver", "copper", "wooden", "glass", "broken", "cracked", "rusty", "tiny", "dented", "folded", "faded",
+    "brass", "silver", "copper", "wooden", "glass", "broken", "cracked", "rusty", "dented", "folded", "faded",
     "blue", "red", "green", "painted", "smooth", "heavy", "stolen", "borrowed", "burnt", "bent", "velvet", "leather",
-    "stone", "black", "white", "crooked", "carved", "golden", "worn", "secret", "warm", "cold", "striped", "yellow",
-    "small",
-];
+    "stone", "black", "white", "crooked", "carved", "worn", "warm", "cold", "striped", "yellow",
+    ];
 
 /// What somebody may carry.
 pub const THINGS: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use super::{
     Finished, Introduction, JobStatus, Part, SummonedItem,
-    check::{Seen, judge_name},
+    check::{Seen, heard_as, judge_name},
     craft::{self, Scene, Turn},
     draw::{self, Look},
     idea::{Idea, Pronoun},
@@ -196,7 +196,7 @@ impl Work {
             Some(name) => name,
             None => self.find_name(writer).await?,
         };
-        self.settle_pronoun(writer, &name).await?;
+        self.settle_pronoun(&name);
         self.step("Mixing the colours");
         let style = self.find_style(writer, &name).await?;
         let traits = Traits::from_words(&self.claim.sentence);
@@ -255,7 +255,7 @@ impl Work {
                 let whole = if rest.starts_with(*start) { rest.to_owned() } else { format!("{start}{rest}") };
                 let first = whole.split(' ').next().unwrap_or_default().to_owned();
                 for name in [whole.clone(), first] {
-                    if let Some(points) = judge_name(&name, &self.idea.topic) {
+                    if let Some(points) = judge_name(&name, self.idea.pronoun, &self.idea.topic) {
                         names.push((points, name));
                     }
                 }
@@ -273,21 +273,15 @@ impl Work {
         ))
     }
 
-    /// Where the sentence leaves open how to speak of them, the name decides, as the model hears it.
-    async fn settle_pronoun(&mut self, writer: &mut Writer, name: &str) -> Result<(), Halt> {
-        if !self.idea.pronoun_is_given {
-            let first = name.split(' ').next().unwrap_or(name);
-            let question = format!("Is the name {first} for a man or for a woman?");
-            let grammar = Some(craft::choice_grammar(&[(" ", vec!["man", "woman"])]));
-            let said = writer.aside(&question, vec![(format!("The name {first} is for a"), grammar)], 4, 0.1).await?;
-            match said.first().map(|s| super::check::words(s)).and_then(|w| w.into_iter().next()).as_deref() {
-                Some("woman") => self.idea.pronoun = Pronoun::She,
-                Some("man") => self.idea.pronoun = Pronoun::He,
-                _ => {}
-            }
+    /// Where the sentence leaves open how to speak of them, the name decides.
+    fn settle_pronoun(&mut self, name: &str) {
+        let first = name.split(' ').next().unwrap_or(name);
+        if !self.idea.pronoun_is_given
+            && let Some(heard) = heard_as(first)
+        {
+            self.idea.pronoun = heard;
         }
         self.claim.progress.pronoun = Some(self.idea.pronoun);
-        Ok(())
     }
 
     /// Colours and mood: by the asker's words, then by the model's choice among a few, then by lot.
@@ -504,6 +498,8 @@ fn describe(said: &str, pronoun: Pronoun) -> String {
             "I" => pronoun.subject(),
             "my" => possessive,
             "me" => pronoun.object(),
+            "mine" if pronoun == Pronoun::She => "hers",
+            "mine" if pronoun == Pronoun::He => "his",
             "mine" => "theirs",
             other => other,
         };
