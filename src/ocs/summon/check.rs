@@ -18,7 +18,11 @@ pub const STOP_WORDS: &[&str] = &[
 
 /// Words that speak of the task and not of the character, or that models use instead of saying something.
 const EMPTY_WORDS: &[&str] = &[
-    "lightening", "underage", "minor", "named", "called",
+    "lightening",
+    "underage",
+    "minor",
+    "named",
+    "called",
     "character",
     "characters",
     "user",

@@ -161,13 +161,7 @@ impl Scene<'_> {
         let place = if self.setting.is_empty() {
             self.leads(
                 "place",
-                &[
-                    "She ~live in",
-                    "She ~live in a",
-                                        "She ~have a small room in",
-                    "She ~live behind",
-                    "She ~live above",
-                ],
+                &["She ~live in", "She ~live in a", "She ~have a small room in", "She ~live behind", "She ~live above"],
             )
         } else {
             let setting = self.setting.trim_end_matches('.');

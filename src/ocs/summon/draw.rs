@@ -388,10 +388,10 @@ pub const NAME_STARTS: &[&str] = &[
 
 /// How a thing is.
 pub const KINDS: &[&str] = &[
-    "brass", "silver", "copper", "wooden", "glass", "broken", "cracked", "rusty", "dented", "folded", "faded",
-    "blue", "red", "green", "painted", "smooth", "heavy", "stolen", "borrowed", "burnt", "bent", "velvet", "leather",
-    "stone", "black", "white", "crooked", "carved", "worn", "warm", "cold", "striped", "yellow",
-    ];
+    "brass", "silver", "copper", "wooden", "glass", "broken", "cracked", "rusty", "dented", "folded", "faded", "blue",
+    "red", "green", "painted", "smooth", "heavy", "stolen", "borrowed", "burnt", "bent", "velvet", "leather", "stone",
+    "black", "white", "crooked", "carved", "worn", "warm", "cold", "striped", "yellow",
+];
 
 /// What somebody may carry.
 pub const THINGS: &[&str] = &[

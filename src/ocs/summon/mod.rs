@@ -15,7 +15,6 @@ pub mod craft;
 pub mod draw;
 #[cfg(feature = "ssr")]
 pub mod idea;
-pub mod live;
 #[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]

@@ -390,7 +390,7 @@ fn Carried(items: Memo<Vec<super::SummonedItem>>) -> impl IntoView {
 /// Follows the stream in the browser until its last event.
 #[cfg(feature = "hydrate")]
 fn watch(id: crate::ids::JobId, live: Live) {
-    use super::live::{CLOSED, Source, open};
+    use crate::chat::live::{CLOSED, Source, open};
     use std::{cell::RefCell, rc::Rc};
     const NAMES: &[&str] = &["field", "draft", "step", "queued", "done", "failed", "stopped", "interrupted"];
     let held: StoredValue<Option<Rc<RefCell<Option<Source>>>>, LocalStorage> = StoredValue::new_local(None);
