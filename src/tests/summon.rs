@@ -56,16 +56,14 @@ fn well_said(request: &Request, count: u32) -> String {
         "harbour", "kettle", "meadow", "ladder", "orchard", "window", "bridge", "garden", "attic", "river", "market",
         "chapel",
     ];
-    const VERBS: [&str; 12] = [
-        "mends", "paints", "counts", "folds", "carries", "polishes", "watches", "hides", "waters", "gathers",
-        "studies", "warms",
-    ];
     const KINDS: [&str; 12] = [
         "narrow", "silent", "copper", "wooden", "crooked", "yellow", "distant", "painted", "frozen", "hidden",
         "northern", "broken",
     ];
-    let pick = |list: &[&'static str], step: u32| list[((count * step + count / 12) % 12) as usize];
-    let (noun, other, kind, verb) = (pick(&NOUNS, 5), pick(&NOUNS, 7), pick(&KINDS, 7), pick(&VERBS, 11));
+    let mixed = (count + 1).wrapping_mul(2_654_435_761);
+    let pick = |list: &[&'static str], shift: u32| list[((mixed >> shift) % 12) as usize];
+    let (noun, kind) = (pick(&NOUNS, 9), pick(&KINDS, 14));
+    let other = NOUNS[(NOUNS.iter().position(|n| *n == noun).unwrap() + 1 + (mixed >> 20) as usize % 11) % 12];
     let prefill = request.prefill.trim_end();
     let grammar = request.grammar.clone().unwrap_or_default();
     if prefill.contains(" name is ") {
@@ -100,7 +98,6 @@ fn well_said(request: &Request, count: u32) -> String {
     if grammar.contains("\"?\"") {
         return format!(" seen the {kind} {noun} by the {other}?");
     }
-    let _ = verb;
     format!(" the {kind} {noun} near the {other}.")
 }
 
