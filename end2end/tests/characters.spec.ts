@@ -52,8 +52,8 @@ test("a draft is made, published, changed, brought back and let go", async ({ pa
   await page.getByLabel("What they are like").fill("Quick, polite, counts stairs.");
   await page.getByLabel("First words", { exact: true }).fill("Three letters. Sign here?");
   await page.getByLabel("Primary", { exact: true }).fill("not a colour");
-  await page.getByLabel("Thing 1").fill("Satchel");
-  await page.getByLabel("What 1 does to them").fill("Never loses a letter.");
+  await page.getByLabel("Thing 1", { exact: true }).fill("Satchel");
+  await page.getByLabel("What thing 1 does to them").fill("Never loses a letter.");
   await page.getByRole("button", { name: "Save the draft" }).click();
   await expect(page.getByText("is not a colour").first()).toBeVisible();
   await expect(page.getByLabel("Who this is")).toHaveValue(/one of them ticking/);

@@ -18,8 +18,10 @@ pub mod store;
 pub mod style;
 pub mod summon;
 pub mod view;
+mod voice;
 
 pub use form::{CleanOc, ItemForm, OcForm};
+pub use voice::{short_name, spoken_line};
 
 use crate::ids::{ForumPostId, ItemId, OcId, Stamp};
 use serde::{Deserialize, Serialize};
@@ -382,47 +384,4 @@ pub struct OcVersion {
     pub replaced_at: Stamp,
     /// Who replaced it; empty if they have left.
     pub replaced_by: String,
-}
-
-/// How one calls a character in a sentence: `Mira` for `Mira of the Glass Storms`.
-#[must_use]
-pub fn short_name(name: &str) -> &str {
-    [" of ", " the ", " from ", ", ", " von ", " de "]
-        .iter()
-        .filter_map(|cut| name.split_once(cut).map(|(first, _)| first))
-        .filter(|first| !first.is_empty())
-        .min_by_key(|first| first.len())
-        .unwrap_or(name)
-}
-
-/// The first thing somebody says in a text, without the actions between asterisks; at most about 120 characters.
-#[must_use]
-pub fn spoken_line(text: &str) -> String {
-    let mut spoken = String::new();
-    for (i, part) in text.split('*').enumerate() {
-        if i % 2 == 0 {
-            spoken.push_str(part);
-        }
-    }
-    let words: Vec<&str> = spoken.split_whitespace().collect();
-    let text = words.join(" ").replace(['“', '”', '"'], "");
-    let mut line = String::new();
-    for sentence in text.split_inclusive(['.', '?', '!', '…']) {
-        let long = line.chars().count() + sentence.chars().count() > 90;
-        if !line.is_empty() && long {
-            break;
-        }
-        line.push_str(sentence);
-        if line.chars().count() > 34 {
-            break;
-        }
-    }
-    if line.chars().count() > 130 {
-        line = line.chars().take(120).collect::<String>();
-        if let Some((whole, _)) = line.rsplit_once(' ') {
-            line = whole.to_owned();
-        }
-        line.push('…');
-    }
-    line.trim().to_owned()
 }

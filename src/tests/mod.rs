@@ -7,6 +7,7 @@ mod accounts;
 mod chat;
 mod client;
 mod model;
+mod ocs;
 mod summon;
 mod walls;
 

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 pub(super) async fn items_of(tx: &mut PgConnection, id: OcId) -> AppResult<Vec<OcItem>> {
     let rows = sqlx::query!(
         "select i.item_id, i.name, i.description, i.personality_effects, i.rarity, c.is_equipped
-         from oc_items c join items i using (item_id) where c.oc_id = $1 order by c.received_at, c.oc_item_id limit 24",
+         from oc_items c join items i using (item_id) where c.oc_id = $1 order by c.received_at, i.item_id limit 24",
         id.0
     )
     .fetch_all(tx)

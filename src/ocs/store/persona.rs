@@ -78,7 +78,7 @@ pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
     let items = sqlx::query_as!(
         PersonaItem,
         "select i.name, i.personality_effects from oc_items c join items i using (item_id)
-         where c.oc_id = $1 and c.is_equipped order by c.received_at, c.oc_item_id limit 12",
+         where c.oc_id = $1 and c.is_equipped order by c.received_at, i.item_id limit 12",
         id.0
     )
     .fetch_all(tx)

@@ -70,8 +70,8 @@ fn Thing(n: u32) -> impl IntoView {
     view! {
         <div class="thing">
             <TextInput name=format!("items[{n}][name]") label=format!("Thing {nth}") max=80 />
-            <TextInput name=format!("items[{n}][effects]") label=format!("What {nth} does to them") max=300 />
-            <Select name=format!("items[{n}][rarity]") label=format!("Rarity of {nth}") choices=rarities() />
+            <TextInput name=format!("items[{n}][effects]") label=format!("What thing {nth} does to them") max=300 />
+            <Select name=format!("items[{n}][rarity]") label=format!("Rarity of thing {nth}") choices=rarities() />
         </div>
     }
 }

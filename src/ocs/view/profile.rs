@@ -47,7 +47,7 @@ fn Sheet(page: OcPage, publish: ServerAction<PublishOc>) -> impl IntoView {
                     <Notes oc=oc.clone() owner_name=owner_name />
                 </aside>
                 <section>
-                    <h1>{oc.name.clone()}</h1>
+                    <h1 class=name_size(&oc.name)>{oc.name.clone()}</h1>
                     <div class="sub">
                         <a class="btn" href=talk_url(&oc.slug)>{format!("Talk with {short}")}</a>
                         <Share name=oc.name.clone() canonical=canonical />
@@ -76,8 +76,8 @@ fn Sheet(page: OcPage, publish: ServerAction<PublishOc>) -> impl IntoView {
                                         .map(|e| {
                                             view! {
                                                 <div>
-                                                    {(!e.user.is_empty()).then(|| view! { <p class="asked">{e.user}</p> })}
-                                                    <p class="answer">{spoken(&e.oc)}</p>
+                                                    {(!e.user.is_empty()).then(|| view! { <p class="says">{e.user}</p> })}
+                                                    <p class="replies">{spoken(&e.oc)}</p>
                                                 </div>
                                             }
                                         })
@@ -112,6 +112,15 @@ fn Head(oc: Oc, canonical: String) -> impl IntoView {
         <Meta property="og:image:alt" content=plate_alt(&oc) />
         <Meta name="twitter:card" content="summary" />
         {(!oc.is_public).then(|| view! { <Meta name="robots" content="noindex" /> })}
+    }
+}
+
+/// The name stands on the band, so a long one is set smaller.
+fn name_size(name: &str) -> &'static str {
+    match name.chars().count() {
+        ..=26 => "",
+        27..=42 => "long",
+        _ => "longer",
     }
 }
 
@@ -178,7 +187,7 @@ fn Notes(oc: Oc, owner_name: String) -> impl IntoView {
                         view! { <a href=format!("/u/{}", oc.owner) title=owner_name>{format!("@{}", oc.owner)}</a> }.into_any()
                     }}
                 </dd>
-                <dt>"Awake since"</dt>
+                <dt>{if oc.is_public { "Awake since" } else { "Begun" }}</dt>
                 <dd><Time at=oc.created_at.clone() /></dd>
                 {mature.then(|| view! { <dt>"For"</dt><dd>{oc.content_rating.label()}</dd> })}
             </dl>
