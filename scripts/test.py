@@ -35,7 +35,7 @@ SERVER_ONLY = [
     "tokio", "tower-http", "utoipa",
 ]
 #: The most that the browser's module, its glue and the style sheet may weigh, brotli, in bytes.
-BUDGET = 1_000_000
+BUDGET = 600_000
 #: Seconds until a suite counts as hanging.
 PATIENCE = 1800
 
