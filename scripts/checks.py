@@ -10,7 +10,7 @@ import build
 from common import ROOT
 
 SRC = ROOT / "src"
-LONGEST = 600
+LONGEST = 700
 
 
 def sources(*ends, below=SRC):
@@ -50,7 +50,10 @@ def textareas():
 
 def style_attributes():
     """no style attributes in views (the content security policy refuses them)"""
-    return find(r'(?:^|\s)style(?::[\w-]+)?=(?!=)["{(\w]', sources(".rs"), inside("tests"))
+    attribute = r'(?:^|\s)style(?::[\w-]+)?=(?!=)["{(\w]'
+    # A component (`<Palette style=...`) may have a property of that name.
+    component = re.compile(r"<[A-Z]\w*[^<>]*\sstyle=")
+    return [place for place in find(attribute, sources(".rs"), inside("tests")) if not component.search(place)]
 
 
 def allowances():
@@ -64,7 +67,7 @@ def module_texts():
 
 
 def long_files():
-    """no file has more than 600 lines"""
+    """no file has more than 700 lines"""
     places = [sources(".rs"), sources(".py", ".mjs", below=ROOT / "scripts"), sources(".ts", below=ROOT / "end2end")]
     return [
         f"{path.relative_to(ROOT)}: {len(lines)} lines" for files in places for path, lines in files if len(lines) > LONGEST

@@ -16,6 +16,8 @@ pub mod draw;
 #[cfg(feature = "ssr")]
 pub mod idea;
 #[cfg(feature = "ssr")]
+mod own_words;
+#[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod run;

@@ -227,7 +227,7 @@ fn Arriving(page: SummonPage, stop: ServerAction<StopSummon>, go_on: ServerActio
                 <div class="parts">
                     <aside>
                         {plate}
-                        {move || sheet.with(|s| s.visual_style.clone()).map(|style| view! { <Palette style=style /> })}
+                        {move || sheet.with(|s| s.visual_style.clone()).map(|style| view! { <Palette look=style /> })}
                     </aside>
                     <section>
                         <h1>{title}</h1>
@@ -325,8 +325,8 @@ fn Doors(
 
 /// The colours as swatches with their values, and the notes beside them.
 #[component]
-fn Palette(style: VisualStyle) -> impl IntoView {
-    let first = style.background.colours().first().map(ToString::to_string).unwrap_or_default();
+fn Palette(look: VisualStyle) -> impl IntoView {
+    let first = look.background.colours().first().map(ToString::to_string).unwrap_or_default();
     let swatch = |name: &'static str, colour: String| {
         view! {
             <div>
@@ -339,14 +339,14 @@ fn Palette(style: VisualStyle) -> impl IntoView {
     view! {
         <div class="colours rise">
             {swatch("background", first)}
-            {swatch("primary", style.primary_color.to_string())}
-            {swatch("accent", style.accent_color.to_string())}
+            {swatch("primary", look.primary_color.to_string())}
+            {swatch("accent", look.accent_color.to_string())}
         </div>
         <dl class="facts rise">
             <dt>"Mood"</dt>
-            <dd>{style.mood.as_str()}</dd>
+            <dd>{look.mood.as_str()}</dd>
             <dt>"Atmosphere"</dt>
-            <dd>{style.atmosphere.as_str()}</dd>
+            <dd>{look.atmosphere.as_str()}</dd>
         </dl>
     }
 }
