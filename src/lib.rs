@@ -29,10 +29,6 @@ pub mod server;
 
 #[cfg(all(test, feature = "ssr"))]
 #[expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stderr,
     reason = "a test that meets the unexpected should stop there"

@@ -186,7 +186,6 @@ fn entries<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a Str
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
 mod tests {
     use super::*;
 

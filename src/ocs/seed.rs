@@ -155,7 +155,6 @@ async fn add(tx: &mut PgConnection, seed: Seed) -> Result<(), sqlx::Error> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
 mod tests {
     use super::*;
     use crate::ocs::{ItemForm, spoken_line};

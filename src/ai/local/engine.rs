@@ -19,7 +19,7 @@ pub(super) fn run(shared: &Shared, commands: Receiver<Command>) {
     be_nice();
     let mut inbox = Inbox { commands, waiting: VecDeque::new(), warm: VecDeque::new(), closed: false };
     let mut patience = Patience::new();
-    while !shared.stop.load(Ordering::Acquire) && !(inbox.closed && inbox.is_empty()) {
+    while !shared.stop.load(Ordering::Acquire) && (!inbox.closed || !inbox.is_empty()) {
         let served = catch_unwind(AssertUnwindSafe(|| serve(shared, &mut inbox, &mut patience)));
         *shared.loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
         let error = match served {

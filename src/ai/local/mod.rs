@@ -148,10 +148,10 @@ impl ChatModel for LocalModel {
         let job = Job::new(request, cancel, out, Ticket(Arc::clone(&self.shared)));
         if before >= config.queue_limit.saturating_add(config.parallel) {
             job.fail(ModelError::Busy);
-        } else if let Err(refused) = self.commands.send(Command::Reply(Box::new(job))) {
-            if let Command::Reply(job) = refused.0 {
-                job.fail(ModelError::Unavailable("the local model is not running; please try again later".to_owned()));
-            }
+        } else if let Err(refused) = self.commands.send(Command::Reply(Box::new(job)))
+            && let Command::Reply(job) = refused.0
+        {
+            job.fail(ModelError::Unavailable("the local model is not running; please try again later".to_owned()));
         }
         reply
     }

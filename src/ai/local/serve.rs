@@ -25,6 +25,9 @@ const PIECE: usize = 32;
 /// What guidance leads away from: the reply anybody would give to anybody.
 const PLAIN: &str = "Hello.";
 
+/// The prompt, the one that guidance leads away from, and how tokens are drawn.
+type Prepared = (Vec<LlamaToken>, Option<Vec<LlamaToken>>, Picker);
+
 /// A prompt in work: what the sequence holds of it, and what the current batch adds.
 struct Lane {
     seq: usize,
@@ -173,7 +176,7 @@ impl<'m> Serve<'m> {
     }
 
     /// The prompt, the one that guidance leads away from, and how tokens are drawn.
-    fn prepare(&self, job: &Job) -> Result<(Vec<LlamaToken>, Option<Vec<LlamaToken>>, Picker), ModelError> {
+    fn prepare(&self, job: &Job) -> Result<Prepared, ModelError> {
         let request = &job.request;
         let too_long = |tokens: u32| {
             let needed = tokens.saturating_add(request.max_tokens);

@@ -1,7 +1,5 @@
 //! The engine against a real model. `SOULFORGE_MODEL` names the GGUF file for the tests whose names begin with `model_`.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use super::gbnf::{Chars, Line, Prose, Shape, json, one_of};
 use super::{LocalConfig, LocalModel, quantize_q8};
 use crate::ai::{ChatModel, Chunk, Finish, FinishReason, Message, ModelError, Reply, Request};

@@ -48,10 +48,12 @@ pub fn Composer(
         }
         event.prevent_default();
         let Some(area) = input.get_untracked() else { return };
-        if run.get_untracked().is_none() && !is_busy.get_untracked() && !area.value().trim().is_empty() {
-            if let Some(form) = area.form() {
-                let _ = form.request_submit();
-            }
+        if run.get_untracked().is_none()
+            && !is_busy.get_untracked()
+            && !area.value().trim().is_empty()
+            && let Some(form) = area.form()
+        {
+            let _ = form.request_submit();
         }
     };
     let hidden = move || {
