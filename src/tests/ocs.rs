@@ -146,7 +146,7 @@ async fn strangers_change_nothing() {
 #[tokio::test]
 async fn admins_look_after_the_house() {
     let app = TestApp::new().await;
-    let (admin, id) = app.person("admin").await;
+    let (admin, id) = app.person("carol").await;
     let mut sql = app.sql().await;
     sqlx::query("insert into user_roles (user_id, role) values ($1, 'admin')")
         .bind(id.0)
