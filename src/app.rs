@@ -8,7 +8,9 @@ use crate::{
     ui::{Draft, ErrorView},
 };
 use leptos::prelude::*;
-use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
+use leptos_meta::provide_meta_context;
+#[cfg(feature = "ssr")]
+use leptos_meta::{HashedStylesheet, MetaTags};
 use leptos_router::{
     SsrMode,
     components::{Route, Router, Routes},

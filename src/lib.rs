@@ -28,7 +28,13 @@ pub mod ai;
 pub mod server;
 
 #[cfg(all(test, feature = "ssr"))]
-#[expect(clippy::string_slice, clippy::print_stderr, reason = "a test that meets the unexpected should stop there")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
 mod tests;
 
 /// Entry point of the page in the browser.

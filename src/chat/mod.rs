@@ -5,7 +5,7 @@
 //! the model is told is put together in `prompt.rs`, and the receipt of it stays with the run.
 
 pub mod api;
-mod live;
+pub mod live;
 #[cfg(feature = "ssr")]
 pub mod prompt;
 #[cfg(feature = "ssr")]
