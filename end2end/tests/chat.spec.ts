@@ -2,7 +2,9 @@ import { accessible, alive, expect, fits, hydrated, newPerson, test, visit } fro
 
 /** Waits until the newest reply is whole. */
 async function whole(page: import("@playwright/test").Page) {
-  await expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
+  // Not "nothing is being written": between two loads of a page without scripts there is nothing at all.
+  const done = page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ });
+  await expect(done).toBeVisible({ timeout: 60_000 });
 }
 
 /** Says something in the composer. */
