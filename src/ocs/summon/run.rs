@@ -157,7 +157,8 @@ impl Work {
             Writer::new(self.app.model.clone(), self.cancel.clone(), on_queue, writer_seed, craft::SYSTEM, seen);
         self.name_and_look(&mut writer).await?;
         let name = self.claim.progress.sheet.name.clone();
-        writer.seen = Seen::new(self.idea.pronoun, &name, &self.claim.sentence, &self.idea.topic);
+        writer.seen = Seen::new(self.idea.pronoun, &name, &self.claim.sentence, &self.idea.topic)
+            .with_calling(self.idea.title.as_deref().unwrap_or_default());
         for (question, answer) in self.claim.progress.turns.clone() {
             writer.recall(&question, &answer);
         }
@@ -167,6 +168,10 @@ impl Work {
 
     fn step(&self, text: &str) {
         self.topic.push("step", json!({"text": text}).to_string());
+    }
+
+    fn next_step(&self) {
+        self.step(self.claim.progress.sheet.next_step());
     }
 
     fn show(&self, part: &Part) {
@@ -191,7 +196,7 @@ impl Work {
         if self.claim.oc.is_some() && !self.claim.progress.sheet.name.is_empty() {
             return Ok(());
         }
-        self.step("Listening for a name");
+        self.next_step();
         let name = match self.idea.name.clone() {
             Some(name) => name,
             None => self.find_name(writer).await?,
@@ -318,25 +323,25 @@ impl Work {
         let scene = Scene { idea: &idea, setting: &setting, name: &name, seed: &seed };
 
         if self.claim.progress.sheet.description.is_empty() {
-            self.step("Finding where they live");
+            self.next_step();
             let text = self.required(writer, &scene.description(), "a description").await?;
             self.take(Part::Description(text)).await?;
         }
         if self.claim.progress.sheet.personality.is_empty() {
-            self.step("Getting to know them");
+            self.next_step();
             let natures = self.natures(writer, &scene).await?;
             let text = self.required(writer, &scene.personality(&natures), "a personality").await?;
             self.take(Part::Personality(text)).await?;
         }
         if self.claim.progress.sheet.greeting.is_empty() {
-            self.step("Waiting for the first word");
+            self.next_step();
             let text = self.required(writer, &scene.greeting(), "a greeting").await?;
             self.take(Part::Greeting(text)).await?;
         }
         self.examples(writer, &scene).await?;
         self.items(writer, &scene).await?;
         if self.claim.progress.sheet.introduction.is_none() {
-            self.step("Writing the first post");
+            self.next_step();
             let content = self.required(writer, &scene.introduction(), "a first post").await?;
             let title = self.optional(writer, &scene.headline()).await?;
             let title = title.map(|t| t.trim_end_matches('.').to_owned()).unwrap_or_else(|| format!("{name} is here"));
@@ -402,7 +407,7 @@ impl Work {
             if asked {
                 continue;
             }
-            self.step("Asking a question or two");
+            self.next_step();
             if let Some(text) = self.optional(writer, turn).await? {
                 let mut lines = self.claim.progress.sheet.example_dialogue.clone();
                 lines.push(ExampleLine { user: turn.question.clone(), oc: text });
@@ -421,7 +426,7 @@ impl Work {
         let wanted = draw::item_count(&self.seed);
         let mut tries = 0;
         while self.claim.progress.sheet.items.len() < wanted && tries < wanted + 2 {
-            self.step("Looking into the pockets");
+            self.next_step();
             let index = tries;
             tries += 1;
             let (thing, effect) = scene.item(index);

@@ -210,7 +210,7 @@ fn Arriving(page: SummonPage, stop: ServerAction<StopSummon>, go_on: ServerActio
     };
     let said = move || match status.get() {
         JobStatus::Queued | JobStatus::Running => {
-            Some(live.step.get()).filter(|s| !s.is_empty()).unwrap_or_else(|| "Beginning".to_owned())
+            Some(live.step.get()).filter(|s| !s.is_empty()).unwrap_or_else(|| sheet.with(|s| s.next_step().to_owned()))
         }
         JobStatus::Done => "Everything is here".to_owned(),
         JobStatus::Failed => "It did not work out".to_owned(),
