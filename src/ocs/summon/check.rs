@@ -302,7 +302,7 @@ impl Seen {
             || runs(&all, 3)
                 .iter()
                 .any(|run| self.idea_runs.contains(run) && run.iter().any(|w| !STOP_WORDS.contains(&w.as_str())))
-            || (content.len() > 1 && of_topic * 3 >= content.len() * 2)
+            || (!content.is_empty() && of_topic * 3 >= content.len() * 2)
         {
             return Err(Refusal::Again);
         }

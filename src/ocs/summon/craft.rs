@@ -164,12 +164,12 @@ impl Scene<'_> {
                 &[
                     "She ~live in",
                     "She ~live in the",
-                    "She ~live behind",
-                    "She ~live above",
+                    "She ~live behind the",
+                    "She ~live above the",
                     "She ~live at the end of",
                     "She ~sleep in",
-                    "She ~live between",
-                    "She ~live on",
+                    "She ~live between the",
+                    "She ~live on the edge of",
                 ],
             )
         } else {
