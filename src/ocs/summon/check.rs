@@ -70,6 +70,41 @@ const EMPTY_WORDS: &[&str] = &[
     "nude",
 ];
 
+/// Words for the young.
+const YOUNG: &[&str] = &[
+    "child",
+    "children",
+    "kid",
+    "kids",
+    "boy",
+    "boys",
+    "girl",
+    "girls",
+    "baby",
+    "babies",
+    "teen",
+    "teens",
+    "teenager",
+    "teenagers",
+    "toddler",
+    "toddlers",
+    "schoolgirl",
+    "schoolboy",
+    "daughter",
+    "son",
+    "student",
+    "students",
+    "pupil",
+    "pupils",
+];
+
+/// Words of closeness and secrecy, which do not stand beside those for the young.
+const CLOSENESS: &[&str] = &[
+    "love", "loves", "loved", "loving", "lover", "secret", "secrets", "secretly", "alone", "bed", "kiss", "kisses",
+    "kissed", "touch", "touches", "touched", "dream", "dreams", "body", "desire", "desires", "marry", "married",
+    "naughty", "lust",
+];
+
 /// Words that are true of everything.
 const VAGUE_WORDS: &[&str] = &[
     "thing",
@@ -266,6 +301,13 @@ impl Seen {
         }
         if all.iter().any(|w| w.chars().count() > 16 || is_noise(w)) {
             return Err(Refusal::Signs);
+        }
+        // Small models say such things without meaning them; nobody should have to read them.
+        let any = |list: &[&str]| all.iter().any(|w| list.contains(&plain(w)));
+        let lead_words = words(lead);
+        let close = any(CLOSENESS) || lead_words.iter().any(|w| CLOSENESS.contains(&plain(w)));
+        if close && any(YOUNG) {
+            return Err(Refusal::Empty);
         }
         let mut seen = HashSet::new();
         if runs_in_order(&all, 3).into_iter().any(|run| !seen.insert(run))
@@ -516,6 +558,14 @@ mod tests {
         assert!(seen.judge(" She loves", line, RULE).is_ok());
         seen.note(line);
         assert_eq!(seen.judge(" She loves", line, RULE), Err(Refusal::Again));
+    }
+
+    #[test]
+    fn the_young_are_left_in_peace() {
+        let seen = seen();
+        assert_eq!(seen.judge(" In secret she", "has a hidden love of children.", RULE), Err(Refusal::Empty));
+        assert_eq!(seen.judge(" She loves the", "boys of the village.", RULE), Err(Refusal::Empty));
+        assert!(seen.judge(" Every morning she", "teaches the children of the harbour.", RULE).is_ok());
     }
 
     #[test]
