@@ -222,7 +222,7 @@ impl Parts<'_> {
             text.push_str(&user);
             text.push_str(&oc);
             messages.push(Message::user(user));
-            messages.push(Message::assistant(one_line(&oc)));
+            messages.push(Message::assistant(spoken(&oc)));
         }
         let entries = messages.len() / 2;
         self.note("examples", &text, entries, p.example_dialogue.len() - entries);
@@ -301,7 +301,7 @@ impl Parts<'_> {
             .filter(|t| !t.content.trim().is_empty())
             .map(|turn| match turn.by {
                 Sender::User => Message::user(turn.content.clone()),
-                Sender::Oc if short => Message::assistant(first_sentences(&one_line(&turn.content), SHORT_SENTENCES)),
+                Sender::Oc if short => Message::assistant(first_sentences(&spoken(&turn.content), SHORT_SENTENCES)),
                 Sender::Oc => Message::assistant(turn.content.clone()),
             })
             .collect();
@@ -337,9 +337,12 @@ impl Parts<'_> {
     }
 }
 
-/// Small models end a reply with a new line, so what they are shown has none inside.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What a character says, on one line, without what it does: a small model that is shown `*She turns.*` goes on in the third
+/// person, and ends a reply with a new line. A line that is nothing but actions keeps them.
+fn spoken(text: &str) -> String {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = words(&text.replace("**", "").split('*').step_by(2).collect::<Vec<_>>().join(" "));
+    if said.is_empty() { words(text) } else { said }
 }
 
 fn lower_first(text: &str) -> String {
@@ -431,7 +434,10 @@ mod tests {
             alternate_greetings: vec![],
             scenario: String::new(),
             example_dialogue: vec![
-                ExampleLine { user: "Is it raining?".into(), oc: "Only in the *third* jar, {{user}}.".into() },
+                ExampleLine {
+                    user: "Is it raining?".into(),
+                    oc: "Only in the **third** jar, {{user}}. *She nods.*".into(),
+                },
                 ExampleLine { user: String::new(), oc: "Mind the step.".into() },
             ],
             system_prompt: String::new(),
@@ -491,10 +497,12 @@ mod tests {
     fn examples_are_said_to_small_models_and_shown_to_large_ones() {
         let small = build(&scene(2), &info(2048, true), &words, "").request.messages;
         assert_eq!(small[1], Message::user("Is it raining?"));
-        assert_eq!(small[2], Message::assistant("Only in the *third* jar, Ada."));
+        assert_eq!(small[2], Message::assistant("Only in the third jar, Ada."));
         let large = build(&scene(2), &info(100_000, false), &words, "").request.messages;
         assert!(
-            large[0].content.contains("Ada: Is it raining?\nMira: Only in the *third* jar, Ada.\nMira: Mind the step.")
+            large[0].content.contains(
+                "Ada: Is it raining?\nMira: Only in the **third** jar, Ada. *She nods.*\nMira: Mind the step."
+            )
         );
         assert!(large[0].content.contains("never say: as an AI"));
         assert_eq!(large[1].role, Role::Assistant);
@@ -534,7 +542,7 @@ mod tests {
     #[test]
     fn small_models_see_few_short_lines_and_the_person_begins() {
         let mut scene = scene(2);
-        scene.history[0].content = "One.\nTwo! Three? *Four.*".into();
+        scene.history[0].content = "*She waits.* One.\nTwo! Three? Four.".into();
         let messages = build(&scene, &info(2048, true), &words, "").request.messages;
         assert_eq!(messages[3..5], [Message::user("Do you like the winter?"), Message::assistant("Mind the step.")]);
         assert_eq!(
