@@ -218,8 +218,9 @@ pub fn TextArea(
 ) -> impl IntoView {
     let id = id_of(&name);
     let message = message(&name);
-    // A first newline would be swallowed by the parser.
-    let value = format!("\n{}", escape(&initial(&name, value)));
+    let text = escape(&initial(&name, value));
+    // The parser of a whole page swallows a first newline after the tag; a script that sets the content keeps it.
+    let value = if cfg!(feature = "ssr") { format!("\n{text}") } else { text };
     let described = format!("{id}-hint {id}-error");
     view! {
         <div class="field" class:bare=bare class:bad=move || message.get().is_some()>
