@@ -157,7 +157,7 @@ async fn a_message_gets_a_reply() {
     assert_eq!(id(&again, "conversation_id"), conversation);
     finish(&client, &id(&again, "run_id")).await;
     let request = app.model.requests.lock().unwrap().last().unwrap().clone();
-    assert!(request.messages.iter().any(|m| m.content.contains("Oh, **you**")));
+    assert!(request.messages.iter().any(|m| m.content.contains("Oh, you")));
     let list = client.get_json("/api/conversations").await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     assert_eq!(list["items"][0]["last_line"], "She looks up. Oh, you.");

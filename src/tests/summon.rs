@@ -52,21 +52,16 @@ async fn person(app: &TestApp, name: &str) -> (Client, UserId) {
 
 /// What a model that does its work well would say behind these words. Numbers make every line a little different.
 fn well_said(request: &Request, count: u32) -> String {
-    const NOUNS: [&str; 12] = [
-        "harbour", "kettle", "meadow", "ladder", "orchard", "window", "bridge", "garden", "attic", "river", "market",
-        "chapel",
-    ];
-    const KINDS: [&str; 12] = [
-        "narrow", "silent", "copper", "wooden", "crooked", "yellow", "distant", "painted", "frozen", "hidden",
-        "northern", "broken",
-    ];
-    let mixed = (count + 1).wrapping_mul(2_654_435_761);
-    let pick = |list: &[&'static str], shift: u32| list[((mixed >> shift) % 12) as usize];
-    let (noun, kind) = (pick(&NOUNS, 9), pick(&KINDS, 14));
-    let other = NOUNS[(NOUNS.iter().position(|n| *n == noun).unwrap() + 1 + (mixed >> 20) as usize % 11) % 12];
-    let prefill = request.prefill.trim_end();
+    const NOUNS: &str = "harbour kettle meadow ladder orchard window bridge garden attic river market chapel barrel candle cellar cloister compass cottage courtyard curtain engine fountain furnace gallery granary hammock hedge island kitchen lantern library mill mountain needle oven parcel pasture pillow quarry railway rooftop saddle shutter stable staircase station tavern thimble tunnel valley veranda violin wagon wharf workshop acorn anchor basket beacon bellows";
+    const KINDS: &str = "narrow silent copper wooden crooked yellow distant painted frozen hidden northern broken ancient bitter bright brittle clever cloudy coarse crimson damp dusty eastern empty faded fragile gilded grey hollow humble icy ivory jagged leaning lively lonely mossy muddy orange pale patient polished purple quiet ragged rusty salty scarlet shallow sleepy slender smoky southern spare steep striped sturdy tangled velvet weathered";
+    // A stride without a common factor with their number, so that words come back late.
+    let pick = |list: &'static str, stride: u32, from: u32| {
+        list.split(' ').nth((count.wrapping_mul(stride).wrapping_add(from) % 60) as usize).unwrap()
+    };
+    let (noun, kind, other) = (pick(NOUNS, 7, 0), pick(KINDS, 11, count / 60), pick(NOUNS, 7, 31));
     let grammar = request.grammar.clone().unwrap_or_default();
-    if prefill.contains(" name is ") {
+    // Only a name is asked for with a capital in its grammar; a first post may also begin with "My name is".
+    if grammar.contains("[A-Z] [a-z]{2,8}") {
         return "ra Hale.".to_owned();
     }
     if grammar.contains("thing ::=") {
