@@ -251,8 +251,8 @@ async fn sending_twenty_times_sends_once() {
     );
     let row = row.fetch_one(&mut app.sql().await).await.unwrap();
     assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1), row.get::<i64, _>(2)), (1, 1, 3));
-    assert_eq!(app.model.requests.lock().unwrap().len(), 1);
     finish(&client, ids["run_id"].as_str().unwrap()).await;
+    assert_eq!(app.model.requests.lock().unwrap().len(), 1);
     assert_eq!(say(&client, &lumina, "Something else", Some("the same key")).await.status, 409);
     // Somebody else's key is their own.
     let (other, _) = app.person("bob").await;
