@@ -4,7 +4,13 @@
 //! template, queue, batching, grammar) stays behind the trait; everything that is SoulForge's business (who speaks, what
 //! the character knows, when to stop asking) stays in front of it.
 
+mod breaker;
+pub mod chain;
 pub mod local;
+pub mod remote;
+mod text;
+
+pub use chain::chain;
 
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -19,6 +25,33 @@ pub enum Role {
     User,
     /// The character.
     Assistant,
+    /// What came of a tool that the character used.
+    Tool,
+}
+
+/// A tool that a model may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSpec {
+    /// Name, `a-z`, `0-9` and `_`, at most 64.
+    pub name: String,
+    /// When to use it, in a sentence or two.
+    pub description: String,
+    /// JSON schema of its arguments, an object.
+    pub parameters: serde_json::Value,
+}
+
+/// A model's wish to use a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Name of this call, unique in its reply.
+    pub id: String,
+    /// Which tool.
+    pub name: String,
+    /// The arguments, an object; `null` when they could not be read.
+    pub arguments: serde_json::Value,
+    /// Why the call must not be carried out: broken JSON, an unknown tool, arguments against the schema. It is to be
+    /// answered with this text, so that the model can correct itself.
+    pub fault: Option<String>,
 }
 
 /// One line of the prompt.
@@ -28,22 +61,41 @@ pub struct Message {
     pub role: Role,
     /// What was said, plain text.
     pub content: String,
+    /// Tools that the character used after saying it; only for [`Role::Assistant`].
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that this answers; only for [`Role::Tool`].
+    pub tool_call_id: Option<String>,
 }
 
 impl Message {
     /// A line of the application.
     pub fn system(content: impl Into<String>) -> Self {
-        Self { role: Role::System, content: content.into() }
+        Self::new(Role::System, content)
     }
 
     /// A line of the person.
     pub fn user(content: impl Into<String>) -> Self {
-        Self { role: Role::User, content: content.into() }
+        Self::new(Role::User, content)
     }
 
     /// A line of the character.
     pub fn assistant(content: impl Into<String>) -> Self {
-        Self { role: Role::Assistant, content: content.into() }
+        Self::new(Role::Assistant, content)
+    }
+
+    /// A line of the character after which it used tools.
+    pub fn calling(content: impl Into<String>, tool_calls: Vec<ToolCall>) -> Self {
+        Self { tool_calls, ..Self::new(Role::Assistant, content) }
+    }
+
+    /// What came of a tool.
+    pub fn tool(call: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { tool_call_id: Some(call.into()), ..Self::new(Role::Tool, content) }
+    }
+
+    /// A line of anybody.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), tool_calls: Vec::new(), tool_call_id: None }
     }
 }
 
@@ -83,8 +135,10 @@ pub struct Request {
     pub sampling: Sampling,
     /// The reply ends before any of these texts.
     pub stop: Vec<String>,
-    /// GBNF grammar that every token must satisfy, root rule `root`; `None` for free text.
+    /// GBNF grammar that every token must satisfy, root rule `root`; `None` for free text. Remote models ignore it.
     pub grammar: Option<String>,
+    /// Tools that the model may use. Models without [`Capabilities::tools`] are not told of them.
+    pub tools: Vec<ToolSpec>,
 }
 
 impl Request {
@@ -97,12 +151,13 @@ impl Request {
             sampling: Sampling::default(),
             stop: Vec::new(),
             grammar: None,
+            tools: Vec::new(),
         }
     }
 }
 
 /// One thing that happened while a reply was made.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chunk {
     /// Others are before us; `place` 1 is next.
     Queued {
@@ -111,14 +166,26 @@ pub enum Chunk {
     },
     /// The prompt is being read.
     Started,
+    /// Another model answers than the one that was asked, or the same one after several tries. Comes before the first
+    /// text, at most once.
+    Via {
+        /// Whose model answers.
+        provider: String,
+        /// The model that answers.
+        model: String,
+        /// What happened before, as a sentence for the receipt.
+        note: String,
+    },
     /// More text, whole UTF-8 characters, never empty.
     Text(String),
+    /// The model wants to use a tool; whole, after the text. The reply ends with [`FinishReason::ToolUse`].
+    ToolCall(ToolCall),
     /// The reply is complete; nothing follows.
     Done(Finish),
 }
 
 /// How a reply ended and what it cost.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finish {
     /// Why no more words came.
     pub reason: FinishReason,
@@ -126,6 +193,8 @@ pub struct Finish {
     pub prompt_tokens: u32,
     /// Tokens of the prompt that had been read before and were reused.
     pub cached_tokens: u32,
+    /// Tokens of the prompt that the provider wrote to its cache, for which some charge more.
+    pub cache_write_tokens: u32,
     /// Tokens of the reply.
     pub reply_tokens: u32,
 }
@@ -141,9 +210,12 @@ pub enum FinishReason {
     Length,
     /// Somebody cancelled it.
     Cancelled,
+    /// The model wants to use tools and waits for what comes of them.
+    ToolUse,
 }
 
-/// Why a model could not reply. The texts are made for the person who waits.
+/// Why a model could not reply. The texts are made for the person who waits: none holds a key, an address or what a
+/// provider sent.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ModelError {
     /// The model file or the provider cannot be used at all at the moment.
@@ -160,15 +232,120 @@ pub enum ModelError {
     /// The queue is full.
     #[error("too many people are being answered at the moment; please try again in a minute")]
     Busy,
+    /// The provider does not accept the key.
+    #[error("{provider} does not accept the key that is set for this model; whoever runs this site can change it")]
+    Auth {
+        /// Whose model it is.
+        provider: String,
+    },
+    /// The provider's limit is reached.
+    #[error("{provider} takes no more requests at the moment; please try again in {}", span(*retry_after))]
+    RateLimited {
+        /// Whose model it is.
+        provider: String,
+        /// When it wants to be asked again, in seconds, if it said so.
+        retry_after: Option<u32>,
+    },
+    /// The provider has too much to do, or is broken.
+    #[error("{provider} cannot answer at the moment; please try again in {}", span(*retry_after))]
+    Overloaded {
+        /// Whose model it is.
+        provider: String,
+        /// When it may be asked again, in seconds, if that is known.
+        retry_after: Option<u32>,
+    },
+    /// The provider could not be reached.
+    #[error("{provider} could not be reached; please try again in a minute")]
+    Unreachable {
+        /// Whose model it is.
+        provider: String,
+    },
+    /// The provider was silent for too long.
+    #[error("{provider} was silent for {seconds} seconds; please try again")]
+    Timeout {
+        /// Whose model it is.
+        provider: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The provider sent something that is no answer, or stopped in the middle of one.
+    #[error("{provider} {what}")]
+    BadResponse {
+        /// Whose model it is.
+        provider: String,
+        /// What is wrong, in our words.
+        what: &'static str,
+    },
+    /// The provider does not take the request as it is: no such model, a wish that the model does not know.
+    #[error("{provider} does not take this request: {what}")]
+    Rejected {
+        /// Whose model it is.
+        provider: String,
+        /// What is wrong, in our words.
+        what: &'static str,
+    },
+    /// The model or its provider declined to write this.
+    #[error("{provider} declined to answer this; say it in another way, or choose another model")]
+    Refused {
+        /// Whose model it is.
+        provider: String,
+    },
     /// Anything else that ended the reply.
     #[error("the model stopped: {0}")]
     Failed(String),
 }
 
+impl ModelError {
+    /// One word for logs and figures.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::TooLong { .. } => "too_long",
+            Self::Busy => "busy",
+            Self::Auth { .. } => "auth",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::BadResponse { .. } => "bad_response",
+            Self::Rejected { .. } => "rejected",
+            Self::Refused { .. } => "refused",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// A wait in words: seconds up to two minutes, then minutes, then hours.
+fn span(seconds: Option<u32>) -> String {
+    match seconds {
+        None | Some(0) => "a minute".to_owned(),
+        Some(1) => "a second".to_owned(),
+        Some(s @ ..=120) => format!("{s} seconds"),
+        Some(s @ ..=7200) => format!("{} minutes", s.div_ceil(60)),
+        Some(s) => format!("{} hours", s.div_ceil(3600)),
+    }
+}
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It can use tools.
+    pub tools: bool,
+    /// It can see pictures.
+    pub vision: bool,
+    /// It thinks before it speaks; room for that is added to the length of a reply.
+    pub thinking: bool,
+    /// What it has read can be kept by the provider, if it is marked.
+    pub prompt_cache: bool,
+    /// It goes on from words put into its mouth. Others are asked to.
+    pub prefill: bool,
+}
+
 /// What a model is, as the UI shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelInfo {
-    /// `local`, later the provider's name.
+    /// `local`, or the provider's name.
     pub provider: String,
     /// Name of the model, for example `SmolLM2-135M-Instruct`.
     pub name: String,
@@ -176,6 +353,8 @@ pub struct ModelInfo {
     pub context: u32,
     /// Whether it runs in this process.
     pub local: bool,
+    /// What it can do.
+    pub capabilities: Capabilities,
 }
 
 /// Chunks of one reply. Dropping it cancels the reply.

@@ -128,6 +128,7 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
         sampling: if short { SHORT_SAMPLING } else { Sampling::default() },
         stop: stops(scene, short),
         grammar: None,
+        tools: Vec::new(),
     };
     let receipt = Receipt {
         layout: if short { "short" } else { "full" },
@@ -471,7 +472,13 @@ mod tests {
     }
 
     fn info(context: u32, local: bool) -> ModelInfo {
-        ModelInfo { provider: "test".into(), name: "Test".into(), context, local }
+        ModelInfo {
+            provider: "test".into(),
+            name: "Test".into(),
+            context,
+            local,
+            capabilities: crate::ai::Capabilities::default(),
+        }
     }
 
     fn words(text: &str) -> u32 {

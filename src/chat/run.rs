@@ -259,6 +259,7 @@ async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Ou
             match reply.recv().await {
                 Some(Ok(Chunk::Queued { place })) => live.set(Phase::Queued(place)),
                 Some(Ok(Chunk::Started)) => live.set(Phase::Started),
+                Some(Ok(Chunk::Via { .. } | Chunk::ToolCall(_))) => {}
                 Some(Ok(Chunk::Text(text))) => {
                     let text = readable(&text, live.progress().0.is_empty());
                     if text.is_empty() {
@@ -386,10 +387,11 @@ async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome) -> 
 
 const fn word(reason: FinishReason) -> &'static str {
     match reason {
-        FinishReason::End => "end",
         FinishReason::Stop => "stop",
         FinishReason::Length => "length",
         FinishReason::Cancelled => "cancelled",
+        // Chats offer no tools.
+        FinishReason::End | FinishReason::ToolUse => "end",
     }
 }
 

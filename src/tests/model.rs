@@ -1,6 +1,6 @@
 //! A model that says what a test wrote for it.
 
-use crate::ai::{ChatModel, Chunk, Finish, FinishReason, Message, ModelError, ModelInfo, Reply, Request};
+use crate::ai::{Capabilities, ChatModel, Chunk, Finish, FinishReason, Message, ModelError, ModelInfo, Reply, Request};
 use std::{
     sync::{
         Arc, Mutex,
@@ -70,7 +70,13 @@ impl ScriptedModel {
 
 impl ChatModel for ScriptedModel {
     fn info(&self) -> ModelInfo {
-        ModelInfo { provider: "scripted".into(), name: "Scripted".into(), context: 4096, local: true }
+        ModelInfo {
+            provider: "scripted".into(),
+            name: "Scripted".into(),
+            context: 4096,
+            local: true,
+            capabilities: Capabilities::default(),
+        }
     }
 
     fn reply(&self, request: Request, cancel: CancellationToken) -> Reply {
@@ -111,8 +117,15 @@ impl ChatModel for ScriptedModel {
                     }
                 }
             }
-            let _ =
-                sender.send(Ok(Chunk::Done(Finish { reason, prompt_tokens, cached_tokens: 0, reply_tokens }))).await;
+            let _ = sender
+                .send(Ok(Chunk::Done(Finish {
+                    reason,
+                    prompt_tokens,
+                    cached_tokens: 0,
+                    cache_write_tokens: 0,
+                    reply_tokens,
+                })))
+                .await;
         });
         receiver
     }

@@ -77,7 +77,13 @@ impl Job {
 
     /// Ends a reply that was cancelled before it began.
     pub(super) fn cancelled(self) {
-        let finish = Finish { reason: FinishReason::Cancelled, prompt_tokens: 0, cached_tokens: 0, reply_tokens: 0 };
+        let finish = Finish {
+            reason: FinishReason::Cancelled,
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            cache_write_tokens: 0,
+            reply_tokens: 0,
+        };
         self.done(finish);
     }
 }

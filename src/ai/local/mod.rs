@@ -14,14 +14,13 @@ mod quantize;
 mod sample;
 mod serve;
 mod slots;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
 pub use quantize::quantize_q8;
 
-use super::{ChatModel, Message, ModelError, ModelInfo, Reply, Request};
+use super::{Capabilities, ChatModel, Message, ModelError, ModelInfo, Reply, Request};
 use job::{Command, Job, Ticket};
 use load::Loaded;
 use std::path::PathBuf;
@@ -135,6 +134,7 @@ impl ChatModel for LocalModel {
             name: load::display_name(&config.path),
             context: loaded.as_ref().map_or(config.context_per_reply, |loaded| loaded.context),
             local: true,
+            capabilities: Capabilities { prefill: true, ..Capabilities::default() },
         }
     }
 

@@ -44,7 +44,7 @@ impl Template {
 
     fn render(&self, model: &LlamaModel, messages: &[Message], answer: bool) -> Result<String, ModelError> {
         let lines: Vec<Message> =
-            messages.iter().map(|line| Message { role: line.role, content: self.harmless(&line.content) }).collect();
+            messages.iter().map(|line| Message::new(line.role, self.harmless(&line.content))).collect();
         let Some(template) = &self.template else { return Ok(chatml(&lines, answer)) };
         let chat: Result<Vec<_>, _> =
             lines.iter().map(|line| LlamaChatMessage::new(word(line.role).to_owned(), line.content.clone())).collect();
@@ -73,6 +73,7 @@ fn word(role: Role) -> &'static str {
         Role::System => "system",
         Role::User => "user",
         Role::Assistant => "assistant",
+        Role::Tool => "tool",
     }
 }
 

@@ -9,8 +9,8 @@ use super::load::{self, BATCH};
 use super::prompt::{self, Template};
 use super::sample::Picker;
 use super::slots::{Plan, Slots};
-use super::text::Outlet;
 use super::{LocalConfig, Shared};
+use crate::ai::text::Outlet;
 use crate::ai::{Chunk, Finish, FinishReason, Message, ModelError};
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
@@ -308,6 +308,7 @@ impl<'m> Serve<'m> {
             reason,
             prompt_tokens: count(running.lane.prompt.len()),
             cached_tokens: count(running.cached),
+            cache_write_tokens: 0,
             reply_tokens: running.written,
         });
     }

@@ -169,6 +169,7 @@ impl Writer {
                 sampling: Sampling { temperature, repeat_penalty: 1.1, seed: Some(seed), ..Sampling::default() },
                 stop: vec!["\n".to_owned()],
                 grammar,
+                tools: Vec::new(),
             };
             pending.push(one(self.model.clone(), self.cancel.clone(), Arc::clone(&self.on_queue), request));
         }
@@ -204,7 +205,7 @@ async fn one(
         let busy = loop {
             match reply.recv().await {
                 Some(Ok(Chunk::Queued { place })) => on_queue(place),
-                Some(Ok(Chunk::Started)) => {}
+                Some(Ok(Chunk::Started | Chunk::Via { .. } | Chunk::ToolCall(_))) => {}
                 Some(Ok(Chunk::Text(more))) => {
                     text.push_str(&more);
                     if text.len() > 2_000 {
