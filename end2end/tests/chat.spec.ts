@@ -88,7 +88,7 @@ test("a conversation is renamed, put away and deleted", async ({ page }) => {
   await page.locator("a.list-row").click();
   await alive(page);
   await page.getByText("This conversation", { exact: true }).click();
-  await page.locator(".manage summary", { hasText: "Delete" }).click();
+  await page.locator(".fold summary", { hasText: "Delete" }).click();
   await page.getByRole("button", { name: "Delete the conversation" }).click();
   await expect(page).toHaveURL(/\/conversations/);
   await expect(page.getByText("A first word")).toHaveCount(0);

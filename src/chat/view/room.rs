@@ -1,6 +1,6 @@
 //! The room of a conversation: what was said, what is being said, and where one writes.
 
-use super::{composer::Composer, line::LineView, side::Side};
+use super::{composer::Composer, line::LineView, side::{OpenSide, Side}};
 use crate::{
     chat::{
         Line, LineRun, Lines, RunStatus, Talk, api,
@@ -308,6 +308,7 @@ fn Head(talk: Talk) -> impl IntoView {
                         </ActionForm>
                     }
                 })}
+            <OpenSide />
         </header>
     }
 }

@@ -1,55 +1,111 @@
 //! Beside the talk: who it is with, what it carries, what happened in its world, and what can be done with the talk.
+//!
+//! On wide windows the panel stands at the right. Under 1100 pixels it is a popover that the button in the talk's head
+//! opens: without a script, with Escape to close it, and with its own place in the order of the Tab key.
 
 use crate::{
-    chat::{Talk, api},
+    chat::{Partner, Talk, api},
     ocs,
-    ui::{Form, FormNote, Plate, Submit, TextInput},
+    ui::{Form, FormNote, Icon, IconName, Plate, Submit, TextInput},
 };
 use leptos::prelude::*;
 
-/// The panel at the right; under 1100 pixels it folds away under the talk's head.
+/// Id of the panel, for the button that opens it.
+const PANEL: &str = "about-talk";
+
+/// Opens the panel where it is folded away. Belongs into the talk's head.
+#[component]
+pub fn OpenSide() -> impl IntoView {
+    view! {
+        <button class="to-side" type="button" popovertarget=PANEL aria-label="About this conversation">
+            <Icon name=IconName::More />
+        </button>
+    }
+}
+
+/// The panel: a list of sections, each of them a concern of its own.
 #[component]
 pub fn Side(
     /// The talk.
     talk: Talk,
 ) -> impl IntoView {
-    let oc = talk.oc;
-    let page = ocs::page_url(&oc.slug);
+    let label = format!("About the conversation with {}", talk.oc.short_name());
     let manage = talk
         .lines
         .map(|l| view! { <Manage id=l.conversation_id.to_string() title=l.title is_archived=l.is_archived /> });
     view! {
-        <aside class="side" aria-label=format!("About {}", oc.name)>
-            <a href=page.clone() class="portrait" aria-label=format!("The page of {}", oc.name)>
-                <Plate src=oc.portrait_url eager=true />
-            </a>
-            {(!oc.title.is_empty()).then(|| view! { <p class="title">{oc.title.clone()}</p> })}
-            {(!oc.carries.is_empty())
-                .then(|| {
-                    view! {
-                        <h2>"Carries"</h2>
-                        <ul>
-                            {oc
-                                .carries
-                                .into_iter()
-                                .map(|item| view! { <li><b>{item.name}</b>": "{item.effects}</li> })
-                                .collect_view()}
-                        </ul>
-                    }
-                })}
-            {(!oc.events.is_empty())
-                .then(|| {
-                    view! {
-                        <h2>"In the world this week"</h2>
-                        <ul>{oc.events.into_iter().map(|event| view! { <li>{event}</li> }).collect_view()}</ul>
-                    }
-                })}
-            <p class="to-page"><a class="quiet" href=page>"See the whole page"</a></p>
+        <aside class="side" id=PANEL popover="auto" aria-label=label>
+            <p class="side-head">
+                <b>"About this conversation"</b>
+                <button class="to-side" type="button" popovertarget=PANEL popovertargetaction="hide" aria-label="Close">
+                    <Icon name=IconName::Close />
+                </button>
+            </p>
+            <Who oc=talk.oc.clone() />
+            <Life oc=talk.oc />
             {manage}
         </aside>
     }
 }
 
+/// A part of the panel that is folded until it is asked for.
+#[component]
+pub fn Folded(
+    /// What is inside.
+    #[prop(into)]
+    title: String,
+    /// Forms and words.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <details class="fold">
+            <summary>{title}</summary>
+            {children()}
+        </details>
+    }
+}
+
+/// Whom one talks with.
+#[component]
+fn Who(oc: Partner) -> impl IntoView {
+    let page = ocs::page_url(&oc.slug);
+    view! {
+        <a href=page.clone() class="portrait" aria-label=format!("The page of {}", oc.name)>
+            <Plate src=oc.portrait_url eager=true />
+        </a>
+        {(!oc.title.is_empty()).then(|| view! { <p class="title">{oc.title}</p> })}
+        <p class="to-page"><a class="quiet" href=page>"See the whole page"</a></p>
+    }
+}
+
+/// What it carries, and what happened around it.
+#[component]
+fn Life(oc: Partner) -> impl IntoView {
+    view! {
+        {(!oc.carries.is_empty())
+            .then(|| {
+                view! {
+                    <h2>"Carries"</h2>
+                    <ul>
+                        {oc
+                            .carries
+                            .into_iter()
+                            .map(|item| view! { <li><b>{item.name}</b>": "{item.effects}</li> })
+                            .collect_view()}
+                    </ul>
+                }
+            })}
+        {(!oc.events.is_empty())
+            .then(|| {
+                view! {
+                    <h2>"In the world this week"</h2>
+                    <ul>{oc.events.into_iter().map(|event| view! { <li>{event}</li> }).collect_view()}</ul>
+                }
+            })}
+    }
+}
+
+/// Title, away, deleted.
 #[component]
 fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
     let rename = ServerAction::<api::RenameConversation>::new();
@@ -63,8 +119,7 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
     });
     let (for_rename, for_archive) = (id.clone(), id.clone());
     view! {
-        <details class="manage">
-            <summary>"This conversation"</summary>
+        <Folded title="This conversation">
             <Form action=rename>
                 <input type="hidden" name="conversation_id" value=for_rename />
                 <TextInput name="title" label="Title" value=title max=120 />
@@ -86,6 +141,6 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
                     <button class="btn danger small" type="submit">"Delete the conversation"</button>
                 </ActionForm>
             </details>
-        </details>
+        </Folded>
     }
 }
