@@ -4,6 +4,7 @@
 Two compilers run at the same time, the downloads beside them.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -72,7 +73,9 @@ def browser(profile="wasm-release"):
     module = CARGO_TARGET / WASM / profile / f"{NAME}.wasm"
     with step("compile the browser's module", not module.exists() and "4 min"):
         common.run(
-            ["cargo", "build", "--lib", "--profile", profile, "--locked", "--features", "hydrate", "--target", WASM],
+            # The relocations tell the divider what each part of the module needs.
+            ["cargo", "rustc", "--lib", "--profile", profile, "--locked", "--features", "hydrate", "--target", WASM,
+             "--", "-Clink-args=--emit-relocs"],
             "browser", env=env, progress="the browser's module",
         )
     out = TARGET / "browser"
@@ -83,12 +86,12 @@ def browser(profile="wasm-release"):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
         common.run([glue, module, out, NAME], "glue")
-        small = out / f"{NAME}_bg.wasm"
         if profile == "wasm-release":
             setup.node_packages()
             tool = END2END / "node_modules" / ".bin" / "wasm-opt"
-            common.run([tool, *WASM_OPT, small, "-o", out / "small.wasm"], "wasm-opt")
-            (out / "small.wasm").replace(small)
+            for part in sorted(out.glob("*.wasm")):
+                common.run([tool, *WASM_OPT, part, "-o", out / "small"], "wasm-opt")
+                (out / "small").replace(part)
     common.stamp("browser", wanted)
 
 
@@ -116,15 +119,11 @@ def assemble(small=True):
         for name, file in files.items():
             wanted[Path("fonts", name)] = package / "files" / file
         wanted[Path("fonts", f"{family}-license.txt")] = package / "LICENSE"
-    hashes = {}
-    parts = {"js": TARGET / "browser" / f"{NAME}.js", "wasm": TARGET / "browser" / f"{NAME}_bg.wasm",
-             "css": TARGET / "style" / f"{NAME}.css"}
-    for kind, path in parts.items():
-        if path.exists():
-            hashes[kind] = common.sha256(path)[:20]
-            wanted[Path("pkg", f"{NAME}.{hashes[kind]}.{kind}")] = path
-    for path in common.files_below(TARGET / "browser" / "snippets"):
-        wanted[Path("pkg") / path.relative_to(TARGET / "browser")] = path
+    sheet = TARGET / "style" / f"{NAME}.css"
+    hashes = {"css": common.sha256(sheet)[:20]}
+    wanted[Path("pkg", f"{NAME}.{hashes['css']}.css")] = sheet
+    if (TARGET / "browser" / f"{NAME}.js").exists():
+        hashes |= name_parts(wanted)
 
     SITE.mkdir(parents=True, exist_ok=True)
     for place, source in wanted.items():
@@ -144,6 +143,33 @@ def assemble(small=True):
     (SERVER.parent / "hash.txt").write_text(text)
     if small:
         compress()
+
+
+def name_parts(wanted):
+    """Gives the files of the browser's module one hash in their names, also where they name each other."""
+    made, named = TARGET / "browser", TARGET / "named"
+    value = common.digest(made)[:20]
+    shutil.rmtree(named, ignore_errors=True)
+    named.mkdir()
+    names = {path.name: f"{path.stem.removesuffix('_bg')}.{value}{path.suffix}"
+             for path in common.files_below(made) if path.parent == made}
+    names["manifest.json"] = f"__wasm_split_manifest.{value}.json"
+    for path in common.files_below(made):
+        place = path.relative_to(made)
+        if path.suffix == ".wasm":
+            wanted[Path("pkg", names[path.name])] = path
+            continue
+        text = path.read_text()
+        if path.name == "manifest.json":
+            parts = {key: [f"{part}.{value}" for part in files] for key, files in json.loads(text).items()}
+            text = json.dumps(parts, sort_keys=True)
+        for name, new in names.items():
+            text = text.replace(f"/{name}", f"/{new}")
+        target = named / names.get(str(place), str(place))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        wanted[Path("pkg") / target.relative_to(named)] = target
+    return {"js": value, "wasm": value, "split": value, "manifest": value}
 
 
 def compress():

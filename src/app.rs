@@ -1,10 +1,9 @@
 //! The document, the route table, and the frame that every page stands in.
 
 use crate::{
-    accounts::{self, Frame, Theme},
-    developers,
+    accounts::{Frame, Theme},
     error::AppError,
-    ocs,
+    lazy, ocs,
     ui::{Draft, ErrorView},
 };
 use leptos::prelude::*;
@@ -12,7 +11,7 @@ use leptos_meta::provide_meta_context;
 #[cfg(feature = "ssr")]
 use leptos_meta::{HashedStylesheet, MetaTags};
 use leptos_router::{
-    SsrMode,
+    Lazy, SsrMode,
     components::{Route, Router, Routes},
     path,
 };
@@ -72,30 +71,30 @@ pub fn App() -> impl IntoView {
         <Router>
             <crate::frame::PageFrame>
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
-                    <Route path=path!("/conversations") view=crate::chat::view::ConversationsPage ssr=SsrMode::Async />
-                    <Route path=path!("/talk/:slug") view=crate::chat::view::TalkPage ssr=SsrMode::Async />
-                    <Route path=path!("/chat/:id") view=crate::chat::view::ChatPage ssr=SsrMode::Async />
-                    <Route path=path!("/summon") view=crate::ocs::summon::view::NewSummonPage ssr=SsrMode::Async />
-                    <Route path=path!("/summon/:id") view=crate::ocs::summon::view::SummonJobPage ssr=SsrMode::Async />
+                    <Route path=path!("/conversations") view={Lazy::<lazy::Conversations>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/talk/:slug") view={Lazy::<lazy::Talk>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/chat/:id") view={Lazy::<lazy::Chat>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/summon") view={Lazy::<lazy::NewSummon>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/summon/:id") view={Lazy::<lazy::SummonJob>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />
                     <Route path=path!("/characters") view=ocs::view::GalleryPage ssr=SsrMode::Async />
-                    <Route path=path!("/characters/new") view=ocs::view::NewPage ssr=SsrMode::Async />
+                    <Route path=path!("/characters/new") view={Lazy::<lazy::New>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug") view=ocs::view::ProfilePage ssr=SsrMode::Async />
-                    <Route path=path!("/c/:slug/edit") view=ocs::view::EditPage ssr=SsrMode::Async />
-                    <Route path=path!("/c/:slug/versions") view=ocs::view::VersionsPage ssr=SsrMode::Async />
-                    <Route path=path!("/sign-in") view=accounts::view::SignInPage ssr=SsrMode::Async />
-                    <Route path=path!("/sign-up") view=accounts::view::SignUpPage ssr=SsrMode::Async />
-                    <Route path=path!("/confirm") view=accounts::view::ConfirmPage ssr=SsrMode::Async />
-                    <Route path=path!("/goodbye") view=accounts::view::GoodbyePage ssr=SsrMode::Async />
-                    <Route path=path!("/setup/:token") view=accounts::view::SetupPage ssr=SsrMode::Async />
-                    <Route path=path!("/settings") view=accounts::view::settings::SettingsPage ssr=SsrMode::Async />
-                    <Route path=path!("/settings/profile") view=accounts::view::settings::ProfilePage ssr=SsrMode::Async />
-                    <Route path=path!("/settings/account") view=accounts::view::settings::AccountPage ssr=SsrMode::Async />
-                    <Route path=path!("/settings/appearance") view=accounts::view::settings::AppearancePage ssr=SsrMode::Async />
-                    <Route path=path!("/settings/devices") view=accounts::view::settings::DevicesPage ssr=SsrMode::Async />
-                    <Route path=path!("/settings/tokens") view=accounts::view::settings::TokensPage ssr=SsrMode::Async />
-                    <Route path=path!("/developers") view=developers::view::DevelopersPage ssr=SsrMode::Async />
-                    <Route path=path!("/u/:username") view=accounts::view::PersonPage ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug/edit") view={Lazy::<lazy::Edit>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug/versions") view={Lazy::<lazy::Versions>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/sign-in") view={Lazy::<lazy::SignIn>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/sign-up") view={Lazy::<lazy::SignUp>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/confirm") view={Lazy::<lazy::Confirm>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/goodbye") view={Lazy::<lazy::Goodbye>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/setup/:token") view={Lazy::<lazy::Setup>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view={Lazy::<lazy::Settings>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings/profile") view={Lazy::<lazy::Profile>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings/account") view={Lazy::<lazy::Account>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings/appearance") view={Lazy::<lazy::Appearance>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings/devices") view={Lazy::<lazy::Devices>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings/tokens") view={Lazy::<lazy::Tokens>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/developers") view={Lazy::<lazy::Developers>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/u/:username") view={Lazy::<lazy::Person>::new()} ssr=SsrMode::Async />
                 </Routes>
             </crate::frame::PageFrame>
         </Router>

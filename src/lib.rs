@@ -9,6 +9,7 @@ pub mod app;
 pub mod error;
 pub mod frame;
 pub mod ids;
+mod lazy;
 pub mod text;
 
 /// Sign-in, profiles, settings, devices, API tokens.
@@ -42,5 +43,5 @@ mod tests;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    leptos::mount::hydrate_lazy(app::App);
 }
