@@ -4,7 +4,7 @@ use crate::{
     accounts::{Frame, Theme},
     error::AppError,
     lazy, ocs,
-    ui::{Draft, ErrorView},
+    ui::{Draft, ErrorView, Loaded},
 };
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -44,7 +44,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 }
 
 /// The frame's data, for every component that needs to know who is signed in. Read it under a `Suspense`.
-pub type FrameResource = Resource<Result<Frame, AppError>>;
+pub type FrameResource = Loaded<Result<Frame, AppError>>;
 
 /// The theme in force; the account menu changes it.
 #[derive(Clone, Copy)]
@@ -77,9 +77,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/summon") view={Lazy::<lazy::NewSummon>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/summon/:id") view={Lazy::<lazy::SummonJob>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />
-                    <Route path=path!("/characters") view=ocs::view::GalleryPage ssr=SsrMode::Async />
+                    <Route path=path!("/characters") view={Lazy::<lazy::Gallery>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/characters/new") view={Lazy::<lazy::New>::new()} ssr=SsrMode::Async />
-                    <Route path=path!("/c/:slug") view=ocs::view::ProfilePage ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug") view={Lazy::<lazy::Character>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/edit") view={Lazy::<lazy::Edit>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/versions") view={Lazy::<lazy::Versions>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/sign-in") view={Lazy::<lazy::SignIn>::new()} ssr=SsrMode::Async />

@@ -4,7 +4,7 @@ use crate::{
     accounts::{self, Frame},
     app::FrameResource,
     error::AppError,
-    ui::{Icon, IconName, Mini},
+    ui::{Icon, IconName, Mini, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -37,7 +37,7 @@ pub fn PageFrame(
 ) -> impl IntoView {
     let path = use_location().pathname;
     // Read again with every page: signing in or talking with somebody new shows at once.
-    let frame: FrameResource = Resource::new_blocking(move || path.get(), |_| accounts::api::get_frame());
+    let frame: FrameResource = load(move || path.get(), |_| accounts::api::get_frame());
     provide_context(frame);
     // Runs in the browser only, once the page is alive; tests wait for it.
     Effect::new(|_| {

@@ -75,3 +75,8 @@ part!(people_part, __preload_people_part, PeoplePages {
     Developers = developers::view::DevelopersPage,
     Person = accounts::view::PersonPage,
 });
+
+part!(browse_part, __preload_browse_part, BrowsePages {
+    Gallery = ocs::view::GalleryPage,
+    Character = ocs::view::ProfilePage,
+});

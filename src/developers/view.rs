@@ -1,13 +1,13 @@
 //! The developers' page.
 
 use super::{Answer, Docs, Endpoint, Field, Group, Shape, api::get_docs};
-use crate::ui::{ErrorView, PageTitle};
+use crate::ui::{ErrorView, PageTitle, load};
 use leptos::prelude::*;
 
 /// `/developers`
 #[component]
 pub fn DevelopersPage() -> impl IntoView {
-    let docs = Resource::new_blocking(|| (), |()| get_docs());
+    let docs = load(|| (), |()| get_docs());
     view! {
         <PageTitle text="For developers" />
         <Suspense fallback=|| ()>

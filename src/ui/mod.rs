@@ -5,10 +5,12 @@
 
 mod field;
 mod icon;
+mod load;
 mod page;
 mod portrait;
 
 pub use field::{Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, escape};
 pub use icon::{Icon, IconName};
+pub use load::{JsonBytes, Loaded, load, load_later};
 pub use page::{Empty, ErrorView, PageTitle, Time};
 pub use portrait::{Initials, Mini, Plate};

@@ -2,7 +2,7 @@
 
 use crate::{
     accounts::{Person, api::get_person},
-    ui::{Empty, ErrorView, Initials, PageTitle, Plate, Time},
+    ui::{Empty, ErrorView, Initials, PageTitle, Plate, Time, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -12,7 +12,7 @@ use leptos_router::hooks::use_params_map;
 pub fn PersonPage() -> impl IntoView {
     let params = use_params_map();
     let username = Memo::new(move |_| params.with(|p| p.get("username")).unwrap_or_default());
-    let person = Resource::new_blocking(move || username.get(), get_person);
+    let person = load(move || username.get(), get_person);
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {

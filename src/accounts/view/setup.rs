@@ -6,7 +6,7 @@ use crate::{
         Setup,
         api::{ClaimAdmin, get_setup},
     },
-    ui::{ErrorView, Form, FormNote, PageTitle, Submit},
+    ui::{ErrorView, Form, FormNote, PageTitle, Submit, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -18,7 +18,7 @@ pub fn SetupPage() -> impl IntoView {
     let token = Memo::new(move |_| params.with(|p| p.get("token")).unwrap_or_default());
     let action = ServerAction::<ClaimAdmin>::new();
     follow(action.value());
-    let setup = Resource::new_blocking(move || token.get(), get_setup);
+    let setup = load(move || token.get(), get_setup);
     view! {
         <PageTitle text="First admin" />
         <Suspense fallback=|| ()>

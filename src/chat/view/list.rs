@@ -3,7 +3,7 @@
 use crate::{
     chat::{ConversationCard, ConversationList, Suggestion, api},
     error::AppError,
-    ui::{Empty, ErrorView, Mini, PageTitle, Plate, Time},
+    ui::{Empty, ErrorView, Mini, PageTitle, Plate, Time, load},
 };
 use leptos::prelude::*;
 use leptos_router::{components::Redirect, hooks::use_query_map};
@@ -14,10 +14,8 @@ pub fn ConversationsPage() -> impl IntoView {
     let query = use_query_map();
     let archived = Memo::new(move |_| query.with(|q| q.get("archived").is_some_and(|v| v == "true")));
     let after = Memo::new(move |_| query.with(|q| q.get("after").unwrap_or_default()));
-    let list = Resource::new_blocking(
-        move || (archived.get(), after.get()),
-        |(archived, after)| api::list_conversations(archived, after),
-    );
+    let list =
+        load(move || (archived.get(), after.get()), |(archived, after)| api::list_conversations(archived, after));
     view! {
         <PageTitle text="Conversations" />
         <section class="wrap">

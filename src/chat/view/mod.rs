@@ -16,7 +16,7 @@ use super::{Talk, api};
 use crate::{
     error::AppError,
     ocs,
-    ui::{ErrorView, PageTitle},
+    ui::{ErrorView, PageTitle, load},
 };
 use leptos::prelude::*;
 use leptos_meta::Stylesheet;
@@ -32,7 +32,7 @@ pub fn ChatPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|p| p.get("id").unwrap_or_default()));
     let before = Memo::new(move |_| query.with(|q| q.get("before").unwrap_or_default()));
-    let talk = Resource::new_blocking(move || (id.get(), before.get()), |(id, before)| api::get_talk(id, before));
+    let talk = load(move || (id.get(), before.get()), |(id, before)| api::get_talk(id, before));
     view! {
         <Suspense fallback=Loading>
             {move || Suspend::new(async move {
@@ -50,7 +50,7 @@ pub fn ChatPage() -> impl IntoView {
 pub fn TalkPage() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.with(|p| p.get("slug").unwrap_or_default()));
-    let talk = Resource::new_blocking(move || slug.get(), api::get_talk_with);
+    let talk = load(move || slug.get(), api::get_talk_with);
     view! {
         <Suspense fallback=Loading>
             {move || Suspend::new(async move {

@@ -11,7 +11,7 @@ use crate::{
         style::{Mood, VisualStyle},
         theme_class, theme_url,
     },
-    ui::{Choice, ErrorView, Form, FormNote, PageTitle, Plate, Select, Submit, TextArea, TextInput},
+    ui::{Choice, ErrorView, Form, FormNote, PageTitle, Plate, Select, Submit, TextArea, TextInput, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -111,10 +111,7 @@ pub fn SummonJobPage() -> impl IntoView {
     let id = Memo::new(move |_| params.with(|p| p.get("id").unwrap_or_default()));
     let stop = ServerAction::<StopSummon>::new();
     let go_on = ServerAction::<ContinueSummon>::new();
-    let job = Resource::new_blocking(
-        move || (id.get(), go_on.version().get(), stop.version().get()),
-        |(id, _, _)| get_summon(id),
-    );
+    let job = load(move || (id.get(), go_on.version().get(), stop.version().get()), |(id, _, _)| get_summon(id));
     view! {
         <Suspense fallback=|| ()>
             {move || Suspend::new(async move {

@@ -12,7 +12,10 @@ use crate::{
         api::{AddItem, ChangeItem, DeleteOc, RemovePlate, UpdateOc, get_editable},
         form::MAX_ITEMS,
     },
-    ui::{Check, ErrorView, Form, FormNote, Icon, IconName, PageTitle, Select, Submit, TextArea, TextInput},
+    ui::{
+        Check, ErrorView, Form, FormNote, Icon, IconName, PageTitle, Select, Submit, TextArea, TextInput, load,
+        load_later,
+    },
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -21,7 +24,7 @@ use leptos_router::hooks::use_query_map;
 #[component]
 pub fn EditPage() -> impl IntoView {
     let slug = slug_param();
-    let oc = Resource::new_blocking(move || slug.get(), get_editable);
+    let oc = load(move || slug.get(), get_editable);
     view! {
         <Suspense fallback=|| ()>
             {move || Suspend::new(async move {
@@ -119,7 +122,7 @@ fn Items(oc: Oc) -> impl IntoView {
     let (id, slug) = (oc.id, oc.slug.clone());
     let items = RwSignal::new(oc.items);
     // Read again after each change; the words above stay as they are typed.
-    let fresh = Resource::new(
+    let fresh = load_later(
         move || (add.version().get(), change.version().get()),
         move |(added, changed)| {
             let slug = slug.clone();

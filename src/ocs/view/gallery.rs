@@ -7,7 +7,7 @@ use super::CardPlate;
 use crate::{
     error::AppError,
     ocs::{GalleryPage as Cards, GalleryQuery, OcKind, Sort, api::get_gallery, style::Mood},
-    ui::{Choice, Empty, ErrorView, Icon, IconName, PageTitle},
+    ui::{Choice, Empty, ErrorView, Icon, IconName, PageTitle, load},
 };
 use leptos::{html::Input, prelude::*, task::spawn_local};
 use leptos_router::{
@@ -68,7 +68,7 @@ pub fn GalleryPage() -> impl IntoView {
         })
     });
     let gone = move || params.with(|p| p.get("gone").is_some());
-    let page = Resource::new_blocking(move || query.get(), get_gallery);
+    let page = load(move || query.get(), get_gallery);
     view! {
         <PageTitle text="Characters" />
         <div class="wrap">

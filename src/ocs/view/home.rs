@@ -3,7 +3,7 @@
 use super::{CardPlate, talk_url};
 use crate::{
     ocs::{FeedEntry, HomePage as Home, api::get_home, page_url, short_name},
-    ui::{Empty, ErrorView, Mini, PageTitle, Plate, Time},
+    ui::{Empty, ErrorView, Mini, PageTitle, Plate, Time, load},
 };
 use leptos::prelude::*;
 use leptos_meta::Meta;
@@ -11,7 +11,7 @@ use leptos_meta::Meta;
 /// `/`
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let home = Resource::new_blocking(|| (), |()| get_home());
+    let home = load(|| (), |()| get_home());
     view! {
         <PageTitle text="" />
         <Meta

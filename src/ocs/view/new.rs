@@ -6,7 +6,7 @@ use crate::{
         OcForm, Rarity,
         api::{CreateOc, get_blank},
     },
-    ui::{Choice, ErrorView, Form, FormNote, PageTitle, Select, Submit, TextInput},
+    ui::{Choice, ErrorView, Form, FormNote, PageTitle, Select, Submit, TextInput, load},
 };
 use leptos::prelude::*;
 
@@ -16,7 +16,7 @@ const THINGS: u32 = 3;
 /// `/characters/new`
 #[component]
 pub fn NewPage() -> impl IntoView {
-    let blank = Resource::new_blocking(|| (), |()| get_blank());
+    let blank = load(|| (), |()| get_blank());
     view! {
         <PageTitle text="Make a character" />
         <Suspense fallback=|| ()>

@@ -7,7 +7,7 @@ use crate::{
         api::{PublishOc, get_page},
         short_name, theme_class, theme_url,
     },
-    ui::{ErrorView, Form, FormNote, Icon, IconName, PageTitle, Plate, Submit, Time},
+    ui::{ErrorView, Form, FormNote, Icon, IconName, PageTitle, Plate, Submit, Time, load},
 };
 use leptos::prelude::*;
 use leptos_meta::{Link, Meta};
@@ -17,7 +17,7 @@ use leptos_meta::{Link, Meta};
 pub fn ProfilePage() -> impl IntoView {
     let slug = slug_param();
     let publish = ServerAction::<PublishOc>::new();
-    let page = Resource::new_blocking(move || (slug.get(), publish.version().get()), |(slug, _)| get_page(slug));
+    let page = load(move || (slug.get(), publish.version().get()), |(slug, _)| get_page(slug));
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {

@@ -6,7 +6,7 @@ use crate::{
         Oc, OcVersion,
         api::{RestoreOc, get_versions},
     },
-    ui::{Empty, ErrorView, Form, FormNote, PageTitle, Submit, Time},
+    ui::{Empty, ErrorView, Form, FormNote, PageTitle, Submit, Time, load},
 };
 use leptos::prelude::*;
 
@@ -15,7 +15,7 @@ use leptos::prelude::*;
 pub fn VersionsPage() -> impl IntoView {
     let slug = slug_param();
     let restore = ServerAction::<RestoreOc>::new();
-    let found = Resource::new_blocking(move || slug.get(), get_versions);
+    let found = load(move || slug.get(), get_versions);
     view! {
         <Suspense fallback=|| ()>
             {move || Suspend::new(async move {

@@ -9,7 +9,7 @@ use crate::{
         AccountSettings,
         api::{ChangeEmail, ChangePassword, ChangeTimezone, DeleteAccount, get_account_settings},
     },
-    ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, TextInput},
+    ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, TextInput, load},
 };
 use leptos::prelude::*;
 
@@ -46,7 +46,7 @@ pub fn AccountPage() -> impl IntoView {
         ),
         timezone_done: done(timezone.value(), "timezone", "Saved."),
     };
-    let account = Resource::new_blocking(|| (), |()| get_account_settings());
+    let account = load(|| (), |()| get_account_settings());
     view! {
         <Suspense fallback=|| ()>
             {move || Suspend::new(async move {

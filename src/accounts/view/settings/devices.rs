@@ -6,7 +6,7 @@ use crate::{
         Device,
         api::{EndDevice, EndOtherDevices, get_devices},
     },
-    ui::{Form, FormNote, Icon, IconName, Submit, Time},
+    ui::{Form, FormNote, Icon, IconName, Submit, Time, load},
 };
 use leptos::prelude::*;
 
@@ -18,7 +18,7 @@ pub fn DevicesPage() -> impl IntoView {
     let end = ServerAction::<EndDevice>::new();
     let end_others = ServerAction::<EndOtherDevices>::new();
     let versions = move || (end.version().get(), end_others.version().get());
-    let devices = Resource::new_blocking(versions, |_| get_devices());
+    let devices = load(versions, |_| get_devices());
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {

@@ -9,7 +9,7 @@ use crate::{
         ProfileSettings,
         api::{RemoveAvatar, SaveProfile, get_profile_settings},
     },
-    ui::{Form, FormNote, Initials, Submit, TextArea, TextInput},
+    ui::{Form, FormNote, Initials, Submit, TextArea, TextInput, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -22,7 +22,7 @@ pub fn ProfilePage() -> impl IntoView {
     let saved = done(save.value(), "profile", "Saved.");
     refresh_frame(save.value());
     refresh_frame(remove.value());
-    let profile = Resource::new_blocking(move || remove.version().get(), |_| get_profile_settings());
+    let profile = load(move || remove.version().get(), |_| get_profile_settings());
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {

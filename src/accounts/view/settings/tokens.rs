@@ -6,7 +6,7 @@ use crate::{
         NewToken, Token, Tokens,
         api::{CreateToken, RevokeToken, get_tokens},
     },
-    ui::{Choice, Form, FormNote, Icon, IconName, Select, Submit, TextInput, Time},
+    ui::{Choice, Form, FormNote, Icon, IconName, Select, Submit, TextInput, Time, load},
 };
 use leptos::prelude::*;
 
@@ -18,7 +18,7 @@ pub fn TokensPage() -> impl IntoView {
     let create = ServerAction::<CreateToken>::new();
     let revoke = ServerAction::<RevokeToken>::new();
     let versions = move || (create.version().get(), revoke.version().get());
-    let tokens = Resource::new_blocking(versions, |_| get_tokens());
+    let tokens = load(versions, |_| get_tokens());
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
