@@ -164,7 +164,9 @@ def name_parts(wanted):
             parts = {key: [f"{part}.{value}" for part in files] for key, files in json.loads(text).items()}
             text = json.dumps(parts, sort_keys=True)
         for name, new in names.items():
-            text = text.replace(f"/{name}", f"/{new}")
+            # Where a file is fetched from, not what the module calls its import.
+            for before in ('from "./', "from './", 'new URL("./'):
+                text = text.replace(f"{before}{name}", f"{before}{new}")
         target = named / names.get(str(place), str(place))
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)

@@ -1,5 +1,7 @@
 //! Pages whose code the browser fetches when it first needs one of them: a visitor who looks at characters does not load
 //! the settings. Pages that are opened together share one part, named after their room.
+//!
+//! A new page is a line in its part below and a route in `app.rs` with `view={Lazy::<lazy::Name>::new()}`.
 
 use crate::{accounts, chat, developers, ocs};
 use leptos::{lazy, prelude::*};
