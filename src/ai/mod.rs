@@ -314,6 +314,26 @@ impl ModelError {
             Self::Failed(_) => "failed",
         }
     }
+
+    /// What the model or its provider did, for a note about what happened before: "it was silent for 90 seconds".
+    #[must_use]
+    pub fn past(&self) -> String {
+        let text = match self {
+            Self::Unavailable(_) => "could not be used",
+            Self::TooLong { .. } => "had no room for the prompt",
+            Self::Busy => "had too many people to answer",
+            Self::Auth { .. } => "did not accept its key",
+            Self::RateLimited { .. } => "took no more requests",
+            Self::Overloaded { .. } => "had too much to do",
+            Self::Unreachable { .. } => "could not be reached",
+            Self::Timeout { seconds, .. } => return format!("was silent for {seconds} seconds"),
+            Self::BadResponse { .. } => "sent no proper answer",
+            Self::Rejected { .. } => "did not take the request",
+            Self::Refused { .. } => "declined",
+            Self::Failed(_) => "stopped",
+        };
+        text.to_owned()
+    }
 }
 
 /// A wait in words: seconds up to two minutes, then minutes, then hours.

@@ -3,15 +3,29 @@
 //! Two protocols, one event stream: [`anthropic`] speaks the Messages API, [`openai`] the Chat Completions of any
 //! compatible server (OpenAI, vLLM, Ollama, llama.cpp, LM Studio, OpenRouter). What a provider may be, and how it is
 //! reached, is the business of [`Outgoing`]; how a call is made, repeated, timed and ended that of `call`; the
-//! protocols themselves are pure functions from a [`Request`] to a body and from frames to events.
+//! protocols themselves are pure functions from a [`Request`] to a body and from frames to events. The promises to the
+//! outside are in docs/models.md.
 
+mod address;
+mod anthropic;
+mod call;
+mod calls;
 mod estimate;
+mod event;
+mod fault;
+mod frames;
+mod openai;
 mod outgoing;
+mod standing;
+mod turns;
+mod voice;
+mod wire;
 
+pub use address::is_public;
 pub use estimate::count_tokens;
-pub use outgoing::{Outgoing, UrlFault, check_url};
+pub use outgoing::{Lookup, Outgoing, UrlFault, check_url};
 
-use super::{Capabilities, ChatModel, Message, ModelError, ModelInfo, Reply, Request, SharedModel};
+use super::{Capabilities, ChatModel, Message, ModelInfo, Reply, Request, SharedModel};
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -99,10 +113,16 @@ impl ChatModel for RemoteModel {
         }
     }
 
-    fn reply(&self, _request: Request, _cancel: CancellationToken) -> Reply {
-        let (out, reply) = mpsc::channel(1);
-        let _ = (&self.outgoing, self.protocol);
-        let _ = out.try_send(Err(ModelError::Unreachable { provider: self.endpoint.provider.clone() }));
+    fn reply(&self, request: Request, cancel: CancellationToken) -> Reply {
+        // Little room: a reader that is slow slows the provider down instead of filling the memory.
+        let (out, reply) = mpsc::channel(64);
+        let call = call::Call {
+            outgoing: self.outgoing.clone(),
+            endpoint: Arc::clone(&self.endpoint),
+            protocol: self.protocol,
+            request,
+        };
+        tokio::spawn(call::run(call, cancel, out));
         reply
     }
 
