@@ -13,7 +13,7 @@ use crate::{
     ai::{Chunk, Finish, FinishReason, ModelError},
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
-    server::{AppState, markdown},
+    server::{AppState, markdown, telemetry::figures},
     text::is_refused,
 };
 use dashmap::DashMap;
@@ -25,6 +25,7 @@ use std::{
 };
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How long a process may be silent before its runs count as interrupted.
 pub const LEASE_SECONDS: f64 = 12.0;
@@ -70,6 +71,19 @@ pub enum End {
     Interrupted,
     /// The reply was deleted.
     Gone,
+}
+
+impl End {
+    /// One word for the figures.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Failed(_) => "failed",
+            Self::Stopped => "stopped",
+            Self::Interrupted => "interrupted",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// What is new for a stream.
@@ -179,6 +193,21 @@ impl Runs {
         }
     }
 
+    /// How many replies this process writes or has waiting.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.live.len()
+    }
+
+    /// How many of them wait for the model, and how many it writes.
+    #[must_use]
+    pub fn phases(&self) -> (u32, u32) {
+        self.live.iter().fold((0, 0), |(queued, writing), live| match live.progress().1 {
+            Phase::Queued(_) => (queued + 1, writing),
+            Phase::Started | Phase::Ended(_) => (queued, writing + 1),
+        })
+    }
+
     /// Wakes everybody who watches a conversation.
     pub fn touch(&self, id: ConversationId) {
         if let Some(watcher) = self.watchers.get(&id) {
@@ -199,19 +228,23 @@ pub fn start(app: &AppState, start: Start) {
     let live = Arc::new(Live::new(&start));
     app.runs.live.insert(start.run_id, Arc::clone(&live));
     app.runs.touch(start.conversation_id);
-    let app = app.clone();
-    app.tasks.clone().spawn(async move {
+    let (app, tasks) = (app.clone(), app.tasks.clone());
+    let task = async move {
         let began = Instant::now();
         let work = AssertUnwindSafe(write(&app, &start, &live, began)).catch_unwind();
         let outcome = work.await.unwrap_or_else(|_| {
             tracing::error!(run = %start.run_id, "a run panicked");
             Outcome::failed("Something broke while this was written. Please try again.")
         });
+        let (first_token_ms, cost) = (outcome.first_token_ms, outcome.cost.clone());
         let end = close(&app, &start, &live, outcome).await;
+        figures::run_ended(&app.model.info().name, end.word(), began.elapsed(), first_token_ms, cost.as_ref());
         live.set(Phase::Ended(end));
         app.runs.live.remove(&start.run_id);
         app.runs.touch(start.conversation_id);
-    });
+    };
+    // What it logs carries the id of the request that asked for it.
+    tasks.spawn(task.in_current_span());
 }
 
 /// How the writing went, before it is kept.

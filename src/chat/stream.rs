@@ -11,15 +11,16 @@ use super::{
 };
 use crate::{
     error::AppResult,
-    ids::{ConversationId, MessageId, RunId, UserId},
-    server::{Ctx, markdown, request::cookie_value, session},
+    ids::{ConversationId, MessageId, RunId},
+    server::{
+        Ctx, markdown,
+        pass::{self, CHECK_EVERY, Standing},
+        telemetry::figures::OpenStream,
+    },
 };
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::HeaderMap,
+    response::{Response, sse::Event},
 };
 use serde_json::{Value, json};
 use std::{
@@ -30,47 +31,12 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// How often a stream makes sure that its session still stands.
-const CHECK_EVERY: Duration = Duration::from_secs(3);
+pub use crate::server::pass::Pass;
+
 /// How often the row of another process's run is read.
 const POLL_EVERY: Duration = Duration::from_millis(500);
 /// How often a conversation is looked at for what other processes did.
 const PULSE_EVERY: Duration = Duration::from_secs(4);
-
-/// The right by which a stream was opened.
-#[derive(Clone)]
-pub struct Pass {
-    cookie: Option<String>,
-    bearer: Option<String>,
-    user: UserId,
-}
-
-impl Pass {
-    /// Of a request that was let in.
-    ///
-    /// # Errors
-    /// `SignInRequired` if nobody is signed in.
-    pub fn of(ctx: &Ctx, headers: &HeaderMap) -> AppResult<Self> {
-        let user = ctx.require()?.id;
-        let bearer = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.strip_prefix("Bearer "))
-            .map(str::to_owned);
-        let cookie = cookie_value(headers, session::cookie_name(&ctx.app.config));
-        Ok(Self { cookie: cookie.filter(|_| bearer.is_none()), bearer, user })
-    }
-
-    /// Whether it still stands. A database that is away ends nothing.
-    async fn stands(&self, ctx: &Ctx) -> bool {
-        let found = match (&self.bearer, &self.cookie) {
-            (Some(token), _) => session::find_by_bearer(&ctx.app.db, token).await,
-            (None, Some(token)) => session::find_by_cookie(&ctx.app.db, token).await,
-            (None, None) => return false,
-        };
-        found.map_or(true, |viewer| viewer.is_some_and(|v| v.id == self.user))
-    }
-}
 
 /// Where a client wants to go on: the header of a browser that reconnects, or else the query.
 #[must_use]
@@ -85,6 +51,7 @@ struct Out {
     pass: Pass,
     sender: mpsc::Sender<Result<Event, Infallible>>,
     checked: Instant,
+    open: OpenStream,
 }
 
 /// Why a stream is woken.
@@ -101,7 +68,13 @@ impl Out {
             Some(id) => event.id(id.to_string()),
             None => event,
         };
+        self.open.sent();
         self.sender.send(Ok(event)).await.is_ok()
+    }
+
+    /// The last event before this process ends.
+    async fn reconnect(&self) {
+        let _ = self.sender.send(Ok(pass::reconnect())).await;
     }
 
     /// Waits for news or at most `longest`; closes at shutdown, when nobody listens, or when the session has ended.
@@ -110,32 +83,38 @@ impl Out {
         tokio::select! {
             biased;
             () = self.ctx.app.shutdown.cancelled() => {
-                self.send("reconnect", &json!({}), None).await;
+                self.reconnect().await;
+                self.open.ends("shutdown");
                 return Wake::Closed;
             }
-            () = self.sender.closed() => return Wake::Closed,
+            () = self.sender.closed() => {
+                self.open.ends("left");
+                return Wake::Closed;
+            }
             () = news => {}
             () = tokio::time::sleep(longest.min(until_check)) => {}
         }
         if self.checked.elapsed() >= CHECK_EVERY {
-            if !self.pass.stands(&self.ctx).await {
-                self.send("signed_out", &json!({}), None).await;
-                return Wake::Closed;
+            match self.pass.standing(&self.ctx.app).await {
+                Standing::Good => self.checked = Instant::now(),
+                over => {
+                    match over {
+                        Standing::Changed => self.reconnect().await,
+                        _ => drop(self.send("signed_out", &json!({}), None).await),
+                    }
+                    self.open.ends("session");
+                    return Wake::Closed;
+                }
             }
-            self.checked = Instant::now();
         }
         Wake::News
     }
 }
 
-fn open(ctx: Ctx, pass: Pass) -> (Out, Response) {
+fn open(ctx: Ctx, pass: Pass, kind: &'static str) -> (Out, Response) {
     let (sender, receiver) = mpsc::channel(32);
-    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
-    let mut response = Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response();
-    let out = response.headers_mut();
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    out.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    (Out { ctx, pass, sender, checked: Instant::now() }, response)
+    let out = Out { ctx, pass, sender, checked: Instant::now(), open: OpenStream::new(kind) };
+    (out, pass::response(ReceiverStream::new(receiver)))
 }
 
 /// The events of one run, from an offset. `accepted` comes first, if given.
@@ -146,7 +125,7 @@ pub async fn run(ctx: Ctx, pass: Pass, id: RunId, offset: usize, accepted: Optio
     let mut tx = ctx.begin().await?;
     store::run_row(&mut tx, id).await?;
     drop(tx);
-    let (out, response) = open(ctx, pass);
+    let (out, response) = open(ctx, pass, "run");
     tokio::spawn(async move {
         if let Some(data) = accepted
             && !out.send("accepted", &data, None).await
@@ -202,7 +181,7 @@ async fn follow_live(out: &mut Out, live: &Arc<Live>, offset: &mut usize) -> boo
                 End::Interrupted => {
                     out.send("interrupted", &json!({}), None).await;
                     if out.ctx.app.shutdown.is_cancelled() {
-                        out.send("reconnect", &json!({}), None).await;
+                        out.reconnect().await;
                     }
                 }
                 End::Gone => return true,
@@ -284,7 +263,7 @@ pub async fn conversation(ctx: Ctx, pass: Pass, id: ConversationId) -> AppResult
     let mut tx = ctx.begin().await?;
     let mut pulse = store::pulse(&mut tx, id).await?;
     drop(tx);
-    let (mut out, response) = open(ctx, pass);
+    let (mut out, response) = open(ctx, pass, "conversation");
     tokio::spawn(async move {
         loop {
             let data = json!({ "revision": pulse.revision, "run_id": pulse.run_id });

@@ -1,6 +1,8 @@
 //! What an operator can set: flags of the command line, each also an environment variable.
 
-use super::postgres::{PgLedgerArgs, PgOpenArgs, PgRunArgs};
+use super::{
+    postgres::{PgLedgerArgs, PgOpenArgs, PgRunArgs},
+};
 use clap::{Args, Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -87,13 +89,43 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<std::net::IpAddr>,
 
-    /// Write the log as JSON lines.
+    /// Another address to listen on, for `/metrics`, `/livez` and `/readyz` only. Whoever reaches it reads the figures.
+    #[arg(long, env = "SOULFORGE_METRICS_ADDR")]
+    pub metrics_addr: Option<SocketAddr>,
+
+    /// Seconds to go on serving after SIGTERM while `/readyz` says no, so that a proxy sends people elsewhere; at most 10.
+    #[arg(long, env = "SOULFORGE_DRAIN", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10))]
+    pub drain: u64,
+
+    /// Write the log as JSON lines, a line for every request among them.
     #[arg(long, env = "SOULFORGE_LOG_JSON", default_value_t = false, action = clap::ArgAction::Set)]
     pub log_json: bool,
 
     /// Multiplies every rate limit; tests raise it.
     #[arg(long, env = "SOULFORGE_LIMIT_FACTOR", default_value_t = 1.0, hide = true)]
     pub limit_factor: f64,
+}
+
+/// Where this installation's database and files are: what backups and restores need to know.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Folder for everything that must be kept: the private database, uploaded files.
+    #[arg(long, env = "SOULFORGE_DATA", default_value = "data")]
+    pub data: PathBuf,
+
+    /// A PostgreSQL 16 or newer with pgvector. Without it a private one is run inside the data folder.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// Folder with the private PostgreSQL's `bin`, `lib` and `share`.
+    #[arg(long, env = "SOULFORGE_PG_DIR")]
+    pub pg_dir: Option<PathBuf>,
+}
+
+impl From<&Config> for Place {
+    fn from(config: &Config) -> Self {
+        Self { data: config.data.clone(), database_url: config.database_url.clone(), pg_dir: config.pg_dir.clone() }
+    }
 }
 
 impl Config {

@@ -5,6 +5,7 @@
 //! user of that connection would then ask under somebody else's name. Two walls against it: `begin` runs in a task of its
 //! own, which is never dropped half-way, and each connection is rolled back and reset when it returns to the pool.
 
+use super::telemetry::figures;
 use crate::{error::AppResult, ids::UserId};
 use sqlx::{
     AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Transaction,
@@ -12,7 +13,7 @@ use sqlx::{
 };
 use std::{
     ops::{Deref, DerefMut},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Who is asking.
@@ -35,6 +36,40 @@ impl From<UserId> for Identity {
 pub struct Db {
     app: PgPool,
     worker: PgPool,
+}
+
+/// How a pool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolFigures {
+    /// `app` or `worker`.
+    pub name: &'static str,
+    /// Open connections.
+    pub size: u32,
+    /// Those that nobody uses.
+    pub idle: u32,
+    /// Most connections.
+    pub max: u32,
+}
+
+/// What the private cluster sets for its roles, for connections that become those roles by `set role`: settings of a role
+/// hold only for whoever signs in as it. Said again after each reset, which would take them away.
+const APP_ROLE: Role = Role {
+    enter: "set role sf_app",
+    limits: "set statement_timeout = '5s'; set lock_timeout = '2s'; set idle_in_transaction_session_timeout = '5s'; \
+             select set_config('transaction_timeout', '30s', false) where current_setting('server_version_num')::int >= 170000",
+};
+
+/// As [`APP_ROLE`], for the process's own work.
+const WORKER_ROLE: Role = Role {
+    enter: "set role sf_worker",
+    limits: "set statement_timeout = '60s'; set lock_timeout = '2s'; set idle_in_transaction_session_timeout = '60s'",
+};
+
+/// A role that a connection becomes, and its limits.
+#[derive(Clone, Copy)]
+struct Role {
+    enter: &'static str,
+    limits: &'static str,
 }
 
 /// A transaction under one identity. Dropping it rolls back.
@@ -79,8 +114,8 @@ impl Db {
     pub fn new(connections: Connections, app_size: u32) -> Self {
         let set = connections.set_role;
         Self {
-            app: pool(connections.app, set.then_some("set role sf_app"), app_size),
-            worker: pool(connections.worker, set.then_some("set role sf_worker"), (app_size / 2).max(3)),
+            app: pool(connections.app, set.then_some(APP_ROLE), app_size),
+            worker: pool(connections.worker, set.then_some(WORKER_ROLE), (app_size / 2).max(3)),
         }
     }
 
@@ -93,7 +128,7 @@ impl Db {
             Identity::User(id) => id.to_string(),
             Identity::Anonymous => String::new(),
         };
-        begin(self.app.clone(), format!("begin; select set_config('app.user_id', '{id}', true)")).await
+        begin("app", self.app.clone(), format!("begin; select set_config('app.user_id', '{id}', true)")).await
     }
 
     /// A transaction of the process itself, as `sf_worker`: sign-in, replies under way, sweeping. Never on behalf of a
@@ -102,7 +137,18 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn system(&self) -> AppResult<Tx> {
-        begin(self.worker.clone(), "begin".to_owned()).await
+        begin("worker", self.worker.clone(), "begin".to_owned()).await
+    }
+
+    /// How the pools stand.
+    #[must_use]
+    pub fn pools(&self) -> [PoolFigures; 2] {
+        [("app", &self.app), ("worker", &self.worker)].map(|(name, pool)| PoolFigures {
+            name,
+            size: pool.size(),
+            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+            max: pool.options().get_max_connections(),
+        })
     }
 
     /// Closes all connections.
@@ -112,10 +158,15 @@ impl Db {
     }
 }
 
-async fn begin(pool: PgPool, statement: String) -> AppResult<Tx> {
+async fn begin(name: &'static str, pool: PgPool, statement: String) -> AppResult<Tx> {
+    let began = Instant::now();
     // A dropped JoinHandle does not abort its task, so BEGIN and the identity are always complete or undone together.
     match tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await }).await {
-        Ok(tx) => Ok(Tx(tx?)),
+        Ok(tx) => {
+            let timed_out = matches!(tx, Err(sqlx::Error::PoolTimedOut));
+            figures::database_wait(name, began.elapsed(), timed_out);
+            Ok(Tx(tx?))
+        }
         Err(error) => {
             tracing::error!(%error, "beginning a transaction panicked");
             Err(crate::error::AppError::Internal)
@@ -123,7 +174,12 @@ async fn begin(pool: PgPool, statement: String) -> AppResult<Tx> {
     }
 }
 
-fn pool(options: PgConnectOptions, role: Option<&'static str>, size: u32) -> PgPool {
+fn pool(options: PgConnectOptions, role: Option<Role>, size: u32) -> PgPool {
+    // `begin` first, because `rollback` alone outside of a transaction writes a warning each time, here and in the
+    // server's log. Where one is open, `begin` only warns; where one has failed, it is an error, and sqlx closes the
+    // connection.
+    const RESET: &str = "begin; rollback; reset all";
+    let reset = role.map_or_else(|| RESET.to_owned(), |role| format!("{RESET}; {}", role.limits));
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(5))
@@ -131,17 +187,17 @@ fn pool(options: PgConnectOptions, role: Option<&'static str>, size: u32) -> PgP
         .after_connect(move |c, _| {
             Box::pin(async move {
                 if let Some(role) = role {
-                    c.execute(role).await?;
+                    c.execute(role.enter).await?;
+                    c.execute(role.limits).await?;
                 }
                 Ok(())
             })
         })
-        .after_release(|c, _| {
+        .after_release(move |c, _| {
+            let reset = reset.clone();
             Box::pin(async move {
-                // `begin` first, because `rollback` alone outside of a transaction writes a warning each time, here and in
-                // the server's log. Where one is open, `begin` only warns; where one has failed, it is an error, and
-                // sqlx closes the connection.
-                c.execute("begin; rollback; reset all").await?;
+                // Made of constants above.
+                c.execute(AssertSqlSafe(reset)).await?;
                 Ok(true)
             })
         })

@@ -1,6 +1,6 @@
 //! Rate limits as token buckets in the database: they survive restarts and hold on all nodes together.
 
-use super::{AppState, request::RequestInfo};
+use super::{AppState, request::RequestInfo, telemetry::figures};
 use crate::error::{AppError, AppResult};
 use std::net::IpAddr;
 
@@ -110,6 +110,7 @@ pub async fn take(app: &AppState, action: Action, whom: &str) -> AppResult<()> {
     .unwrap_or(0.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range")]
     let retry_after = ((1.0 - have) / rate).ceil().clamp(1.0, 3600.0) as u32;
+    figures::limited(name);
     Err(AppError::TooMany { message: message.to_owned(), retry_after })
 }
 

@@ -10,6 +10,36 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// # Errors
 /// A sentence that says what is missing.
 pub async fn run(owner: &mut PgConnection) -> Result<(), String> {
+    prepare(owner).await?;
+    MIGRATIONS.run(&mut *owner).await.map_err(|e| format!("the migrations could not be applied: {e}"))?;
+    // Made by the framework rather than by a migration, so no migration can grant it.
+    sqlx::query("grant select on _sqlx_migrations to sf_backup")
+        .execute(owner)
+        .await
+        .map(drop)
+        .map_err(|e| e.to_string())
+}
+
+/// The tables of ours, quoted, in the order of their names; without those of extensions.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn tables(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind in ('r', 'p') and n.nspname in ('public', 'app')
+           and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+         order by 1",
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Checks version and extension, makes missing roles.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub async fn prepare(owner: &mut PgConnection) -> Result<(), String> {
     let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
         .fetch_one(&mut *owner)
         .await
@@ -34,7 +64,7 @@ pub async fn run(owner: &mut PgConnection) -> Result<(), String> {
             format!("the role {role} could not be made: {e}; docs/database.md says how to make it by hand")
         })?;
     }
-    MIGRATIONS.run(owner).await.map_err(|e| format!("the migrations could not be applied: {e}"))
+    Ok(())
 }
 
 async fn make_role(owner: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod config;
+pub mod database;
 pub mod db;
 pub mod events;
 pub mod files;
@@ -11,6 +12,7 @@ pub mod limits;
 pub mod markdown;
 pub mod migrate;
 pub mod openapi;
+pub mod pass;
 pub mod passwords;
 pub mod postgres;
 pub mod request;
@@ -18,6 +20,7 @@ pub mod router;
 pub mod serve;
 pub mod session;
 pub mod state;
+pub mod telemetry;
 
 pub use db::{Db, Identity, Tx};
 pub use request::{Ctx, ctx};

@@ -153,6 +153,9 @@ pub async fn load(State(app): State<AppState>, mut request: Request, next: Next)
         // Somebody may be signed in; telling them that they are not would be wrong.
         Err(error) => return super::api::unavailable(&headers, &error),
     };
+    if let Some(viewer) = &viewer {
+        tracing::Span::current().record("user", tracing::field::display(viewer.id));
+    }
     let theme = cookie_value(&headers, "sf_theme").and_then(|t| t.parse().ok());
     let theme = theme.or_else(|| viewer.as_ref().map(|v| v.theme)).unwrap_or_default();
     let id = headers.get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();

@@ -1,6 +1,6 @@
 //! Every route and layer in one readable list.
 
-use super::{AppState, guard, request};
+use super::{AppState, guard, request, telemetry};
 use crate::{
     accounts,
     app::{App, shell},
@@ -9,19 +9,15 @@ use crate::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware,
-    response::{IntoResponse, Response},
     routing::get,
 };
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
-    catch_panic::CatchPanicLayer,
-    compression::CompressionLayer,
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    services::ServeDir,
-    trace::TraceLayer,
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, request_id::PropagateRequestIdLayer,
+    services::ServeDir, trace::TraceLayer,
 };
 
 /// The whole site.
@@ -39,6 +35,7 @@ pub fn router(state: AppState) -> Router {
         .merge(ocs::summon::routes::routes())
         .merge(chat::routes::routes())
         .merge(super::openapi::routes())
+        .route("/metrics", get(telemetry::figures::for_admins))
         .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))
         .fallback(move |State(state): State<AppState>, request: axum::extract::Request| {
             let options = page_options.clone();
@@ -60,19 +57,27 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), request::load))
         .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
         .layer(middleware::from_fn(guard::limit_body))
+        .layer(middleware::from_fn(telemetry::name_route))
         .with_state(state.clone());
 
     // Files first: they need no identity and no database.
     Router::new()
         .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(ready).with_state(state.clone()))
+        .route("/readyz", get(telemetry::figures::ready).with_state(state.clone()))
         .fallback_service(files.fallback(app))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(guard::panic_response))
         .layer(middleware::from_fn_with_state(state, guard::headers))
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(middleware::from_fn(telemetry::figures::measure))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(telemetry::span)
+                .on_request(())
+                .on_response(telemetry::answered)
+                .on_failure(()),
+        )
+        .layer(middleware::from_fn(telemetry::check_request_id))
 }
 
 /// Runs at the start of each page: the policy's nonce must be the one that the page's scripts carry.
@@ -81,19 +86,5 @@ fn page_context() {
         && let Ok(policy) = HeaderValue::try_from(guard::page_policy(&nonce))
     {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-    }
-}
-
-/// Whether this process can serve: the database answers, and no shutdown has begun.
-async fn ready(State(state): State<AppState>) -> Response {
-    let retry = [(HeaderName::from_static("retry-after"), "5")];
-    if state.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, retry, "shutting down").into_response();
-    }
-    let answered =
-        tokio::time::timeout(std::time::Duration::from_millis(500), state.db.begin(super::Identity::Anonymous)).await;
-    match answered {
-        Ok(Ok(_)) => "ready".into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, retry, "the database does not answer").into_response(),
     }
 }

@@ -212,6 +212,27 @@ pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
     }))
 }
 
+/// The role of a signed-in person on one of their devices; `None` when that device is signed out by now, or the account is
+/// closed.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn role_of(db: &Db, user: UserId, session: SessionId) -> AppResult<Option<Role>> {
+    let mut tx = db.system().await?;
+    let row = sqlx::query!(
+        "select (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = s.user_id) as role
+         from sessions s join profiles p using (user_id)
+         where s.session_id = $1 and s.user_id = $2 and s.expires_at > now()
+           and s.last_seen_at > now() - make_interval(days => $3) and p.is_active",
+        session.0,
+        user.0,
+        i32::try_from(IDLE_DAYS).unwrap_or(30)
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(row.map(|row| Role::from_rank(row.role)))
+}
+
 /// The person behind a personal API token.
 ///
 /// # Errors

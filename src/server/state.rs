@@ -28,6 +28,9 @@ pub struct AppState {
     pub summons: Arc<crate::ocs::summon::run::Summons>,
     /// This process, in leases.
     pub node: Node,
+    /// The process is about to end: not ready any more, finishing what it began.
+    #[from_ref(skip)]
+    pub draining: CancellationToken,
     /// Ends streams and background work.
     pub shutdown: CancellationToken,
     /// Work that outlives its request; awaited at shutdown.

@@ -8,6 +8,7 @@ mod chat;
 mod client;
 mod model;
 mod ocs;
+mod operations;
 mod summon;
 mod walls;
 

@@ -1,7 +1,10 @@
 //! What callers hand to the engine.
 
 use super::Shared;
-use crate::ai::{Chunk, Finish, FinishReason, Message, ModelError, Request};
+use crate::{
+    ai::{Chunk, Finish, FinishReason, Message, ModelError, Request},
+    server::telemetry::figures,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
@@ -22,7 +25,8 @@ pub(super) struct Ticket(pub Arc<Shared>);
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.outstanding.fetch_sub(1, Ordering::AcqRel);
+        let before = self.0.outstanding.fetch_sub(1, Ordering::AcqRel);
+        figures::local_model(before.saturating_sub(1), self.0.config.parallel);
     }
 }
 

@@ -92,6 +92,7 @@ pub struct LocalModel {
 impl LocalModel {
     /// Starts the engine. Never fails: whatever is wrong with the file is told by each reply.
     pub fn load(config: LocalConfig) -> Self {
+        crate::server::telemetry::figures::local_model(0, config.parallel);
         let (commands, inbox) = queue::channel();
         let shared = Arc::new(Shared {
             config,
@@ -145,6 +146,7 @@ impl ChatModel for LocalModel {
         let room = tokens.saturating_add(config.queue_limit).saturating_add(8);
         let (out, reply) = mpsc::channel(usize::try_from(room).unwrap_or(usize::MAX >> 4));
         let before = self.shared.outstanding.fetch_add(1, Ordering::AcqRel);
+        crate::server::telemetry::figures::local_model(before.saturating_add(1), config.parallel);
         let job = Job::new(request, cancel, out, Ticket(Arc::clone(&self.shared)));
         if before >= config.queue_limit.saturating_add(config.parallel) {
             job.fail(ModelError::Busy);

@@ -13,22 +13,20 @@ use crate::{
         api::{ApiResult, ErrorBody, JsonBody},
         events::Event,
         limits::{self, Action},
+        pass::{self, Pass},
     },
 };
 use axum::{
     Json, Router,
     extract::Path,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::{
-        IntoResponse, Response,
-        sse::{KeepAlive, Sse},
-    },
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 use utoipa::{OpenApi, ToSchema};
 
 /// Summoning's part of the public contract.
@@ -224,17 +222,8 @@ fn from_row(app: AppState, me: UserId, first: SummonPage) -> impl Stream<Item = 
     tokio_stream::wrappers::ReceiverStream::new(receiver)
 }
 
-fn stream(app: &AppState, events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let shutdown = app.shutdown.clone();
-    let events = events
-        .take_until(async move { shutdown.cancelled().await })
-        .map(|event| Ok::<_, Infallible>(axum::response::sse::Event::from(event)));
-    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
-    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
-    let out = response.headers_mut();
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    out.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
+fn stream(ctx: &Ctx, pass: Pass, events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    pass::guarded(ctx.app.clone(), pass, "summon", events.map(axum::response::sse::Event::from))
 }
 
 /// Summon a character from a sentence.
@@ -266,7 +255,8 @@ pub async fn summon(ctx: Ctx, headers: HeaderMap, JsonBody(body): JsonBody<NewSu
     let wants_stream =
         headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/event-stream"));
     if wants_stream {
-        let mut response = stream(&ctx.app, events);
+        let pass = Pass::of(&ctx, &headers)?;
+        let mut response = stream(&ctx, pass, events);
         if let Ok(id) = HeaderValue::try_from(begun.id.to_string()) {
             response.headers_mut().insert(HeaderName::from_static("x-job-id"), id);
         }
@@ -316,7 +306,8 @@ fn job_id(text: &str) -> AppResult<JobId> {
 /// Follow a job.
 ///
 /// Events: `step` {text}, `queued` {place}, `draft` {oc_id, slug, portrait_url}, `field` {name, value}, and one of `done`
-/// {oc_id, slug, url}, `failed` {message}, `stopped`, `interrupted` at the end. Ids count from 1.
+/// {oc_id, slug, url}, `failed` {message}, `stopped`, `interrupted` at the end. Ids count from 1. `reconnect` means that this
+/// process is ending, `signed_out` that the session or token is.
 #[utoipa::path(
     get, path = "/api/jobs/{id}/events", tag = "summon",
     params(
@@ -329,12 +320,12 @@ fn job_id(text: &str) -> AppResult<JobId> {
     )
 )]
 pub async fn job_events(ctx: Ctx, headers: HeaderMap, Path(id): Path<String>) -> ApiResult<Response> {
-    ctx.require()?;
+    let pass = Pass::of(&ctx, &headers)?;
     let id = job_id(&id)?;
     let seen =
         headers.get("last-event-id").and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok()).unwrap_or(0);
     let events = events(&ctx, id, seen).await?;
-    Ok(stream(&ctx.app, events))
+    Ok(stream(&ctx, pass, events))
 }
 
 /// Stop a job.

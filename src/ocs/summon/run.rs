@@ -13,7 +13,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::JobId,
     ocs::{ExampleLine, OcForm, page_url, portrait::Traits, portrait_url, style::Atmosphere, style::Mood},
-    server::{AppState, events::Topic},
+    server::{AppState, events::Topic, telemetry::figures},
 };
 use dashmap::DashMap;
 use serde_json::json;
@@ -24,6 +24,14 @@ use uuid::Uuid;
 /// The summons of this process, by job.
 #[derive(Default)]
 pub struct Summons(DashMap<JobId, CancellationToken>);
+
+impl Summons {
+    /// How many this process works on.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
 
 /// The topic of one attempt at a job. Each attempt has its own, so that an ended stream is never taken up again.
 #[must_use]
@@ -71,6 +79,7 @@ pub async fn start(app: &AppState, id: JobId) -> AppResult<()> {
         if let Err(error) = store::end(&app, id, attempt, status, &message).await {
             tracing::error!(job = %id, %error, "the end of a summon could not be written down");
         }
+        figures::summon_ended(status.as_str(), began.elapsed());
         topic.push(event.0, event.1.to_string());
         app.summons.0.remove_if(&id, |_, token| token.is_cancelled());
         app.hub.close(topic_id(id, attempt));
