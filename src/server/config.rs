@@ -1,6 +1,7 @@
 //! What an operator can set: flags of the command line, each also an environment variable.
 
 use super::{
+    backup::{BackupArgs, RestoreArgs},
     postgres::{PgLedgerArgs, PgOpenArgs, PgRunArgs},
 };
 use clap::{Args, Parser, Subcommand};
@@ -22,6 +23,10 @@ pub enum Command {
     Serve(Config),
     /// Apply the migrations and stop.
     Migrate(Config),
+    /// Write the database and the uploaded files into one archive. Works while the site serves.
+    Backup(BackupArgs),
+    /// Bring back what `backup` wrote. Stop the site first.
+    Restore(RestoreArgs),
     /// Keep the private PostgreSQL running for the process that starts this one.
     #[command(hide = true)]
     PgRun(PgRunArgs),

@@ -1,6 +1,7 @@
 //! Everything that exists once per process. Knows no feature but in `router`.
 
 pub mod api;
+pub mod backup;
 pub mod config;
 pub mod database;
 pub mod db;

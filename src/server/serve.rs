@@ -1,6 +1,7 @@
 //! Start and end of the process: settings, database, migrations, model, listener, graceful shutdown.
 
 use super::{
+    backup,
     config::{Cli, Command, Config},
     database::Database,
     db::Db,
@@ -45,6 +46,8 @@ pub fn main() -> ExitCode {
             database.close().await;
             Ok(())
         }),
+        Command::Backup(args) => with_logged_runtime(false, backup::backup(args)).and_then(|done| done),
+        Command::Restore(args) => with_logged_runtime(false, backup::restore(args)).and_then(|done| done),
         // Before any runtime: it forks PostgreSQL from the main thread.
         Command::PgRun(args) => return pg_run_main(args),
         Command::PgOpen(args) => return with_logged_runtime(false, pg_open(args)).unwrap_or(ExitCode::FAILURE),
