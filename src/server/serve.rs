@@ -84,8 +84,7 @@ fn with_logged_runtime<T>(log_json: bool, body: impl Future<Output = T>) -> Resu
 
 /// Serves until a signal, in three steps: everything as usual; no longer ready, but finishing what was begun; the end.
 async fn serve(config: Config) -> Result<(), String> {
-    let options = get_configuration(Some("Leptos.toml"))
-        .map_or_else(|_| LeptosOptions::builder().output_name("soulforge").build(), |file| file.leptos_options);
+    let options = site_options()?;
     figures::start();
     let listener = listen(config.addr, "SOULFORGE_ADDR").await?;
     let operators = match config.metrics_addr {
@@ -137,6 +136,20 @@ async fn serve(config: Config) -> Result<(), String> {
     tracing::info!("stopped");
     served?;
     reason.map_or(Ok(()), |r| Err(r.to_owned()))
+}
+
+/// Where the site's files are. Never a guess: without an answer the framework would serve the folder that the process
+/// happens to have been started in.
+fn site_options() -> Result<LeptosOptions, String> {
+    match (get_configuration(Some("Leptos.toml")), std::env::var("LEPTOS_SITE_ROOT")) {
+        (Ok(file), _) => Ok(file.leptos_options),
+        (Err(_), Ok(root)) => {
+            Ok(LeptosOptions::builder().output_name("soulforge").site_root(root).hash_files(true).build())
+        }
+        (Err(error), Err(_)) => Err(format!(
+            "the site's files cannot be found: start in the folder that has Leptos.toml, or set LEPTOS_SITE_ROOT ({error})"
+        )),
+    }
 }
 
 async fn listen(addr: SocketAddr, setting: &str) -> Result<tokio::net::TcpListener, String> {

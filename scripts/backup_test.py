@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Back up while the site serves, lose everything, restore: the same rows, the same walls, the same sign-in.
+
+Plays it with the private cluster, and then moves the archive to a PostgreSQL of somebody else's with another owner.
+Ends with the line `N passed, N failed`.
+"""
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+import common
+import database
+import run
+from crash_place import expect
+from live import PASSWORD, Node, Person, play, remove, scratch
+
+BINARY = Path(os.environ.get("SOULFORGE_BIN") or common.SERVER)
+#: A picture of one pixel.
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
+
+class Site:
+    """A server with a data folder of its own, and its commands."""
+
+    def __init__(self, folder, env):
+        folder.mkdir(mode=0o755)
+        self.env = env
+        self.node = Node(BINARY, folder, env, "site")
+
+    def command(self, *words):
+        """Runs `soulforge WORDS` on the data folder; gives the exit code and what it said."""
+        done = subprocess.run(
+            [str(BINARY), *map(str, words), "--data", str(self.node.data)], env=self.node.env, cwd=common.ROOT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+        return done.returncode, done.stdout
+
+    def must(self, *words):
+        """The same, and it must succeed."""
+        code, said = self.command(*words)
+        expect(code == 0, f"soulforge {words[0]}: {said[-800:]}")
+        return said
+
+    def refused(self, *words, because):
+        """The same, and it must fail for this reason."""
+        code, said = self.command(*words)
+        expect(code != 0, f"soulforge {words} was not refused: {said[-300:]}")
+        expect(because in said, f"{because!r} is not in {said[-500:]}")
+
+
+def avatar(person):
+    """Uploads a picture as the settings page does."""
+    mark = "----soulforge"
+    body = (
+        f'--{mark}\r\ncontent-disposition: form-data; name="avatar"; filename="a.png"\r\ncontent-type: image/png\r\n\r\n'
+    ).encode() + PIXEL + f"\r\n--{mark}--\r\n".encode()
+    response = person.ask("POST", "/api/me/avatar", body, {"content-type": f"multipart/form-data; boundary={mark}"})
+    text = response.read().decode(errors="replace")
+    expect(response.status < 300, f"avatar: {response.status} {text[:300]}")
+
+
+def main():
+    """Plays everything and tidies."""
+    folder = scratch("backup")
+    env = {name: value for name, value in run.environment().items() if name.startswith(("SOULFORGE_", "LEPTOS_"))}
+    first = Site(folder / "first", env)
+    sites = [first]
+    with database.Cluster() as cluster:
+        cluster.psql(FOREIGN, "postgres")
+        cluster.psql(EXTENSIONS, "forge")
+        away = {**env, "DATABASE_URL": cluster.url("forge", "forge"), "PATH": os.environ["PATH"]}
+        second = Site(folder / "second", away)
+        sites.append(second)
+        todo = cases(first, second, cluster, folder)
+        try:
+            done = play(todo)
+        finally:
+            for site in sites:
+                site.node.clean()
+            if os.environ.get("KEEP"):
+                print(f"kept: {folder}")
+            else:
+                remove(folder)
+    print(f"{done} passed, {len(todo) - done} failed")
+    sys.exit(0 if done == len(todo) else 1)
+
+
+#: A database of somebody else's, whose owner may neither make roles nor go round row level security.
+FOREIGN = """
+create role forge login nosuperuser nocreaterole nobypassrls;
+grant sf_app, sf_worker, sf_backup to forge with set true, inherit false;
+create database forge owner forge;
+"""
+EXTENSIONS = "create extension vector; create extension pg_trgm; create extension citext;"
+
+
+def cases(first, second, cluster, folder):
+    """The cases, in their order."""
+    node = first.node
+    ada = Person(node, "ada")
+    archive = folder / "archives" / "all.tar"
+    keys = folder / "archives" / "keys.tar"
+    state = {}
+
+    def look():
+        """What a person sees of their own things."""
+        me = ada.get("/api/me").json()
+        talks = [c["conversation_id"] if "conversation_id" in c else c["id"] for c in ada.get("/api/conversations").json()["items"]]
+        picture = ada.ask("GET", me["avatar_url"]).read()
+        return {
+            "me": {name: me[name] for name in ("id", "username", "avatar_url")}, "picture": picture,
+            "messages": [ada.messages(talk) for talk in talks], "ocs": ada.get("/api/ocs?limit=50").json()["items"],
+        }
+
+    def written_while_serving():
+        node.start()
+        ada.sign_up()
+        avatar(ada)
+        (node.data / "master.key").write_text("a key of the test\n") if not (node.data / "master.key").exists() else None
+        sent = ada.say(ada.oc(), "Good evening").json()
+        ada.follow(f"/api/runs/{sent['run_id']}/events").end()
+        stop, signed = threading.Event(), []
+
+        def load():
+            while not stop.is_set():
+                name = f"busy_{len(signed)}"
+                Person(node, name).sign_up()
+                signed.append(name)
+
+        busy = threading.Thread(target=load, daemon=True)
+        busy.start()
+        try:
+            said = first.must("backup", "--to", archive)
+            first.must("backup", "--with-keys", "--to", keys)
+        finally:
+            stop.set()
+            busy.join()
+        state["before"], state["signed"] = look(), signed
+        expect("backup written" in said, said[-300:])
+        expect(archive.stat().st_mode & 0o777 == 0o600, "others may read the archive")
+        with tarfile.open(archive) as tar:
+            names = tar.getnames()
+            manifest = json.load(tar.extractfile("manifest.json"))
+        state["manifest"] = manifest
+        expect(names[-1] == "manifest.json" and "database.dump" in names, f"{names}")
+        expect(any(name.startswith("files/") for name in names), f"no uploaded file in {names}")
+        expect(not any("key" in name for name in names), "the master key is in it, and nobody asked for it")
+        expect("keys/master.key" in tarfile.open(keys).getnames(), "the master key is not in the other")
+        expect(manifest["rows"]["public.users"] >= 1 and len(manifest["rows"]) > 20, f"{manifest['rows']}")
+        first.refused("backup", "--to", archive, because="is there already")
+        return f"{sum(manifest['rows'].values())} rows, {len(signed)} sign-ups meanwhile"
+
+    def refusals():
+        first.refused("restore", archive, because="running on this data folder")
+        node.stop()
+        first.refused("restore", archive, because="is not empty")
+        broken = folder / "broken.tar"
+        data = bytearray(archive.read_bytes())
+        data[data.index(b"PGDMP") + 2000] ^= 1
+        broken.write_bytes(data)
+        first.refused("restore", broken, "--force", because="has changed since")
+        broken.write_bytes(archive.read_bytes()[:-4096])
+        first.refused("restore", broken, "--force", because="not a whole backup")
+        first.must("restore", archive, "--check")
+        repack(archive, broken, lambda manifest: manifest["migrations"].update({"9999": "00"}))
+        first.refused("restore", broken, "--force", because="Use a newer program")
+        node.start()
+        expect(look() == state["before"], "a refused restore changed something")
+        node.stop()
+
+    def everything_lost():
+        shutil.rmtree(node.data.resolve() / "pg", ignore_errors=True)
+        for place in [node.data / "pg", node.data]:
+            if place.is_symlink():
+                shutil.rmtree(place.resolve(), ignore_errors=True)
+                place.unlink()
+        shutil.rmtree(node.data, ignore_errors=True)
+        expect(not node.data.exists(), "it is still there")
+        begun = time.monotonic()
+        first.must("restore", keys)
+        took = time.monotonic() - begun
+        expect((node.data / "master.key").read_text(), "the master key is missing")
+        node.start()
+        after = look()
+        for part, value in state["before"].items():
+            expect(after[part] == value, f"{part} differs: {str(after[part])[:300]} was {str(value)[:300]}")
+        answer = Person(node).post("/api/sessions", {"login": "ada", "password": PASSWORD})
+        expect(answer.status < 300, f"cannot sign in: {answer.status} {answer.text}")
+        stranger = Person(node, "stranger").sign_up()
+        talk = state["before"]["messages"][0][0]
+        expect(stranger.get("/api/conversations").json()["items"] == [], f"a stranger sees {talk}")
+        sent = ada.say(ada.oc(), "And now?").json()
+        expect(ada.follow(f"/api/runs/{sent['run_id']}/events").end() == "done", "no reply after the restore")
+        node.stop()
+        return f"restored in {took:.1f} s"
+
+    def replaced():
+        first.must("restore", archive, "--force")
+        expect(list(node.data.glob("files.before-*")), "the files that were there are gone")
+        node.start()
+        expect(look() == state["before"], "it is not what the archive holds")
+        expect(ada.get("/u/stranger").status == 404, "somebody of after the backup is there")
+        node.stop()
+
+    def moved():
+        second.must("restore", archive)
+        found = cluster.psql("""
+            select count(*) from pg_class c where relnamespace = 'public'::regnamespace and relkind = 'r'
+            and relname <> '_sqlx_migrations' and not (relrowsecurity and relforcerowsecurity)
+            and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')""", "forge").stdout.strip()
+        expect(found == "0", f"row level security is not forced on {found} tables")
+        owners = cluster.psql("select distinct tableowner from pg_tables where schemaname = 'public'", "forge").stdout.split()
+        expect(owners == ["forge"], f"owners: {owners}")
+        for table, rows in state["manifest"]["rows"].items():
+            # The bare superuser counts past every wall.
+            counted = int(cluster.psql(f"select count(*) from {table}", "forge").stdout)
+            expect(counted == rows, f"{table}: {counted} rows of {rows}")
+        ada.node = second.node
+        second.node.start()
+        after = look()
+        expect(after == state["before"], "it is not what the archive holds")
+        said = second.must("backup", "--to", folder / "archives" / "away.tar")
+        expect("backup written" in said, said)
+        second.node.stop()
+        with tarfile.open(folder / "archives" / "away.tar") as tar:
+            manifest = json.load(tar.extractfile("manifest.json"))
+        same = {table: rows for table, rows in manifest["rows"].items() if table in ("public.users", "public.messages", "public.ocs")}
+        wanted = {table: state["manifest"]["rows"][table] for table in same}
+        expect(same == wanted and manifest["owner"] == "forge", f"{same} of {wanted}, owner {manifest['owner']}")
+
+    return [
+        ("a backup while people sign up: whole, closed to others, without the master key", written_while_serving),
+        ("refused, nothing changed: a running site, a full database, a broken, cut or newer archive", refusals),
+        ("everything is lost and restored: rows, pictures, talks, sign-in, walls, key", everything_lost),
+        ("--force replaces what came after the backup, and keeps its files beside", replaced),
+        ("moved to a PostgreSQL of somebody else's under another owner, and backed up from there", moved),
+    ]
+
+
+def repack(source, target, change):
+    """Copies an archive with another manifest."""
+    with tarfile.open(source) as old, tarfile.open(target, "w") as new:
+        for member in old:
+            content = old.extractfile(member)
+            if member.name == "manifest.json":
+                manifest = json.load(content)
+                change(manifest)
+                text = json.dumps(manifest).encode()
+                member.size, content = len(text), io.BytesIO(text)
+            new.addfile(member, content)
+
+
+if __name__ == "__main__":
+    main()
