@@ -60,9 +60,9 @@ def avatar(person):
     """Uploads a picture as the settings page does."""
     mark = "----soulforge"
     body = (
-        f'--{mark}\r\ncontent-disposition: form-data; name="avatar"; filename="a.png"\r\ncontent-type: image/png\r\n\r\n'
+        f'--{mark}\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\ncontent-type: image/png\r\n\r\n'
     ).encode() + PIXEL + f"\r\n--{mark}--\r\n".encode()
-    response = person.ask("POST", "/api/me/avatar", body, {"content-type": f"multipart/form-data; boundary={mark}"})
+    response = person.ask("POST", "/settings/avatar", body, {"content-type": f"multipart/form-data; boundary={mark}"})
     text = response.read().decode(errors="replace")
     expect(response.status < 300, f"avatar: {response.status} {text[:300]}")
 
@@ -113,11 +113,12 @@ def cases(first, second, cluster, folder):
     def look():
         """What a person sees of their own things."""
         me = ada.get("/api/me").json()
-        talks = [c["conversation_id"] if "conversation_id" in c else c["id"] for c in ada.get("/api/conversations").json()["items"]]
+        talks = [talk["id"] for talk in ada.get("/api/conversations").json()["items"]]
         picture = ada.ask("GET", me["avatar_url"]).read()
         return {
             "me": {name: me[name] for name in ("id", "username", "avatar_url")}, "picture": picture,
-            "messages": [ada.messages(talk) for talk in talks], "ocs": ada.get("/api/ocs?limit=50").json()["items"],
+            "messages": [ada.messages(talk) for talk in talks],
+            "ocs": [(oc["id"], oc["name"], oc["slug"]) for oc in ada.get("/api/ocs?limit=50").json()["items"]],
         }
 
     def written_while_serving():

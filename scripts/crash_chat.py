@@ -88,7 +88,7 @@ def play(p, kill, rounds):
     """Talks, kills, talks on; looks for everything at the end."""
     with Provider(pace=0.04) as provider:
         env = {
-            "SOULFORGE_PG_DIR": str(p.suite.pg_dir), "LEPTOS_SITE_ROOT": str(p.base), "SOULFORGE_LOG": "warn",
+            "SOULFORGE_PG_DIR": str(p.suite.pg_dir), "LEPTOS_SITE_ROOT": str(p.base / "site"), "SOULFORGE_LOG": "warn",
             **provider.environment(),
         }
         node = Node(p.suite.binary, p.base, env, "talks", cwd="/", account=p.suite.as_account())

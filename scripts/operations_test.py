@@ -152,7 +152,7 @@ def telling(provider, folder):
 
     def policy():
         scripts = 0
-        for path in ("/", "/gallery", "/sign-in", "/sign-up", "/c/lumina", "/talk/lumina", "/conversations", "/settings",
+        for path in ("/", "/characters", "/sign-in", "/sign-up", "/c/lumina", "/talk/lumina", "/conversations", "/settings",
                      "/developers", "/no/such/page"):
             for person in (Person(node), eve):
                 answer = person.get(path, {"accept": "text/html", "sec-fetch-site": "none"})
