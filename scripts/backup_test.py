@@ -208,7 +208,7 @@ def cases(first, second, cluster, folder):
         expect(list(node.data.glob("files.before-*")), "the files that were there are gone")
         node.start()
         expect(look() == state["before"], "it is not what the archive holds")
-        expect(ada.get("/u/stranger").status == 404, "somebody of after the backup is there")
+        expect(ada.get("/u/stranger", {"accept": "text/html"}).status == 404, "somebody of after the backup is there")
         node.stop()
 
     def moved():

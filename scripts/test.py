@@ -198,17 +198,30 @@ def api(results):
 
 def operations(results):
     """The end of the server, its log, its figures and its pages' policy, played by scripts/operations_test.py."""
-    script(results, "operations_test.py", [])
+    beside(results, "operations")
 
 
 def backup(results):
     """Back up, lose everything, restore, move away, played by scripts/backup_test.py."""
-    script(results, "backup_test.py", [])
+    beside(results, "backup")
 
 
 def nodes(results):
     """Two servers on one PostgreSQL, one of which is killed, played by scripts/nodes_test.py."""
-    script(results, "nodes_test.py", [])
+    beside(results, "nodes")
+
+
+def beside(results, suite):
+    """A script that mostly waits: the first of them starts all that were chosen, each then tells its own results."""
+    for name in ("operations", "backup", "nodes"):
+        if name in CHOSEN and name not in BESIDE:
+            own = Results()
+            thread = threading.Thread(target=script, args=(own, f"{name}_test.py", []), daemon=True)
+            BESIDE[name] = (thread, own)
+            thread.start()
+    thread, own = BESIDE[suite]
+    thread.join()
+    results.passed, results.failed, results.failures = own.passed, own.failed, own.failures
 
 
 def script(results, name, arguments):
@@ -361,6 +374,8 @@ class Background(threading.Thread):
 
 
 BACKGROUND = Background()
+#: The suites of this run, and scripts that run beside each other with their results.
+CHOSEN, BESIDE = [], {}
 SUITES = {
     "house": house, "setup": set_up, "lint": lint, "rust": rust, "site": site, "crash": crash, "operations": operations,
     "backup": backup, "nodes": nodes, "api": api, "pages": pages,
@@ -374,6 +389,7 @@ def main():
     unknown = set(chosen) - SUITES.keys()
     if unknown:
         raise Stop(f"There is no suite {', '.join(sorted(unknown))}. The suites: {', '.join(SUITES)}")
+    CHOSEN.extend(chosen)
     start = time.monotonic()
     first = not (CARGO_TARGET / "release" / ".fingerprint").exists()
     say("Testing SoulForge" + (": the first time takes about 30 minutes on two cores" if first else ""))

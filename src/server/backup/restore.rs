@@ -13,8 +13,11 @@ use std::{
     fs,
     io::{BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// How long other connections may take to end.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// Takes away what the database holds of ours, extensions excepted. Part of the transaction that brings the rest back.
 const CLEAR: &str = r"
@@ -173,17 +176,25 @@ async fn bring_back(
 /// Refuses while somebody uses the database, or when it holds something and nobody said `--force`.
 async fn may_be_replaced(owner: &mut PgConnection, force: bool) -> Result<(), String> {
     let sql = |error: sqlx::Error| error.to_string();
-    let others: i64 = sqlx::query_scalar(
-        "select count(*) from pg_stat_activity
-         where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'",
-    )
-    .fetch_one(&mut *owner)
-    .await
-    .map_err(sql)?;
-    if others > 0 {
-        return Err(format!(
-            "{others} other connections use this database: stop SoulForge on every machine first. Nothing was changed"
-        ));
+    let began = Instant::now();
+    loop {
+        let others: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'",
+        )
+        .fetch_one(&mut *owner)
+        .await
+        .map_err(sql)?;
+        match others {
+            0 => break,
+            // Those that were closed just now are still seen for a moment.
+            _ if began.elapsed() < LEAVING => tokio::time::sleep(Duration::from_millis(50)).await,
+            _ => {
+                return Err(format!(
+                    "{others} other connections use this database: stop SoulForge on every machine first. Nothing was changed"
+                ));
+            }
+        }
     }
     let tables = migrate::tables(owner).await.map_err(sql)?.len();
     if tables == 0 || force {

@@ -70,11 +70,11 @@ pub fn answered<B>(response: &Response<B>, latency: Duration, span: &Span) {
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     span.record("status", status);
     span.record("latency_ms", latency_ms);
-    let is_noise = response.extensions().get::<Route>().is_none() && status < 400;
+    // Files and health checks; a process that is about to end says 503 to each of the latter.
+    let is_noise = response.extensions().get::<Route>().is_none() && status != 500;
     match status {
-        500.. => tracing::warn!(target: ACCESS, "answered with an error"),
-        // Files and health checks.
         _ if is_noise => tracing::debug!(target: ACCESS, "answered"),
+        500.. => tracing::warn!(target: ACCESS, "answered with an error"),
         _ => tracing::info!(target: ACCESS, "answered"),
     }
 }
