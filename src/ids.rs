@@ -63,6 +63,8 @@ ids! {
     MessageId;
     /// The making of one reply.
     RunId;
+    /// Who a person is to characters.
+    PersonaId;
     /// A piece of longer work, for example a summon.
     JobId;
 }

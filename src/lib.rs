@@ -20,6 +20,8 @@ pub mod chat;
 pub mod developers;
 /// Characters: summoning, pages, gallery, portraits.
 pub mod ocs;
+/// Personas: who people are to the characters they talk with.
+pub mod personas;
 /// The small component set, without knowledge of any feature.
 pub mod ui;
 

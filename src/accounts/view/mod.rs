@@ -78,7 +78,7 @@ fn escape_query(path: &str) -> String {
 }
 
 /// A page that somebody may not see: those who are signed out are led to sign in and come back.
-fn refused(error: AppError, here: &str) -> AnyView {
+pub(crate) fn refused(error: AppError, here: &str) -> AnyView {
     let sign_in = (error == AppError::SignInRequired).then(|| with_next("/sign-in", here));
     let view = view! { <ErrorView error=error /> }.into_any();
     #[cfg(feature = "ssr")]

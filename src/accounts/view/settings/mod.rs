@@ -25,6 +25,7 @@ use leptos_router::hooks::use_query_map;
 /// The pages: path, name, what is there, icon.
 const PAGES: &[(&str, &str, &str, IconName)] = &[
     ("/settings/profile", "Profile", "Name, picture and a few lines about you", IconName::User),
+    ("/settings/personas", "Personas", "Who you are to the characters", IconName::Message),
     ("/settings/account", "Account", "E-mail, password, time zone", IconName::Shield),
     ("/settings/appearance", "Appearance", "Light or dark", IconName::Sun),
     ("/settings/devices", "Devices", "Where you are signed in", IconName::Device),
@@ -33,7 +34,7 @@ const PAGES: &[(&str, &str, &str, IconName)] = &[
 
 /// The list of settings beside one of them.
 #[component]
-fn SettingsFrame(
+pub fn SettingsFrame(
     /// Path of the page.
     here: &'static str,
     /// The page.
