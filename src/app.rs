@@ -74,6 +74,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/conversations") view={Lazy::<lazy::Conversations>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/talk/:slug") view={Lazy::<lazy::Talk>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/chat/:id") view={Lazy::<lazy::Chat>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/chat/:id/notes") view={Lazy::<lazy::Notes>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/chat/:id/receipt/:run") view={Lazy::<lazy::Receipt>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/summon") view={Lazy::<lazy::NewSummon>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/summon/:id") view={Lazy::<lazy::SummonJob>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />
@@ -89,6 +91,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/setup/:token") view={Lazy::<lazy::Setup>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/settings") view={Lazy::<lazy::Settings>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/settings/profile") view={Lazy::<lazy::Profile>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/settings/personas") view={Lazy::<lazy::Personas>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/settings/account") view={Lazy::<lazy::Account>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/settings/appearance") view={Lazy::<lazy::Appearance>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/settings/devices") view={Lazy::<lazy::Devices>::new()} ssr=SsrMode::Async />

@@ -3,7 +3,7 @@
 //!
 //! A new page is a line in its part below and a route in `app.rs` with `view={Lazy::<lazy::Name>::new()}`.
 
-use crate::{accounts, chat, developers, ocs};
+use crate::{accounts, chat, developers, ocs, personas};
 use leptos::{lazy, prelude::*};
 use leptos_router::LazyRoute;
 
@@ -76,6 +76,9 @@ part!(people_part, __preload_people_part, PeoplePages {
     Tokens = accounts::view::settings::TokensPage,
     Developers = developers::view::DevelopersPage,
     Person = accounts::view::PersonPage,
+    Personas = personas::view::PersonasPage,
+    Notes = chat::notes::view::NotesPage,
+    Receipt = chat::notes::view::ReceiptPage,
 });
 
 part!(browse_part, __preload_browse_part, BrowsePages {

@@ -323,9 +323,11 @@ mod server {
             return talk(ctx, conversation, "").await;
         }
         let (oc, persona) = store::partner(&mut tx, oc).await?;
+        let known_as = crate::personas::store::default_name(&mut tx, me.id).await?;
         drop(tx);
         run::warm(&ctx.app, me.id, oc.id, None);
-        let greeting = prompt::fill(&persona.greeting, &persona.name, &me.display_name);
+        let known_as = known_as.as_deref().unwrap_or(&me.display_name);
+        let greeting = prompt::fill(&persona.greeting, &persona.name, known_as);
         Ok(Talk {
             model: model_line(ctx),
             lines: None,

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod live;
+pub mod notes;
 #[cfg(feature = "ssr")]
 pub mod prompt;
 #[cfg(feature = "ssr")]
@@ -17,6 +18,8 @@ pub mod store;
 #[cfg(feature = "ssr")]
 pub mod stream;
 pub mod view;
+#[cfg(feature = "ssr")]
+pub mod voice;
 
 use crate::{
     error::AppResult,

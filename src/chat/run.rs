@@ -6,6 +6,7 @@
 
 use super::{
     RunStatus,
+    notes::summary,
     prompt::{self, Prompt},
     store::{self, Ended, Keep, Start},
 };
@@ -239,9 +240,14 @@ pub fn start(app: &AppState, start: Start) {
         let (first_token_ms, cost) = (outcome.first_token_ms, outcome.cost.clone());
         let end = close(&app, &start, &live, outcome).await;
         figures::run_ended(&app.model.info().name, end.word(), began.elapsed(), first_token_ms, cost.as_ref());
+        let is_done = matches!(end, End::Done { .. });
         live.set(Phase::Ended(end));
         app.runs.live.remove(&start.run_id);
         app.runs.touch(start.conversation_id);
+        if is_done {
+            let Start { user_id: user, conversation_id: conversation, oc_id: oc, message_id: leaf, .. } = start;
+            summary::begin(&app, summary::Place { user, conversation, oc, leaf }, false);
+        }
     };
     // What it logs carries the id of the request that asked for it.
     tasks.spawn(task.in_current_span());

@@ -4,7 +4,7 @@ use super::{AppState, guard, request, telemetry};
 use crate::{
     accounts,
     app::{App, shell},
-    chat, ocs,
+    chat, ocs, personas,
 };
 use axum::{
     Router,
@@ -34,6 +34,8 @@ pub fn router(state: AppState) -> Router {
         .merge(ocs::routes::routes())
         .merge(ocs::summon::routes::routes())
         .merge(chat::routes::routes())
+        .merge(chat::notes::routes::routes())
+        .merge(personas::routes::routes())
         .merge(super::openapi::routes())
         .route("/metrics", get(telemetry::figures::for_admins))
         .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod chat;
+mod chat_prompt;
 mod client;
 mod model;
 mod ocs;

@@ -4,7 +4,7 @@ use crate::ai::{Capabilities, ChatModel, Chunk, Finish, FinishReason, Message, M
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -46,6 +46,8 @@ pub struct ScriptedModel {
     pub warmed: Mutex<Vec<Vec<Message>>>,
     /// Replies that were cancelled before their end.
     pub cancelled: Arc<AtomicUsize>,
+    /// Tokens it says it can hold; up to 4096 it counts as small.
+    pub context: AtomicU32,
 }
 
 impl Default for ScriptedModel {
@@ -57,6 +59,7 @@ impl Default for ScriptedModel {
             requests: Mutex::default(),
             warmed: Mutex::default(),
             cancelled: Arc::default(),
+            context: AtomicU32::new(4096),
         }
     }
 }
@@ -73,7 +76,7 @@ impl ChatModel for ScriptedModel {
         ModelInfo {
             provider: "scripted".into(),
             name: "Scripted".into(),
-            context: 4096,
+            context: self.context.load(Ordering::SeqCst),
             local: true,
             capabilities: Capabilities::default(),
         }

@@ -114,6 +114,24 @@ fn matrix() -> Vec<Cell> {
             r#"{"idempotency_key": null}"#,
         ),
         cell("memories", "memory_id = '{row}'", ["o", "", "", "o"], "content = 'x'"),
+        gives(
+            cell("personas", "persona_id = '{row}'", ["o", "o", "o", "o"], "description = 'x'"),
+            "user_id = '{stranger}'",
+            "",
+        ),
+        gives(
+            other(
+                cell(
+                    "conversation_summaries",
+                    "conversation_summary_id = '{row}'",
+                    ["o", "o", "o", "o"],
+                    "content = 'x'",
+                ),
+                r#"{"covers_message_id": "00000000-0000-7000-8000-0000000000f1"}"#,
+            ),
+            "user_id = '{stranger}'",
+            "",
+        ),
     ]
 }
 
@@ -154,6 +172,11 @@ insert into conversations (conversation_id, user_id, oc_id) values ('{row}', '{o
 insert into conversation_participants (conversation_participant_id, conversation_id, user_id) values ('{row}', '{row}', '{owner}');
 insert into messages (message_id, conversation_id, user_id, sender_type) values ('{row}', '{row}', '{owner}', 'user');
 insert into runs (run_id, user_id, conversation_id, message_id) values ('{row}', '{owner}', '{row}', '{row}');
+insert into messages (message_id, conversation_id, user_id, sender_type)
+    values ('00000000-0000-7000-8000-0000000000f1', '{row}', '{owner}', 'user');
+insert into personas (persona_id, user_id, name) values ('{row}', '{owner}', 'n');
+insert into conversation_summaries (conversation_summary_id, conversation_id, user_id, covers_message_id, content)
+    values ('{row}', '{row}', '{owner}', '{row}', 'c');
 insert into memories (memory_id, oc_id, user_id, content) values ('{row}', '{row}', '{owner}', 'c');
 ";
 

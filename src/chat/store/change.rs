@@ -166,7 +166,8 @@ async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona) -> A
     )
     .execute(&mut **tx)
     .await?;
-    let greeting = prompt::fill(persona.greeting.trim(), &persona.name, person);
+    let known_as = crate::personas::store::default_name(tx, user).await?;
+    let greeting = prompt::fill(persona.greeting.trim(), &persona.name, known_as.as_deref().unwrap_or(person));
     if greeting.is_empty() {
         return Ok(Locked { id, oc, leaf: None });
     }

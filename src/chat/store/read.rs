@@ -2,8 +2,8 @@
 
 use crate::{
     chat::{
-        Carried, ConversationCard, Line, LineRun, Lines, Partner, RunStatus, Sender, Suggestion,
-        prompt::{self, Scene, Turn},
+        Carried, ConversationCard, Line, LineRun, Lines, Partner, RunStatus, Sender, Suggestion, notes,
+        prompt::{self, Happening, Scene, Turn},
     },
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 /// Lines in one window.
 const WINDOW: i32 = 60;
 /// Lines that a prompt looks back at most; its budget keeps fewer.
-const HISTORY: i32 = 80;
+const HISTORY: i32 = 200;
 /// Conversations on one page of the list.
 const PAGE: i64 = 24;
 
@@ -57,7 +57,7 @@ pub async fn partner_by_slug(tx: &mut Tx, slug: &str) -> AppResult<OcId> {
 /// `NotFound`, also for somebody else's draft.
 pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
     let persona = ocs::store::persona(tx, id).await?;
-    let events = events(tx, id, 3).await?;
+    let events = events(tx, id, 3).await?.into_iter().map(|e| e.text).collect();
     let partner = Partner {
         id,
         name: persona.name.clone(),
@@ -77,11 +77,12 @@ pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
 
 /// What happened in the last seven days: the character's own events first, then the world's. That it woke up itself is
 /// no news to it.
-async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<String>> {
-    let rows = sqlx::query_scalar!(
-        "select description from world_events where created_at > now() - interval '7 days'
+async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<Happening>> {
+    let rows = sqlx::query_as!(
+        Happening,
+        r#"select description as text, oc_id is not distinct from $1 as "is_own!" from world_events where created_at > now() - interval '7 days'
            and not (event_type = 'oc_summoned' and oc_id is not distinct from $1)
-         order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2",
+         order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2"#,
         oc.0,
         limit
     );
@@ -286,15 +287,24 @@ pub async fn suggestions(tx: &mut Tx) -> AppResult<Vec<Suggestion>> {
         .collect())
 }
 
-/// Everything a prompt is made of: the character, its world and memories, and the talk up to `until`, inclusive.
+/// Everything a prompt is made of: the character, its world and memories, the person and their notes, and the talk up to
+/// `until`, inclusive.
 ///
 /// # Errors
 /// `NotFound` when the character has left or the message is somebody else's.
 pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<MessageId>) -> AppResult<Scene> {
-    let person = sqlx::query_scalar!("select display_name from profiles where user_id = $1", user.0)
-        .fetch_optional(&mut **tx)
-        .await?
-        .unwrap_or_default();
+    let (as_persona, guest, mut notes) = notes::store::of_message(tx, user, until).await?;
+    let person = match as_persona {
+        Some(name) => name,
+        None => sqlx::query_scalar!("select display_name from profiles where user_id = $1", user.0)
+            .fetch_optional(&mut **tx)
+            .await?
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "the visitor".to_owned()),
+    };
+    if let Some(until) = until {
+        notes.summary = notes::store::summary_before(tx, until).await?.map(|s| s.content).unwrap_or_default();
+    }
     let events = events(tx, persona.id, 5).await?;
     let memories = sqlx::query_scalar!(
         "select content from memories where oc_id = $1 and (user_id is null or user_id = $2) and superseded_by is null
@@ -311,18 +321,20 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
                select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
                where path.depth < $2
            )
-           select m.sender_type, m.content from path join messages m using (message_id) order by path.depth desc"#,
+           select m.sender_type, m.content, m.parent_id from path join messages m using (message_id)
+           order by path.depth desc"#,
         until.map(|m| m.0),
         HISTORY
     )
     .fetch_all(&mut **tx)
     .await?;
+    let has_older = rows.first().is_some_and(|r| r.parent_id.is_some());
     let history = rows
         .into_iter()
         .map(|r| Turn { by: if r.sender_type == "user" { Sender::User } else { Sender::Oc }, content: r.content })
         .collect();
-    let person = if person.is_empty() { "the visitor".to_owned() } else { person };
-    let fill = |lines: Vec<String>| lines.iter().map(|l| prompt::fill(l, &persona.name, &person)).collect();
-    let (events, memories) = (fill(events), fill(memories));
-    Ok(Scene { persona, person, events, memories, history })
+    let fill = |text: &str| prompt::fill(text, &persona.name, &person);
+    let events = events.into_iter().map(|e| Happening { text: fill(&e.text), ..e }).collect();
+    let memories = memories.iter().map(|m| fill(m)).collect();
+    Ok(Scene { persona, person, guest, notes, events, memories, history, has_older })
 }

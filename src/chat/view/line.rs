@@ -67,6 +67,8 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
     let can_again = is_last && !is_open && !can_retry && !line.is_first;
     let is_bad = status == Some(RunStatus::Failed);
     let what = if is_last { "Delete this reply" } else { "Delete this reply and what follows it" };
+    let conversation = shared.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id));
+    let receipt = line.run.as_ref().zip(conversation).map(|(r, c)| format!("/chat/{c}/receipt/{}", r.id));
     let acts = (!is_open).then(|| {
         view! {
             <div class="under" class:quiet-until-near=!is_last>
@@ -75,6 +77,7 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
                 {can_continue.then(|| act(shared.go_on, &id, "do strong", "Continue"))}
                 {can_again.then(|| act(shared.again, &id, "do", "Again"))}
                 {has_words.then(|| view! { <CopyButton content=line.content.clone() /> })}
+                {receipt.map(|href| view! { <a class="do" href=href>"Receipt"</a> })}
                 {(!line.is_first).then(|| view! { <Delete id=id.clone() what=what /> })}
             </div>
         }

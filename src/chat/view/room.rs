@@ -1,6 +1,10 @@
 //! The room of a conversation: what was said, what is being said, and where one writes.
 
-use super::{composer::Composer, line::LineView, side::{OpenSide, Side}};
+use super::{
+    composer::Composer,
+    line::LineView,
+    side::{OpenSide, Side},
+};
 use crate::{
     chat::{
         Line, LineRun, Lines, RunStatus, Talk, api,

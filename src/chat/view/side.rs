@@ -30,6 +30,7 @@ pub fn Side(
     talk: Talk,
 ) -> impl IntoView {
     let label = format!("About the conversation with {}", talk.oc.short_name());
+    let notes = talk.lines.as_ref().map(|l| format!("/chat/{}/notes", l.conversation_id));
     let manage = talk
         .lines
         .map(|l| view! { <Manage id=l.conversation_id.to_string() title=l.title is_archived=l.is_archived /> });
@@ -43,6 +44,7 @@ pub fn Side(
             </p>
             <Who oc=talk.oc.clone() />
             <Life oc=talk.oc />
+            {notes.map(|href| view! { <p><a class="quiet" href=href>"Notes, persona and summary"</a></p> })}
             {manage}
         </aside>
     }
