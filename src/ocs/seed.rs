@@ -2,7 +2,12 @@
 //!
 //! Each is a file in `seed/`. A character is made once in the life of a database: if an admin deletes it, it stays deleted.
 
-use super::{ExampleLine, style::VisualStyle};
+use super::{
+    ContentRating, ExampleLine,
+    store::{Persona, PersonaItem},
+    style::VisualStyle,
+};
+use crate::ids::OcId;
 use serde::Deserialize;
 use sqlx::{Acquire, PgConnection};
 use uuid::Uuid;
@@ -152,6 +157,45 @@ async fn add(tx: &mut PgConnection, seed: Seed) -> Result<(), sqlx::Error> {
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// The characters of the house as prompts see them, without a database.
+///
+/// # Errors
+/// When a file cannot be read as what it should be.
+pub fn house() -> Result<Vec<Persona>, toml::de::Error> {
+    FILES.iter().map(|file| toml::from_str::<Seed>(file).map(Persona::from)).collect()
+}
+
+impl From<Seed> for Persona {
+    fn from(seed: Seed) -> Self {
+        Self {
+            id: OcId(seed.id),
+            owner_id: None,
+            kind: seed.kind.parse().unwrap_or_default(),
+            slug: seed.name.to_lowercase(),
+            name: seed.name,
+            title: seed.title,
+            description: seed.description,
+            personality: seed.personality,
+            greeting: seed.greeting,
+            alternate_greetings: seed.alternate_greetings,
+            scenario: seed.scenario,
+            example_dialogue: seed.examples,
+            system_prompt: String::new(),
+            voice_tone: seed.voice_tone,
+            forbidden_phrases: Vec::new(),
+            items: seed
+                .items
+                .into_iter()
+                .map(|i| PersonaItem { name: i.name, personality_effects: i.effects })
+                .collect(),
+            quick_start: seed.quick_start,
+            content_rating: ContentRating::default(),
+            is_public: true,
+            version: 1,
+        }
+    }
 }
 
 #[cfg(test)]

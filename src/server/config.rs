@@ -27,6 +27,8 @@ pub enum Command {
     Backup(BackupArgs),
     /// Bring back what `backup` wrote. Stop the site first.
     Restore(RestoreArgs),
+    /// Talk with characters of the house and print what they say, for judging a model by reading (docs/voice.md).
+    Voice(crate::chat::voice::VoiceArgs),
     /// Keep the private PostgreSQL running for the process that starts this one.
     #[command(hide = true)]
     PgRun(PgRunArgs),

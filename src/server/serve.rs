@@ -52,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::PgRun(args) => return pg_run_main(args),
         Command::PgOpen(args) => return with_logged_runtime(false, pg_open(args)).unwrap_or(ExitCode::FAILURE),
         Command::PgLedger(args) => return with_logged_runtime(false, pg_ledger(args)).unwrap_or(ExitCode::FAILURE),
+        Command::Voice(args) => with_logged_runtime(false, crate::chat::voice::run(args)).and_then(|r| r),
         Command::Quantize { source, target } => {
             crate::ai::local::quantize_q8(&source, &target).map_err(|e| e.to_string())
         }
