@@ -74,7 +74,8 @@ test("notes reach the receipt of the next reply", async ({ page }) => {
   await visit(page, talk);
   await say(page, "What do you see?");
   const last = page.locator("article.oc").last();
-  await last.getByRole("link", { name: "Receipt" }).click();
+  await last.getByRole("button", { name: "More" }).click();
+  await last.getByRole("link", { name: "What it was told" }).click();
   await expect(page).toHaveURL(/\/receipt\//);
   await alive(page);
   await expect(page.getByRole("heading", { name: "What went into this reply" })).toBeVisible();
@@ -98,7 +99,8 @@ test("dark pages are accessible, too", async ({ page, context }) => {
   await visit(page, `${talk}/notes`);
   await accessible(page);
   await visit(page, talk);
-  await page.locator("article.oc").last().getByRole("link", { name: "Receipt" }).click();
+  await page.locator("article.oc").last().getByRole("button", { name: "More" }).click();
+  await page.getByRole("link", { name: "What it was told" }).click();
   await expect(page.getByRole("heading", { name: "What was sent" })).toBeVisible();
   await accessible(page);
   await visit(page, "/settings/personas");

@@ -55,18 +55,20 @@ pub async fn list_conversations(
     .await
 }
 
-/// Sends a message: into `conversation_id`, or without one to the character `oc_id`.
+/// Sends a message: into `conversation_id`, or without one to the character `oc_id`, who said the `opening`th of its first
+/// lines (from 0).
 #[server(prefix = "/fn", endpoint = "chat/send_message")]
 pub async fn send_message(
     #[server(default)] oc_id: String,
     #[server(default)] conversation_id: String,
     #[server(default)] content: String,
     #[server(default)] key: String,
+    #[server(default)] opening: u32,
 ) -> Result<Delivered, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        let sent = server::send(&ctx, &oc_id, &conversation_id, &content, &key).await?;
+        let sent = server::send(&ctx, &oc_id, &conversation_id, &content, &key, opening).await?;
         if conversation_id.is_empty() || server::is_plain_form() {
             server::show(sent.conversation_id);
         }
@@ -214,9 +216,9 @@ pub async fn delete_conversation(conversation_id: String) -> Result<(), AppError
 
 /// What the functions above share.
 #[cfg(feature = "ssr")]
-mod server {
+pub(super) mod server {
     use crate::{
-        chat::{ConversationList, Lines, Sent, Talk, check_message, prompt, run, store},
+        chat::{ConversationList, Lines, Sent, Talk, check_message, run, store},
         error::{AppError, AppResult},
         ids::{ConversationId, RunId},
         server::{
@@ -270,7 +272,14 @@ mod server {
         let _ = tokio::time::timeout(std::time::Duration::from_millis(800), ended).await;
     }
 
-    pub async fn send(ctx: &Ctx, oc: &str, conversation: &str, content: &str, key: &str) -> AppResult<Sent> {
+    pub async fn send(
+        ctx: &Ctx,
+        oc: &str,
+        conversation: &str,
+        content: &str,
+        key: &str,
+        opening: u32,
+    ) -> AppResult<Sent> {
         ctx.require_write()?;
         let content = check_message(content)?;
         let key = match key.trim() {
@@ -280,7 +289,7 @@ mod server {
         };
         limit(ctx).await?;
         let to = if conversation.is_empty() {
-            store::To::Character(id(oc)?)
+            store::To::Character(id(oc)?, opening)
         } else {
             store::To::Conversation(id(conversation)?, None)
         };
@@ -311,7 +320,7 @@ mod server {
         if before.is_none() && !is_busy {
             run::warm(&ctx.app, me, oc.id, lines.lines.last().map(|l| l.id));
         }
-        Ok(Talk { model: model_line(ctx), lines: Some(lines), greeting: String::new(), key: store::new_key(), oc })
+        Ok(Talk { model: model_line(ctx), lines: Some(lines), openings: Vec::new(), key: store::new_key(), oc })
     }
 
     pub async fn talk_with(ctx: &Ctx, slug: &str) -> AppResult<Talk> {
@@ -327,11 +336,11 @@ mod server {
         drop(tx);
         run::warm(&ctx.app, me.id, oc.id, None);
         let known_as = known_as.as_deref().unwrap_or(&me.display_name);
-        let greeting = prompt::fill(&persona.greeting, &persona.name, known_as);
+        let openings = store::openings(&persona, known_as);
         Ok(Talk {
             model: model_line(ctx),
             lines: None,
-            greeting: markdown::render(&greeting),
+            openings: openings.iter().map(|o| markdown::render(o)).collect(),
             key: store::new_key(),
             oc,
         })

@@ -5,6 +5,8 @@
 //! the model is told is put together in `prompt.rs`, and the receipt of it stays with the run.
 
 pub mod api;
+#[cfg(feature = "ssr")]
+pub mod impersonate;
 pub mod live;
 pub mod notes;
 #[cfg(feature = "ssr")]
@@ -17,6 +19,9 @@ pub mod run;
 pub mod store;
 #[cfg(feature = "ssr")]
 pub mod stream;
+pub mod tree_api;
+#[cfg(feature = "ssr")]
+pub mod tree_routes;
 pub mod view;
 #[cfg(feature = "ssr")]
 pub mod voice;
@@ -31,6 +36,9 @@ use serde::{Deserialize, Serialize};
 /// Longest message, in characters.
 pub const MESSAGE_MAX: usize = 8000;
 
+/// Longest reply that somebody may write in a character's place, in characters.
+pub const REPLY_MAX: usize = 60_000;
+
 /// Longest title of a conversation, in characters.
 pub const TITLE_MAX: usize = 120;
 
@@ -40,6 +48,14 @@ pub const TITLE_MAX: usize = 120;
 /// `Invalid` at the field `content`.
 pub fn check_message(content: &str) -> AppResult<String> {
     clean_text("content", content, 1, MESSAGE_MAX)
+}
+
+/// Changed words of a line as they may be kept: a person's own are as short as a message, a character's as long as a reply.
+///
+/// # Errors
+/// `Invalid` at `field`.
+pub fn check_words(field: &str, sender: Sender, words: &str) -> AppResult<String> {
+    clean_text(field, words, 1, if sender == Sender::User { MESSAGE_MAX } else { REPLY_MAX })
 }
 
 /// A title as it may be kept; empty takes the character's name again.
@@ -148,6 +164,12 @@ pub struct Line {
     pub places: u32,
     /// The first line of the conversation: nothing comes before it.
     pub is_first: bool,
+    /// Somebody changed its words.
+    pub is_edited: bool,
+    /// What the person thinks of it, 1 to 5; 0 while they have not said.
+    pub rating: u8,
+    /// Whether it helped, if the person has said.
+    pub helpful: Option<bool>,
 }
 
 impl Line {
@@ -222,6 +244,8 @@ pub struct Lines {
     pub title: String,
     /// Put away.
     pub is_archived: bool,
+    /// The conversation that this one branched off from, while it is there.
+    pub origin: Option<Origin>,
     /// Changes with everything that happens in the conversation.
     pub revision: String,
     /// Oldest first.
@@ -230,6 +254,15 @@ pub struct Lines {
     pub earlier: Option<MessageId>,
     /// The window ends with the newest line.
     pub is_newest: bool,
+}
+
+/// Where a branch left another conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// That conversation.
+    pub id: ConversationId,
+    /// What it is called.
+    pub title: String,
 }
 
 /// Everything the chat page shows.
@@ -241,8 +274,8 @@ pub struct Talk {
     pub model: String,
     /// What was said; `None` while nothing has been.
     pub lines: Option<Lines>,
-    /// What the character will say first, as HTML, while nothing has been said.
-    pub greeting: String,
+    /// What the character may say first, as HTML, while nothing has been said; the first one is its greeting.
+    pub openings: Vec<String>,
     /// Makes sending twice send once; a fresh one for every message.
     pub key: String,
 }
@@ -340,5 +373,11 @@ mod tests {
         assert_eq!(check_message(" \n ").err().map(|e| e.field().to_owned()).as_deref(), Some("content"));
         assert!(check_message(&"x".repeat(MESSAGE_MAX + 1)).is_err());
         assert!(check_message("a\u{202e}b").is_err());
+        let long = "x".repeat(MESSAGE_MAX + 1);
+        assert!(check_words("text", Sender::Oc, &long).is_ok());
+        assert_eq!(
+            check_words("text", Sender::User, &long).err().map(|e| e.field().to_owned()).as_deref(),
+            Some("text")
+        );
     }
 }

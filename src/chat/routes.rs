@@ -56,6 +56,9 @@ pub struct NewMessage {
     /// Where; without it the newest conversation with the character, or a new one.
     #[serde(default)]
     pub conversation_id: Option<ConversationId>,
+    /// Where a conversation begins with it: which of its first lines the character has said, from 0.
+    #[serde(default)]
+    pub opening: u32,
 }
 
 /// What a message set going.
@@ -104,6 +107,18 @@ pub struct ApiMessage {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Which of the turn's wordings this is, from 1.
+    pub place: u32,
+    /// How many wordings the turn has.
+    pub places: u32,
+    /// Somebody changed its words after they stood there.
+    pub is_edited: bool,
+    /// What you think of it, 1 to 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<u8>,
+    /// Whether it helped you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub helpful: Option<bool>,
 }
 
 impl From<Line> for ApiMessage {
@@ -117,12 +132,17 @@ impl From<Line> for ApiMessage {
             run_id: line.run.as_ref().map(|r| r.id),
             status: line.run.as_ref().map(|r| r.status),
             error: line.run.map(|r| r.error).filter(|e| !e.is_empty()),
+            place: line.place,
+            places: line.places,
+            is_edited: line.is_edited,
+            rating: Some(line.rating).filter(|r| *r > 0),
+            helpful: line.helpful,
         }
     }
 }
 
 /// An id in an address; one that cannot be read is one that does not exist.
-fn id<T: FromStr>(text: &str) -> ApiResult<T> {
+pub(super) fn id<T: FromStr>(text: &str) -> ApiResult<T> {
     text.parse().map_err(|_| AppError::NotFound.into())
 }
 
@@ -130,7 +150,7 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query?.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
 }
 
-fn wants_stream(headers: &HeaderMap) -> bool {
+pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/event-stream"))
 }
 
@@ -170,7 +190,7 @@ pub async fn send_message(
         }
     };
     limits::take(&ctx.app, Action::Message, &user.to_string()).await?;
-    let to = body.conversation_id.map_or(To::Character(oc), |c| To::Conversation(c, Some(oc)));
+    let to = body.conversation_id.map_or(To::Character(oc, body.opening), |c| To::Conversation(c, Some(oc)));
     let (sent, start) = store::send(&ctx, to, &content, &key).await?;
     let is_new = start.is_some();
     if let Some(start) = start {

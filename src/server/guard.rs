@@ -150,7 +150,9 @@ fn fields(body: &[u8]) -> BTreeMap<String, String> {
         .collect()
 }
 
-async fn save_draft(app: &AppState, typed: &BTreeMap<String, String>) -> Option<uuid::Uuid> {
+/// Keeps fields of a form for ten minutes; the id goes into an address as `__draft`, and the fields of that page begin with
+/// them. `None` when they could not be kept.
+pub async fn save_draft(app: &AppState, typed: &BTreeMap<String, String>) -> Option<uuid::Uuid> {
     let id = uuid::Uuid::new_v4();
     let fields = serde_json::to_value(typed).ok()?;
     let mut tx = app.db.system().await.ok()?;

@@ -61,6 +61,7 @@ pub static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
     document.merge(crate::chat::routes::Api::openapi());
     document.merge(crate::chat::notes::routes::Api::openapi());
     document.merge(crate::personas::routes::Api::openapi());
+    document.merge(crate::chat::tree_routes::Api::openapi());
     document
 });
 

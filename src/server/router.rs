@@ -36,6 +36,7 @@ pub fn router(state: AppState) -> Router {
         .merge(chat::routes::routes())
         .merge(chat::notes::routes::routes())
         .merge(personas::routes::routes())
+        .merge(chat::tree_routes::routes())
         .merge(super::openapi::routes())
         .route("/metrics", get(telemetry::figures::for_admins))
         .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))

@@ -250,7 +250,11 @@ async fn sending_twenty_times_sends_once() {
         "select (select count(*) from conversations), (select count(*) from runs), (select count(*) from messages)",
     );
     let row = row.fetch_one(&mut app.sql().await).await.unwrap();
-    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1), row.get::<i64, _>(2)), (1, 1, 3));
+    assert_eq!(
+        (row.get::<i64, _>(0), row.get::<i64, _>(1), row.get::<i64, _>(2)),
+        (1, 1, 5),
+        "three first lines, message, reply"
+    );
     finish(&client, ids["run_id"].as_str().unwrap()).await;
     assert_eq!(app.model.requests.lock().unwrap().len(), 1);
     assert_eq!(say(&client, &lumina, "Something else", Some("the same key")).await.status, 409);

@@ -6,6 +6,7 @@
 mod accounts;
 mod chat;
 mod chat_prompt;
+mod chat_tree;
 mod client;
 mod model;
 mod ocs;

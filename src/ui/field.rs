@@ -212,6 +212,9 @@ pub fn TextArea(
     /// Visually hidden label, for a lone field whose purpose is plain to see.
     #[prop(optional)]
     bare: bool,
+    /// Has the focus as soon as it is there.
+    #[prop(optional)]
+    autofocus: bool,
     /// The element, for scripts that need it.
     #[prop(optional)]
     node_ref: NodeRef<leptos::html::Textarea>,
@@ -235,6 +238,7 @@ pub fn TextArea(
                 placeholder=placeholder
                 aria-describedby=described
                 aria-invalid=move || message.get().is_some().then_some("true")
+                autofocus=autofocus
                 inner_html=value
                 node_ref=node_ref
             ></textarea>

@@ -1,8 +1,8 @@
 //! What people do to their conversations. Each function is one transaction; a model is never called inside one.
 
-use super::runs::Start;
+use super::{runs::Start, tree};
 use crate::{
-    chat::{Sent, prompt},
+    chat::Sent,
     error::{AppError, AppResult, OnConstraint},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::store::Persona,
@@ -15,15 +15,15 @@ use uuid::Uuid;
 pub enum To {
     /// Into this conversation; with a character given, it must be theirs.
     Conversation(ConversationId, Option<OcId>),
-    /// Into the newest conversation with this character, or a new one.
-    Character(OcId),
+    /// Into the newest conversation with this character, or a new one that begins with this of its first lines, from 0.
+    Character(OcId, u32),
 }
 
 /// A conversation that is locked for a change.
-struct Locked {
-    id: ConversationId,
-    oc: OcId,
-    leaf: Option<MessageId>,
+pub(super) struct Locked {
+    pub(super) id: ConversationId,
+    pub(super) oc: OcId,
+    pub(super) leaf: Option<MessageId>,
 }
 
 /// The message that was sent under this key before, and what it said.
@@ -83,13 +83,13 @@ pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sen
             }
             found
         }
-        To::Character(oc) => {
+        To::Character(oc, opening) => {
             lock(&mut tx, &format!("talk:{}:{oc}", me.id)).await?;
             match super::newest_with(&mut tx, me.id, oc).await? {
                 Some(id) => lock_conversation(&mut tx, id).await?,
                 None => {
                     let persona = crate::ocs::store::persona(&mut tx, oc).await?;
-                    create(&mut tx, me.id, &me.display_name, &persona).await?
+                    create(&mut tx, me.id, &me.display_name, &persona, opening).await?
                 }
             }
         }
@@ -147,12 +147,13 @@ pub async fn start(ctx: &Ctx, oc: OcId) -> AppResult<ConversationId> {
         }
     }
     let persona = crate::ocs::store::persona(&mut tx, oc).await?;
-    let made = create(&mut tx, me.id, &me.display_name, &persona).await?;
+    let made = create(&mut tx, me.id, &me.display_name, &persona, 0).await?;
     tx.commit().await?;
     Ok(made.id)
 }
 
-async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona) -> AppResult<Locked> {
+/// `opening`: which of the character's first lines is shown.
+async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona, opening: u32) -> AppResult<Locked> {
     let id = ConversationId::new();
     let oc = persona.id;
     sqlx::query!("insert into conversations (conversation_id, user_id, oc_id) values ($1, $2, $3)", id.0, user.0, oc.0)
@@ -167,31 +168,9 @@ async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona) -> A
     .execute(&mut **tx)
     .await?;
     let known_as = crate::personas::store::default_name(tx, user).await?;
-    let greeting = prompt::fill(persona.greeting.trim(), &persona.name, known_as.as_deref().unwrap_or(person));
-    if greeting.is_empty() {
-        return Ok(Locked { id, oc, leaf: None });
-    }
-    let leaf = MessageId::new();
-    sqlx::query!(
-        "insert into messages (message_id, conversation_id, user_id, sender_type, oc_id, content) values ($1, $2, $3, 'oc', $4, $5)",
-        leaf.0,
-        id.0,
-        user.0,
-        oc.0,
-        greeting
-    )
-    .execute(&mut **tx)
-    .await?;
-    let line = markdown::plain(&greeting, 180);
-    sqlx::query!(
-        "update conversations set active_leaf_id = $2, last_line = $3 where conversation_id = $1",
-        id.0,
-        leaf.0,
-        line
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(Locked { id, oc, leaf: Some(leaf) })
+    let mut made = Locked { id, oc, leaf: None };
+    tree::add_openings(tx, &mut made, persona, known_as.as_deref().unwrap_or(person), opening).await?;
+    Ok(made)
 }
 
 /// Another wording of a reply; it becomes the one that is shown.
@@ -231,7 +210,10 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
         return Err(AppError::conflict("", "The conversation has gone on since; only its last reply can be taken up."));
     }
     let kept = sqlx::query_scalar!(
-        "update messages set content = case when $2 then content else '' end where message_id = $1 returning content",
+        "update messages set content = case when $2 then content else '' end,
+             user_rating = case when $2 then user_rating end, was_helpful = case when $2 then was_helpful end,
+             edited_at = case when $2 then edited_at end
+         where message_id = $1 returning content",
         message.0,
         keep
     )
@@ -266,7 +248,7 @@ async fn lock_reply(tx: &mut Tx, message: MessageId) -> AppResult<(Locked, Messa
     }
 }
 
-async fn add_reply(
+pub(super) async fn add_reply(
     ctx: &Ctx,
     tx: &mut Tx,
     conversation: &Locked,
@@ -345,110 +327,6 @@ pub async fn stop(ctx: &Ctx, run: RunId) -> AppResult<ConversationId> {
     found.map(ConversationId).ok_or(AppError::NotFound)
 }
 
-/// Removes a message and everything that answers it; gives the conversation and the runs that were writing there.
-///
-/// # Errors
-/// `NotFound`, also for somebody else's.
-pub async fn delete_message(ctx: &Ctx, message: MessageId) -> AppResult<(ConversationId, Vec<RunId>)> {
-    ctx.require_write()?;
-    let mut tx = ctx.begin().await?;
-    let id = sqlx::query_scalar!("select conversation_id from messages where message_id = $1", message.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(AppError::NotFound)?;
-    let conversation = lock_conversation(&mut tx, ConversationId(id)).await?;
-    let open = open_runs(&mut tx, conversation.id).await?;
-    let parent = sqlx::query_scalar!("delete from messages where message_id = $1 returning parent_id", message.0)
-        .fetch_one(&mut *tx)
-        .await?;
-    // If what was shown has gone with it, the newest other wording is shown, or what came before.
-    let shown = sqlx::query_scalar!(
-        r#"select exists (select from messages where message_id = $1) as "shown!""#,
-        conversation.leaf.map(|l| l.0)
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if !shown {
-        let sibling = sqlx::query_scalar!(
-            "select message_id from messages where parent_id = $1 order by message_id desc limit 1",
-            parent
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let leaf = match sibling {
-            Some(sibling) => Some(newest_leaf(&mut tx, MessageId(sibling)).await?),
-            None => parent.map(MessageId),
-        };
-        show(&mut tx, conversation.id, leaf).await?;
-    } else {
-        touch(&mut tx, conversation.id).await?;
-    }
-    tx.commit().await?;
-    Ok((conversation.id, open))
-}
-
-/// Shows the wording before (-1) or after (1) a message, with everything that followed it last.
-///
-/// # Errors
-/// `NotFound`, also for somebody else's; `Conflict` while the character is still answering.
-pub async fn show_sibling(ctx: &Ctx, message: MessageId, step: i32) -> AppResult<ConversationId> {
-    ctx.require_write()?;
-    let mut tx = ctx.begin().await?;
-    let row = sqlx::query!("select conversation_id, parent_id from messages where message_id = $1", message.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(AppError::NotFound)?;
-    let conversation = lock_conversation(&mut tx, ConversationId(row.conversation_id)).await?;
-    refuse_while_open(&mut tx, &conversation).await?;
-    let sibling = sqlx::query_scalar!(
-        "select message_id from messages where parent_id = $1
-           and case when $3 < 0 then message_id < $2 else message_id > $2 end
-         order by case when $3 < 0 then message_id end desc, message_id asc limit 1",
-        row.parent_id,
-        message.0,
-        step
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(AppError::NotFound)?;
-    let leaf = newest_leaf(&mut tx, MessageId(sibling)).await?;
-    show(&mut tx, conversation.id, Some(leaf)).await?;
-    tx.commit().await?;
-    Ok(conversation.id)
-}
-
-/// Down from a message along the newest answers.
-async fn newest_leaf(tx: &mut Tx, from: MessageId) -> AppResult<MessageId> {
-    let leaf = sqlx::query_scalar!(
-        r#"with recursive down as (
-               select $1::uuid as message_id, 1 as depth
-               union all
-               select (select m.message_id from messages m where m.parent_id = down.message_id order by m.message_id desc limit 1),
-                   down.depth + 1
-               from down where down.message_id is not null
-           )
-           select message_id as "message_id!" from down where message_id is not null order by depth desc limit 1"#,
-        from.0
-    );
-    Ok(MessageId(leaf.fetch_one(&mut **tx).await?))
-}
-
-async fn show(tx: &mut Tx, conversation: ConversationId, leaf: Option<MessageId>) -> AppResult<()> {
-    let content = sqlx::query_scalar!("select content from messages where message_id = $1", leaf.map(|l| l.0))
-        .fetch_optional(&mut **tx)
-        .await?
-        .unwrap_or_default();
-    sqlx::query!(
-        "update conversations set active_leaf_id = $2, last_line = $3 where conversation_id = $1",
-        conversation.0,
-        leaf.map(|l| l.0),
-        markdown::plain(&content, 180)
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 /// Gives a conversation a title; empty takes it away.
 ///
 /// # Errors
@@ -497,7 +375,7 @@ pub async fn delete_conversation(ctx: &Ctx, id: ConversationId) -> AppResult<Vec
     Ok(open)
 }
 
-async fn open_runs(tx: &mut Tx, id: ConversationId) -> AppResult<Vec<RunId>> {
+pub(super) async fn open_runs(tx: &mut Tx, id: ConversationId) -> AppResult<Vec<RunId>> {
     let rows = sqlx::query_scalar!(
         "select run_id from runs where conversation_id = $1 and status in ('queued', 'streaming')",
         id.0
@@ -510,7 +388,7 @@ async fn lock(tx: &mut Tx, what: &str) -> AppResult<()> {
     Ok(())
 }
 
-async fn lock_conversation(tx: &mut Tx, id: ConversationId) -> AppResult<Locked> {
+pub(super) async fn lock_conversation(tx: &mut Tx, id: ConversationId) -> AppResult<Locked> {
     let row = sqlx::query!(
         "select c.oc_id, c.active_leaf_id from conversations c where c.conversation_id = $1 for update",
         id.0
@@ -521,7 +399,7 @@ async fn lock_conversation(tx: &mut Tx, id: ConversationId) -> AppResult<Locked>
     Ok(Locked { id, oc: OcId(row.oc_id), leaf: row.active_leaf_id.map(MessageId) })
 }
 
-async fn refuse_while_open(tx: &mut Tx, conversation: &Locked) -> AppResult<()> {
+pub(super) async fn refuse_while_open(tx: &mut Tx, conversation: &Locked) -> AppResult<()> {
     let open = sqlx::query_scalar!(
         r#"select exists (select from runs where conversation_id = $1 and status in ('queued', 'streaming')
            and lease_until > now()) as "open!""#,
@@ -536,7 +414,7 @@ async fn refuse_while_open(tx: &mut Tx, conversation: &Locked) -> AppResult<()> 
     Ok(())
 }
 
-async fn touch(tx: &mut Tx, id: ConversationId) -> AppResult<()> {
+pub(super) async fn touch(tx: &mut Tx, id: ConversationId) -> AppResult<()> {
     sqlx::query!("update conversations set updated_at = now() where conversation_id = $1", id.0)
         .execute(&mut **tx)
         .await?;

@@ -1,14 +1,19 @@
-//! All SQL of the chat room, one file a purpose: what is read, what people change, what runs write.
+//! All SQL of the chat room, one file a purpose: what is read, what people change, what they do to the tree, what runs
+//! write.
 
 mod change;
 mod read;
 mod runs;
+mod tree;
 
 pub use change::{
-    To, archive, continue_reply, delete_conversation, delete_message, new_key, regenerate, rename, retry, send,
-    show_sibling, start, stop,
+    To, archive, continue_reply, delete_conversation, new_key, regenerate, rename, retry, send, start, stop,
 };
 pub use read::{
     Pulse, conversation_of, conversations, lines, newest_with, partner, partner_by_slug, pulse, scene, suggestions,
 };
 pub use runs::{Ended, Keep, RunRow, Start, expire, finish, keep, note_receipt, run_row};
+pub use tree::{
+    Opinion, Wording, branch, delete_message, edit_as_wording, edit_in_place, leaf_at_rest, openings, rate,
+    show_message, show_sibling, wordings,
+};

@@ -2,7 +2,7 @@
 
 use crate::{
     chat::{
-        Carried, ConversationCard, Line, LineRun, Lines, Partner, RunStatus, Sender, Suggestion, notes,
+        Carried, ConversationCard, Line, LineRun, Lines, Origin, Partner, RunStatus, Sender, Suggestion, notes,
         prompt::{self, Happening, Scene, Turn},
     },
     error::{AppError, AppResult},
@@ -95,7 +95,11 @@ async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<Happening>> 
 /// `NotFound`, also for somebody else's.
 pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -> AppResult<Lines> {
     let head = sqlx::query!(
-        "select title, archived_at, active_leaf_id, updated_at from conversations where conversation_id = $1",
+        r#"select c.title, c.archived_at, c.active_leaf_id, c.updated_at, f.conversation_id as "from_id?",
+               coalesce(nullif(f.title, ''), o.name) as "from_title?"
+           from conversations c left join conversations f on f.conversation_id = c.branched_from_id
+               left join ocs o on o.oc_id = f.oc_id
+           where c.conversation_id = $1"#,
         id.0
     )
     .fetch_optional(&mut **tx)
@@ -119,11 +123,15 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
                select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
                where path.depth < $3
            )
-           select m.message_id, m.parent_id, m.sender_type, m.content, m.created_at,
+           select m.message_id, m.parent_id, m.sender_type, m.content, m.created_at, m.edited_at, m.user_rating, m.was_helpful,
                r.run_id as "run_id?", r.status as "status?", r.error, r.finish, r.lease_until < now() as lapsed,
-               (select count(*) from messages s where s.parent_id = m.parent_id) as "places!",
-               (select count(*) from messages s where s.parent_id = m.parent_id and s.message_id <= m.message_id) as "place!"
+               w.places as "places!", w.place as "place!"
            from path join messages m using (message_id)
+           cross join lateral (
+               select count(*) as places, count(*) filter (where s.message_id <= m.message_id) as place from messages s
+               where s.parent_id = m.parent_id
+                   or (m.parent_id is null and s.parent_id is null and s.conversation_id = m.conversation_id)
+           ) w
            left join lateral (
                select run_id, status, error, finish, lease_until from runs where runs.message_id = m.message_id
                order by run_id desc limit 1
@@ -155,6 +163,9 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
                 place: u32::try_from(r.place).unwrap_or(1).max(1),
                 places: u32::try_from(r.places).unwrap_or(1).max(1),
                 is_first: r.parent_id.is_none(),
+                is_edited: r.edited_at.is_some(),
+                rating: r.user_rating.and_then(|r| u8::try_from(r).ok()).unwrap_or(0),
+                helpful: r.was_helpful,
             }
         })
         .collect();
@@ -162,6 +173,7 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
         conversation_id: id,
         title: head.title,
         is_archived: head.archived_at.is_some(),
+        origin: head.from_id.map(|id| Origin { id: ConversationId(id), title: head.from_title.unwrap_or_default() }),
         revision: revision(head.updated_at),
         lines,
         earlier,

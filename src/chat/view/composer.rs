@@ -1,11 +1,25 @@
 //! Where one writes. Enter sends, Shift and Enter begins a new line; while a reply is being written, the button stops it.
+//! "Write my line" has the model write here what the person might say; nothing is sent by it.
 
 use super::room::Shared;
 use crate::{
-    chat::{MESSAGE_MAX, Partner},
+    chat::{
+        MESSAGE_MAX, Partner,
+        live::{self, Asked},
+        tree_api::DraftLine,
+    },
     ui::{Icon, IconName, TextArea},
 };
-use leptos::{ev::KeyboardEvent, html, prelude::*};
+use leptos::{
+    ev::{KeyboardEvent, MouseEvent},
+    html,
+    prelude::*,
+    server_fn::ServerFn,
+};
+use serde_json::{Value, json};
+
+/// Id of the form that sends.
+const BOX: &str = "say";
 
 /// The box under the lines.
 #[component]
@@ -37,7 +51,7 @@ pub fn Composer(
     Effect::new(move |_| {
         let is_wide =
             window().match_media("(min-width: 1100px) and (pointer: fine)").ok().flatten().is_some_and(|m| m.matches());
-        if let Some(area) = input.get().filter(|_| is_wide) {
+        if let Some(area) = input.get().filter(|_| is_wide && shared.editing.get_untracked().is_none()) {
             let _ = area.focus();
         }
     });
@@ -61,6 +75,7 @@ pub fn Composer(
             <input type="hidden" name="oc_id" value=oc.with_value(|o| o.id.to_string()) />
             <input type="hidden" name="conversation_id" value=conversation />
             <input type="hidden" name="key" value=move || shared.key.get() />
+            <input type="hidden" name="opening" value=move || shared.opening.get() />
         }
     };
     let starts = StoredValue::new(quick_start);
@@ -77,7 +92,7 @@ pub fn Composer(
                 </ActionForm>
             </Show>
             {move || refused.get().map(|message| view! { <p class="note bad" role="alert">{message}</p> })}
-            <ActionForm action=shared.send attr:class="box">
+            <ActionForm action=shared.send attr:class="box" attr:id=BOX>
                 {hidden()}
                 <div class="write" on:keydown=press>
                     <TextArea
@@ -105,9 +120,88 @@ pub fn Composer(
                     }
                 }}
             </ActionForm>
+            <Show when=move || run.get().is_none()>
+                <WriteForMe oc=oc input=input />
+            </Show>
             <ActionForm action=shared.stop attr:id="stop-run">
                 <input type="hidden" name="run_id" value=move || run.get().map(|r| r.to_string()).unwrap_or_default() />
             </ActionForm>
         </div>
+    }
+}
+
+/// Has the model write the person's next line into the box, from the words that stand there. Without a script the page
+/// comes back with it.
+#[component]
+fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    // The words that the line goes on from, while it is written.
+    let begun = RwSignal::new(None::<String>);
+    let refused = RwSignal::new(None::<String>);
+    // A new question drops, and thereby ends, the one before; so does leaving.
+    Effect::new(move |_: Option<Option<Asked>>| {
+        let content = begun.get()?;
+        let body = json!({
+            "content": content,
+            "conversation_id": shared.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id)),
+            "opening": shared.opening.get_untracked(),
+        });
+        let url = format!("/api/chat/{}/impersonate", oc.with_value(|o| o.id));
+        live::ask(&url, &body.to_string(), move |name, data| {
+            if begun.get_untracked().is_none() {
+                return;
+            }
+            let data: Value = serde_json::from_str(data).unwrap_or_default();
+            let text = |data: &Value, field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);
+            let write = |words: &str| {
+                if let Some(area) = input.get_untracked() {
+                    area.set_value(words);
+                }
+            };
+            match name {
+                "delta" => {
+                    let before = input.get_untracked().map(|area| area.value()).unwrap_or_default();
+                    write(&(before + &text(&data, "text").unwrap_or_default()));
+                    return;
+                }
+                "done" => {
+                    write(&text(&data, "content").unwrap_or_default());
+                    shared.announced.set("A line for you stands in the box.".to_owned());
+                    if let Some(area) = input.get_untracked() {
+                        let _ = area.focus();
+                        // As if it had been typed, for whoever listens to that.
+                        if let Ok(typed) = web_sys::Event::new("input") {
+                            let _ = area.dispatch_event(&typed);
+                        }
+                    }
+                }
+                "failed" => refused.set(text(&data, "message")),
+                _ => {
+                    let why = data.get("error").and_then(|e| text(e, "message"));
+                    refused.set(why.or_else(|| Some("The connection broke. Please try again.".to_owned())));
+                }
+            }
+            begun.set(None);
+        })
+    });
+    let press = move |event: MouseEvent| {
+        event.prevent_default();
+        refused.set(None);
+        if begun.get_untracked().is_some() {
+            begun.set(None);
+            return;
+        }
+        if let Some(area) = input.get_untracked() {
+            area.set_value(area.value().trim());
+            begun.set(Some(area.value()));
+        }
+    };
+    view! {
+        <p class="aid">
+            <button class="quiet" type="submit" form=BOX formaction=DraftLine::url() formnovalidate=true on:click=press>
+                {move || if begun.get().is_some() { "Stop writing" } else { "Write my line" }}
+            </button>
+            <span class="meta" role="status">{move || refused.get()}</span>
+        </p>
     }
 }

@@ -1,6 +1,6 @@
 //! One line: a character's words stand on the page beside its small plate, one's own in a tinted bubble.
 
-use super::room::Shared;
+use super::{edit::EditLine, menu::More, room::Shared};
 use crate::{
     chat::{Line, Lines, Partner, RunStatus, Sender},
     error::AppError,
@@ -32,13 +32,24 @@ pub fn LineView(
 fn Own(line: Line) -> impl IntoView {
     let id = line.id.to_string();
     let anchor = format!("m-{id}");
+    let is_open = use_editing(&id);
+    let (html, for_edit) = (said(&line.html), StoredValue::new(line.clone()));
     view! {
         <article class="mine" id=anchor>
             <h2 class="sr">"You"</h2>
-            <div class="me said" inner_html=line.html></div>
-            <div class="under quiet-until-near">
-                <CopyButton content=line.content />
-                <Delete id=id what="Delete this line and what follows it" />
+            {move || {
+                if is_open.get() {
+                    view! { <EditLine line=for_edit.get_value() /> }.into_any()
+                } else {
+                    view! { <div class="me said" inner_html=html.clone()></div> }.into_any()
+                }
+            }}
+            <div class="under quiet-until-near" class:gone=is_open>
+                {(line.places > 1).then(|| view! { <Turn id=id.clone() place=line.place places=line.places can_again=false /> })}
+                <Edited is_edited=line.is_edited />
+                <CopyButton content=line.content.clone() />
+                <EditLink id=id />
+                <More line=line can_continue=false can_again=false receipt=None deletes="Delete this line and what follows it" />
             </div>
         </article>
     }
@@ -54,45 +65,65 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
     let is_cut = line.run.as_ref().is_some_and(|r| r.cut);
     let error = line.run.as_ref().map(|r| r.error.clone()).unwrap_or_default();
     let has_words = !line.content.trim().is_empty();
+    // Words that somebody has put right since are neither stopped nor cut.
+    let has_ended_badly =
+        !line.is_edited && matches!(status, Some(RunStatus::Stopped | RunStatus::Interrupted | RunStatus::Failed));
     let note = match status {
+        _ if line.is_edited => String::new(),
         Some(RunStatus::Failed) => format!("{name} could not answer. {error}"),
         Some(RunStatus::Stopped) => "Stopped.".to_owned(),
         Some(RunStatus::Interrupted) => "Interrupted while it was written; the words are kept.".to_owned(),
         _ => String::new(),
     };
-    let can_continue = is_last
-        && has_words
-        && (is_cut || matches!(status, Some(RunStatus::Stopped | RunStatus::Interrupted | RunStatus::Failed)));
+    let can_continue = is_last && has_words && !is_open && !line.is_first;
+    let wants_more = can_continue && !line.is_edited && (is_cut || has_ended_badly);
     let can_retry = is_last && !has_words && status.is_some_and(|s| !s.is_open() && s != RunStatus::Done);
-    let can_again = is_last && !is_open && !can_retry && !line.is_first;
+    let can_again = !is_open && !can_retry && !line.is_first;
     let is_bad = status == Some(RunStatus::Failed);
-    let what = if is_last { "Delete this reply" } else { "Delete this reply and what follows it" };
+    let deletes = if is_last { "Delete this reply" } else { "Delete this reply and what follows it" };
+    let editing = use_editing(&id);
+    let for_edit = StoredValue::new(line.clone());
     let conversation = shared.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id));
     let receipt = line.run.as_ref().zip(conversation).map(|(r, c)| format!("/chat/{c}/receipt/{}", r.id));
     let acts = (!is_open).then(|| {
+        let line = line.clone();
         view! {
-            <div class="under" class:quiet-until-near=!is_last>
-                {(line.places > 1).then(|| view! { <Turn id=id.clone() place=line.place places=line.places /> })}
+            <div class="under" class:quiet-until-near=!is_last class:gone=editing>
+                {(line.places > 1)
+                    .then(|| {
+                        view! { <Turn id=id.clone() place=line.place places=line.places can_again=can_again && is_last /> }
+                    })}
                 {can_retry.then(|| act(shared.retry, &id, "do strong", "Try again"))}
-                {can_continue.then(|| act(shared.go_on, &id, "do strong", "Continue"))}
-                {can_again.then(|| act(shared.again, &id, "do", "Again"))}
+                {wants_more.then(|| act(shared.go_on, &id, "do strong", "Continue"))}
+                {(can_again && is_last).then(|| act(shared.again, &id, "do again", "Again"))}
+                <Edited is_edited=line.is_edited />
                 {has_words.then(|| view! { <CopyButton content=line.content.clone() /> })}
-                {receipt.map(|href| view! { <a class="do" href=href>"Receipt"</a> })}
-                {(!line.is_first).then(|| view! { <Delete id=id.clone() what=what /> })}
+                {has_words.then(|| view! { <EditLink id=id.clone() /> })}
+                <More
+                    line=line
+                    can_continue=can_continue && !wants_more
+                    can_again=can_again && !is_last
+                    receipt=receipt
+                    deletes=deletes
+                />
             </div>
         }
     });
-    let said = if is_open {
-        view! { <Writing html=line.html /> }.into_any()
-    } else {
-        view! { <div class="said" inner_html=line.html></div> }.into_any()
-    };
+    let html = said(&line.html);
     view! {
         <article class="oc" id=format!("m-{id}") aria-busy=is_open.then_some("true")>
             <Mini src=oc.with_value(|o| o.portrait_url.clone()) />
             <div>
                 <h2>{name}</h2>
-                {said}
+                {move || {
+                    if is_open {
+                        view! { <Writing html=html.clone() /> }.into_any()
+                    } else if editing.get() {
+                        view! { <EditLine line=for_edit.get_value() /> }.into_any()
+                    } else {
+                        view! { <div class="said" inner_html=html.clone()></div> }.into_any()
+                    }
+                }}
                 {(!note.is_empty()).then(|| view! { <p class="ended" class:bad=is_bad>{note}</p> })}
                 {acts}
             </div>
@@ -100,8 +131,33 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
     }
 }
 
+/// Whether this line is the one that is being changed.
+fn use_editing(id: &str) -> Memo<bool> {
+    let (shared, id) = (expect_context::<Shared>(), id.to_owned());
+    Memo::new(move |_| shared.editing.with(|e| e.as_ref() == Some(&id)))
+}
+
+/// A line as the page shows it: each block of code with a button that copies it (`keys.rs`), and in reach of the Tab key,
+/// since it may scroll. The server has made sure that these are its own marks: those of others are text.
+fn said(html: &str) -> String {
+    html.replace("<pre>", "<button type=\"button\" class=\"copy-code\">Copy code</button><pre tabindex=\"0\">")
+}
+
+/// Leads to the form that changes a line.
+#[component]
+fn EditLink(id: String) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    view! { <a class="do edit-link" href=move || shared.address(Some(&id)) data-noscroll="">"Edit"</a> }
+}
+
+/// Says that the words are not as they were said.
+#[component]
+fn Edited(is_edited: bool) -> impl IntoView {
+    is_edited.then(|| view! { <span class="was-edited">"Edited"</span> })
+}
+
 /// A button that does something with a line.
-fn act<F, O>(action: ServerAction<F>, id: &str, class: &'static str, label: &'static str) -> AnyView
+pub fn act<F, O>(action: ServerAction<F>, id: &str, class: &'static str, label: &'static str) -> AnyView
 where
     F: DeserializeOwned
         + ServerFn<Protocol = Http<PostUrl, O>, Output = Lines, Error = AppError>
@@ -160,16 +216,38 @@ fn pieces(text: &str) -> Vec<AnyView> {
         .collect()
 }
 
+/// Back and forth between the wordings of a turn; where another one can be asked for, forth does so at the end.
 #[component]
-fn Turn(id: String, place: u32, places: u32) -> impl IntoView {
+fn Turn(id: String, place: u32, places: u32, can_again: bool) -> impl IntoView {
     let shared = expect_context::<Shared>();
+    let at_end = place >= places;
+    let for_back = id.clone();
+    let forth = if at_end && can_again {
+        view! {
+            <ActionForm action=shared.again>
+                <input type="hidden" name="message_id" value=id />
+                <button class="do" type="submit" data-step="1" aria-label="Another wording"><Icon name=IconName::ChevronRight /></button>
+            </ActionForm>
+        }
+            .into_any()
+    } else {
+        view! {
+            <ActionForm action=shared.turn>
+                <input type="hidden" name="message_id" value=id />
+                <button class="do" type="submit" name="step" value="1" data-step="1" disabled=at_end aria-label="Wording after"><Icon name=IconName::ChevronRight /></button>
+            </ActionForm>
+        }
+            .into_any()
+    };
     view! {
-        <ActionForm action=shared.turn attr:class="turn">
-            <input type="hidden" name="message_id" value=id />
-            <button class="do" type="submit" name="step" value="-1" disabled=place <= 1 aria-label="Wording before"><Icon name=IconName::ChevronLeft /></button>
+        <span class="turn">
+            <ActionForm action=shared.turn>
+                <input type="hidden" name="message_id" value=for_back />
+                <button class="do" type="submit" name="step" value="-1" data-step="-1" disabled=place <= 1 aria-label="Wording before"><Icon name=IconName::ChevronLeft /></button>
+            </ActionForm>
             <span>{place}" of "{places}</span>
-            <button class="do" type="submit" name="step" value="1" disabled=place >= places aria-label="Wording after"><Icon name=IconName::ChevronRight /></button>
-        </ActionForm>
+            {forth}
+        </span>
     }
 }
 
@@ -199,15 +277,16 @@ fn CopyButton(content: String) -> impl IntoView {
     }
 }
 
+/// Asks first, since nothing brings it back.
 #[component]
-fn Delete(id: String, what: &'static str) -> impl IntoView {
+pub fn Delete(id: String, what: &'static str) -> impl IntoView {
     let shared = expect_context::<Shared>();
     view! {
         <details class="sure">
-            <summary class="do">"Delete"</summary>
+            <summary class="entry">"Delete"</summary>
             <ActionForm action=shared.delete>
                 <input type="hidden" name="message_id" value=id />
-                <button class="do danger" type="submit">{what}</button>
+                <button class="entry danger" type="submit">{what}</button>
             </ActionForm>
         </details>
     }

@@ -5,8 +5,11 @@
 //! the conversation's pulse otherwise.
 
 mod composer;
+mod edit;
+mod keys;
 mod line;
 mod list;
+mod menu;
 mod room;
 mod side;
 

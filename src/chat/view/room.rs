@@ -2,6 +2,7 @@
 
 use super::{
     composer::Composer,
+    keys,
     line::LineView,
     side::{OpenSide, Side},
 };
@@ -9,12 +10,17 @@ use crate::{
     chat::{
         Line, LineRun, Lines, RunStatus, Talk, api,
         live::{self, Source},
+        tree_api,
     },
     error::AppError,
     ids::{ConversationId, RunId},
     ui::{Icon, IconName, Mini},
 };
 use leptos::{ev, prelude::*};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 use serde_json::Value;
 
 /// What the parts of the room share.
@@ -44,12 +50,26 @@ pub struct Shared {
     pub delete: ServerAction<api::DeleteMessage>,
     /// The other wording.
     pub turn: ServerAction<api::ShowSibling>,
+    /// Changed words.
+    pub edit: ServerAction<tree_api::EditMessage>,
+    /// What the person thinks of a reply.
+    pub rate: ServerAction<tree_api::RateReply>,
+    /// A new conversation from here.
+    pub branch: ServerAction<tree_api::BranchConversation>,
+    /// The line that is being changed; in the address, so that it needs no script and Back ends it.
+    pub editing: Memo<Option<String>>,
+    /// The window begins before this message; empty for the newest.
+    pub before: Memo<String>,
+    /// Which of its first lines the character says, while nothing has been said.
+    pub opening: Memo<u32>,
     /// The page is alive: what needs scripts may be offered.
     pub alive: RwSignal<bool>,
 }
 
 impl Shared {
     fn new(talk: &Talk) -> Self {
+        let query = use_query_map();
+        let asked = move |name: &'static str| query.with(|q| q.get(name)).unwrap_or_default();
         Self {
             lines: RwSignal::new(talk.lines.clone()),
             spoken: RwSignal::new(String::new()),
@@ -63,6 +83,12 @@ impl Shared {
             retry: ServerAction::new(),
             delete: ServerAction::new(),
             turn: ServerAction::new(),
+            edit: ServerAction::new(),
+            rate: ServerAction::new(),
+            branch: ServerAction::new(),
+            editing: Memo::new(move |_| Some(asked("edit")).filter(|e| !e.is_empty())),
+            before: Memo::new(move |_| asked("before")),
+            opening: Memo::new(move |_| asked("opening").parse().unwrap_or(0)),
             alive: RwSignal::new(false),
         }
     }
@@ -84,6 +110,34 @@ impl Shared {
                 .or_else(|| of(self.retry.value().get()))
                 .or_else(|| of(self.delete.value().get()))
                 .or_else(|| of(self.turn.value().get()))
+                .or_else(|| of(self.rate.value().get()))
+                .or_else(|| of(self.branch.value().get()))
+        })
+    }
+
+    /// The address of this window, with a line to change or without.
+    pub fn address(self, edit: Option<&str>) -> String {
+        let id = self.lines.with(|l| l.as_ref().map(|l| l.conversation_id.to_string())).unwrap_or_default();
+        let before = self.before.get();
+        let mut address = format!("/chat/{id}");
+        if !before.is_empty() {
+            address.push_str(&format!("?before={before}"));
+        }
+        if let Some(edit) = edit {
+            address.push_str(&format!("{}edit={edit}", if before.is_empty() { '?' } else { '&' }));
+        }
+        address
+    }
+
+    fn address_untracked(self) -> String {
+        untrack(|| self.address(None))
+    }
+
+    /// Where this conversation came from, above its first line.
+    fn origin(self) -> Option<AnyView> {
+        self.lines.with(|l| l.as_ref().filter(|l| l.earlier.is_none()).and_then(|l| l.origin.clone())).map(|origin| {
+            let href = format!("/chat/{}", origin.id);
+            view! { <p class="meta origin">"Branched from "<a href=href>{origin.title}</a></p> }.into_any()
         })
     }
 
@@ -186,6 +240,34 @@ where
     });
 }
 
+/// A changed line is no longer being changed, and a window that shows the newest lines is called so.
+fn leave(shared: Shared) {
+    let navigate = use_navigate();
+    let go = move |to: String| {
+        navigate(&to, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+    };
+    let away = go.clone();
+    Effect::new(move |_| {
+        if let Some(Ok(_)) = shared.edit.value().get() {
+            go(shared.address_untracked());
+        }
+    });
+    Effect::new(move |_| {
+        let newest = shared.lines.with(|l| l.as_ref().filter(|l| l.is_newest).map(|l| l.conversation_id));
+        if let Some(id) = newest.filter(|_| !shared.before.get_untracked().is_empty()) {
+            away(format!("/chat/{id}"));
+        }
+    });
+    // What was refused about one line is not about the next.
+    Effect::new(move |before: Option<Option<String>>| {
+        let now = shared.editing.get();
+        if before.is_some_and(|before| before != now) {
+            shared.edit.clear();
+        }
+        now
+    });
+}
+
 /// The talk and the panel beside it.
 #[component]
 pub fn Room(
@@ -201,7 +283,11 @@ pub fn Room(
     take_up(shared, shared.go_on);
     take_up(shared, shared.retry);
     take_up(shared, shared.delete);
-    take_up(shared, shared.turn);
+    keys::take_up_turn(shared);
+    take_up(shared, shared.edit);
+    take_up(shared, shared.rate);
+    keys::listen();
+    leave(shared);
     Effect::new(move |_| {
         if let Some(Ok(delivered)) = shared.send.value().get() {
             shared.key.set(delivered.next_key);
@@ -215,20 +301,21 @@ pub fn Room(
     on_cleanup(shown);
 
     let oc = StoredValue::new(talk.oc.clone());
-    let is_newest = talk.lines.as_ref().is_none_or(|l| l.is_newest);
+    let is_newest = Memo::new(move |_| shared.lines.with(|l| l.as_ref().is_none_or(|l| l.is_newest)));
     let earlier = move || {
         shared
             .lines
             .with(|l| l.as_ref().and_then(|l| l.earlier.map(|m| format!("/chat/{}?before={m}", l.conversation_id))))
     };
     let newest = talk.lines.as_ref().map(|l| format!("/chat/{}", l.conversation_id)).unwrap_or_default();
-    let greeting = talk.greeting.clone();
+    let openings = StoredValue::new(talk.openings.clone());
+    let slug = talk.oc.slug.clone();
     let quick_start = talk.oc.quick_start.clone();
-    let nothing_said = move || {
+    let nothing_said = Signal::derive(move || {
         shared.lines.with(|l| {
             l.as_ref().is_none_or(|l| l.lines.iter().all(|l| l.sender == crate::chat::Sender::Oc && l.is_first))
         })
-    };
+    });
     let refused = shared.refused();
     let short = talk.oc.short_name();
     let label = format!("Conversation with {short}");
@@ -237,9 +324,10 @@ pub fn Room(
         <section class="talk">
             <Head talk=talk.clone() />
             <div class="scroll" tabindex="0" role="region" aria-label=label>
-                <div class="lines">
+                <div class="lines" on:click=|event| keys::copy_code(&event)>
                     {move || earlier().map(|href| view! { <a class="quiet earlier" href=href>"Earlier lines"</a> })}
-                    {(!greeting.is_empty()).then(|| view! { <Greeting html=greeting.clone() oc=oc /> })}
+                    {move || shared.origin()}
+                    {openings.with_value(|o| !o.is_empty()).then(|| view! { <Opening openings=openings slug=slug.clone() oc=oc /> })}
                     <For
                         each=move || shared.lines.with(|l| l.as_ref().map(|l| rows(&l.lines)).unwrap_or_default())
                         key=|(line, is_last)| (key_of(line), *is_last)
@@ -249,12 +337,12 @@ pub fn Room(
                     </For>
                     {move || shared.send.input().get().map(|input| view! { <p class="me pending">{input.content}</p> })}
                     {move || refused.get().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
-                    {(!is_newest).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
+                    {move || (!is_newest.get()).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
                 </div>
             </div>
             {move || run.get().is_some().then(|| view! { <noscript inner_html="<meta http-equiv=\"refresh\" content=\"2\">"></noscript> })}
             <p class="sr" aria-live="polite">{move || shared.announced.get()}</p>
-            {is_newest.then(|| view! { <Composer oc=oc quick_start=quick_start.clone() nothing_said=Signal::derive(nothing_said) /> })}
+            {move || is_newest.get().then(|| view! { <Composer oc=oc quick_start=quick_start.clone() nothing_said=nothing_said /> })}
         </section>
         <Side talk=talk />
     }
@@ -267,20 +355,44 @@ fn rows(lines: &[Line]) -> Vec<(Line, bool)> {
 }
 
 /// A line is drawn anew when something about it changed that shows.
+/// What a person thinks of it is no reason: the menu in which they say so would close.
 fn key_of(line: &Line) -> (uuid::Uuid, Option<LineRun>, u32, u32, String) {
     // While it is being written, the words come over the stream.
     let html = if line.open_run().is_some() { String::new() } else { line.html.clone() };
     (line.id.0, line.run.clone(), line.place, line.places, html)
 }
 
+/// What the character may say first, one of it at a time; looking through them changes nothing.
 #[component]
-fn Greeting(html: String, oc: StoredValue<crate::chat::Partner>) -> impl IntoView {
+fn Opening(openings: StoredValue<Vec<String>>, slug: String, oc: StoredValue<crate::chat::Partner>) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let count = u32::try_from(openings.with_value(Vec::len)).unwrap_or(1);
+    let at = move || shared.opening.get().min(count.saturating_sub(1));
+    let html = move || {
+        openings.with_value(|o| usize::try_from(at()).ok().and_then(|at| o.get(at).cloned()).unwrap_or_default())
+    };
+    let turn = move || {
+        let to = |at: u32, label: &'static str, step: &'static str, icon: IconName| {
+            if at < count {
+                let href = format!("/talk/{slug}?opening={at}");
+                view! { <a class="do" href=href data-noscroll="" data-step=step aria-label=label><Icon name=icon /></a> }.into_any()
+            } else {
+                view! { <span class="do none"><Icon name=icon /></span> }.into_any()
+            }
+        };
+        view! {
+            {to(at().wrapping_sub(1), "Opening before", "-1", IconName::ChevronLeft)}
+            <span>{at() + 1}" of "{count}</span>
+            {to(at() + 1, "Opening after", "1", IconName::ChevronRight)}
+        }
+    };
     view! {
         <article class="oc">
             <Mini src=oc.with_value(|o| o.portrait_url.clone()) />
             <div>
-                <b>{oc.with_value(crate::chat::Partner::short_name)}</b>
+                <h2>{oc.with_value(crate::chat::Partner::short_name)}</h2>
                 <div class="said" inner_html=html></div>
+                {(count > 1).then(|| view! { <div class="under"><span class="turn">{turn}</span></div> })}
             </div>
         </article>
     }
