@@ -84,7 +84,7 @@ class Talker:
         return replies
 
 
-def play(p, kill, rounds):
+def play(p, kill, rounds, may_fail=False):
     """Talks, kills, talks on; looks for everything at the end."""
     with Provider(pace=0.04) as provider:
         env = {
@@ -118,11 +118,15 @@ def play(p, kill, rounds):
 
             def settled():
                 replies = [reply for talker in talkers for reply in talker.check()]
-                return replies if all(reply["status"] in ("done", "interrupted") for reply in replies) else None
+                return replies if all(reply["status"] not in ("queued", "streaming") for reply in replies) else None
 
-            replies = until(settled, "every reply to be done or interrupted", 40)
+            replies = until(settled, "every reply to come to an end", 40)
             for reply in replies:
                 expect(whole_words(reply["content"]), f"garbled: {reply['content'][-200:]!r}")
+                # One that was to begin while the database was away says so, and can be asked for again.
+                fine = ("done", "interrupted", "failed") if may_fail else ("done", "interrupted")
+                expect(reply["status"] in fine, f"{reply['status']}: {reply.get('error')}")
+                expect(reply["status"] != "failed" or "again" in reply["error"], f"it failed without advice: {reply}")
                 expect(reply["status"] != "done" or len(reply["content"].split()) == WORDS, f"done too early: {reply}")
             interrupted = [reply for reply in replies if reply["status"] == "interrupted"]
             cut = next((reply for reply in interrupted if reply["content"]), None)
@@ -172,8 +176,9 @@ def kill_postgres_in_talks(p):
         os.kill(server, signal.SIGKILL)
         until(lambda: place.postmaster() not in (None, server), "another server")
         until(lambda: node.health() == 200, "the server to be ready again")
-    replies, interrupted = play(p, kill, 2)
-    return f"({len(replies)} replies, {len(interrupted)} interrupted)"
+    replies, interrupted = play(p, kill, 2, may_fail=True)
+    failed = sum(reply["status"] == "failed" for reply in replies)
+    return f"({len(replies)} replies, {len(interrupted)} interrupted, {failed} failed)"
 
 
 def kill_all_in_talks(p):
