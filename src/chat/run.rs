@@ -14,7 +14,12 @@ use crate::{
     ai::{Chunk, Finish, FinishReason, ModelError},
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
-    server::{AppState, markdown, telemetry::figures},
+    server::{
+        AppState,
+        bell::{Bell, Heard, Ring},
+        markdown,
+        telemetry::figures,
+    },
     text::is_refused,
 };
 use dashmap::DashMap;
@@ -173,24 +178,51 @@ pub fn tail(text: &str, offset: usize) -> (String, usize) {
     (text.get(start..).unwrap_or_default().to_owned(), text.len())
 }
 
+/// Rung when something happened in a conversation.
+const TALK: char = 'c';
+/// Rung when a run of another process should stop.
+const STOP: char = 's';
+
 /// The runs of this process, and who watches its conversations.
 #[derive(Default)]
 pub struct Runs {
     live: DashMap<RunId, Arc<Live>>,
     watchers: DashMap<ConversationId, watch::Sender<()>>,
+    bell: Bell,
 }
 
 impl Runs {
+    /// None yet; other processes hear of them over the bell.
+    #[must_use]
+    pub fn new(bell: Bell) -> Self {
+        Self { bell, ..Self::default() }
+    }
+
+    /// Another process did something, or may have.
+    pub fn hear(&self, heard: Heard) {
+        match heard {
+            Heard::Ring(Ring(TALK, id)) => self.wake(ConversationId(id)),
+            Heard::Ring(Ring(STOP, id)) => {
+                if let Some(live) = self.get(RunId(id)) {
+                    live.stop.cancel();
+                }
+            }
+            Heard::Ring(_) => {}
+            Heard::Anything => self.watchers.iter().for_each(|w| w.send_replace(())),
+        }
+    }
+
     /// The run, while this process writes it.
     #[must_use]
     pub fn get(&self, id: RunId) -> Option<Arc<Live>> {
         self.live.get(&id).map(|l| Arc::clone(&l))
     }
 
-    /// Tells the model to stop, if the run is one of this process.
+    /// Tells the model to stop, here or in the process whose run it is.
     pub fn stop(&self, id: RunId) {
-        if let Some(live) = self.get(id) {
-            live.stop.cancel();
+        match self.get(id) {
+            Some(live) => live.stop.cancel(),
+            None => self.bell.ring(STOP, id.0),
         }
     }
 
@@ -209,8 +241,13 @@ impl Runs {
         })
     }
 
-    /// Wakes everybody who watches a conversation.
+    /// Wakes everybody who watches a conversation, in every process.
     pub fn touch(&self, id: ConversationId) {
+        self.wake(id);
+        self.bell.ring(TALK, id.0);
+    }
+
+    fn wake(&self, id: ConversationId) {
         if let Some(watcher) = self.watchers.get(&id) {
             watcher.send_replace(());
         }

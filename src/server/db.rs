@@ -9,7 +9,7 @@ use super::telemetry::figures;
 use crate::{error::AppResult, ids::UserId};
 use sqlx::{
     AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use std::{
     ops::{Deref, DerefMut},
@@ -36,6 +36,8 @@ impl From<UserId> for Identity {
 pub struct Db {
     app: PgPool,
     worker: PgPool,
+    /// One connection that listens; made when somebody does.
+    line: PgPool,
 }
 
 /// How a pool stands.
@@ -115,6 +117,7 @@ impl Db {
         let set = connections.set_role;
         Self {
             app: pool(connections.app, set.then_some(APP_ROLE), app_size),
+            line: pool(connections.worker.clone(), set.then_some(WORKER_ROLE), 1),
             worker: pool(connections.worker, set.then_some(WORKER_ROLE), (app_size / 2).max(3)),
         }
     }
@@ -151,8 +154,19 @@ impl Db {
         })
     }
 
+    /// A connection of its own that hears what is notified on a channel.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn listener(&self, channel: &str) -> Result<PgListener, sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.line).await?;
+        listener.listen(channel).await?;
+        Ok(listener)
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
+        self.line.close().await;
         self.app.close().await;
         self.worker.close().await;
     }

@@ -1,5 +1,6 @@
 //! Live topics: a short log of events per topic that any number of streams follow, from the start or from where they left.
 
+use super::bell::Bell;
 use axum::response::sse;
 use dashmap::DashMap;
 use futures::Stream;
@@ -86,16 +87,20 @@ impl Topic {
     }
 }
 
-/// The topics of this process.
+/// The topics of this process, and the bell that other processes hear.
 #[derive(Default)]
-pub struct Hub(DashMap<Uuid, Arc<Topic>>);
+pub struct Hub {
+    topics: DashMap<Uuid, Arc<Topic>>,
+    /// Rung when something has changed.
+    pub bell: Bell,
+}
 
 impl Hub {
     /// Opens a topic, or gives the one that is open under this id.
     pub fn open(&self, id: Uuid) -> Arc<Topic> {
         Arc::clone(
             &self
-                .0
+                .topics
                 .entry(id)
                 .or_insert_with(|| Arc::new(Topic { log: Mutex::default(), length: watch::Sender::new((0, false)) })),
         )
@@ -104,7 +109,7 @@ impl Hub {
     /// The topic, if this process has it.
     #[must_use]
     pub fn get(&self, id: Uuid) -> Option<Arc<Topic>> {
-        self.0.get(&id).map(|t| Arc::clone(&t))
+        self.topics.get(&id).map(|t| Arc::clone(&t))
     }
 
     /// Closes a topic and forgets it a minute later.
@@ -115,7 +120,7 @@ impl Hub {
         let hub = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(LINGER).await;
-            hub.0.remove(&id);
+            hub.topics.remove(&id);
         });
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod backup;
+pub mod bell;
 pub mod config;
 pub mod database;
 pub mod db;

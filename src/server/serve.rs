@@ -101,6 +101,7 @@ async fn serve(config: Config) -> Result<(), String> {
     accounts_first_admin(&state).await?;
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
+    hear_others(&state);
     tokio::spawn(figures::upkeep());
     if let Some(listener) = operators {
         // Answers to the end: whoever watches wants to see how the process goes.
@@ -206,20 +207,29 @@ async fn signalled() {
 pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) -> Result<AppState, String> {
     figures::start();
     let files = Files::local(&config.data.join("files"))?;
+    let hub = Arc::new(Hub::default());
     Ok(AppState {
         leptos,
         files,
         db,
         model,
         config: Arc::new(config),
-        hub: Arc::new(Hub::default()),
-        runs: Arc::default(),
-        summons: Arc::default(),
+        runs: Arc::new(crate::chat::run::Runs::new(hub.bell.clone())),
+        summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),
+        hub,
         node: Node(uuid::Uuid::now_v7()),
         draining: CancellationToken::new(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     })
+}
+
+/// Listens to what other processes on the same database do.
+pub fn hear_others(state: &AppState) {
+    super::bell::start(state, |app, heard| {
+        app.runs.hear(heard);
+        app.summons.hear(heard);
+    });
 }
 
 async fn accounts_first_admin(state: &AppState) -> Result<(), String> {

@@ -173,6 +173,7 @@ fn from_row(app: AppState, me: UserId, first: SummonPage) -> impl Stream<Item = 
     let (sender, receiver) = tokio::sync::mpsc::channel(16);
     tokio::spawn(async move {
         let mut page = first;
+        let mut further = app.summons.watch(page.id);
         let mut shown = Vec::new();
         let mut count = 0;
         let mut send = async |name: &'static str, data: String| {
@@ -205,6 +206,7 @@ fn from_row(app: AppState, me: UserId, first: SummonPage) -> impl Stream<Item = 
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                Ok(()) = further.changed() => {}
                 () = app.shutdown.cancelled() => return,
             }
             let read = async {

@@ -13,23 +13,69 @@ use crate::{
     error::{AppError, AppResult},
     ids::JobId,
     ocs::{ExampleLine, OcForm, page_url, portrait::Traits, portrait_url, style::Atmosphere, style::Mood},
-    server::{AppState, events::Topic, telemetry::figures},
+    server::{
+        AppState,
+        bell::{Bell, Heard, Ring},
+        events::Topic,
+        telemetry::figures,
+    },
 };
 use dashmap::DashMap;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The summons of this process, by job.
+/// Rung when a job has come further.
+const JOB: char = 'j';
+/// Rung when a job of another process should stop.
+const STOP: char = 'k';
+
+/// The summons of this process, by job, and who watches those of others.
 #[derive(Default)]
-pub struct Summons(DashMap<JobId, CancellationToken>);
+pub struct Summons {
+    live: DashMap<JobId, CancellationToken>,
+    watchers: DashMap<JobId, watch::Sender<()>>,
+    bell: Bell,
+}
 
 impl Summons {
+    /// None yet; other processes hear of them over the bell.
+    #[must_use]
+    pub fn new(bell: Bell) -> Self {
+        Self { bell, ..Self::default() }
+    }
+
+    /// Another process did something, or may have.
+    pub fn hear(&self, heard: Heard) {
+        match heard {
+            Heard::Ring(Ring(JOB, id)) => {
+                if let Some(watcher) = self.watchers.get(&JobId(id)) {
+                    watcher.send_replace(());
+                }
+            }
+            Heard::Ring(Ring(STOP, id)) => {
+                if let Some(token) = self.live.get(&JobId(id)) {
+                    token.cancel();
+                }
+            }
+            Heard::Ring(_) => {}
+            Heard::Anything => self.watchers.iter().for_each(|w| w.send_replace(())),
+        }
+    }
+
     /// How many this process works on.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.live.len()
+    }
+
+    /// Wakes whenever another process has come further with a job.
+    #[must_use]
+    pub fn watch(&self, id: JobId) -> watch::Receiver<()> {
+        self.watchers.retain(|_, sender| sender.receiver_count() > 0);
+        self.watchers.entry(id).or_insert_with(|| watch::Sender::new(())).subscribe()
     }
 }
 
@@ -46,7 +92,7 @@ pub const fn topic_id(job: JobId, attempt: i32) -> Uuid {
 pub async fn start(app: &AppState, id: JobId) -> AppResult<()> {
     let Some(claim) = store::claim(app, id).await? else { return Ok(()) };
     let cancel = app.shutdown.child_token();
-    app.summons.0.insert(id, cancel.clone());
+    app.summons.live.insert(id, cancel.clone());
     let topic = app.hub.open(topic_id(id, claim.attempt));
     let app_ = app.clone();
     app.tasks.spawn(async move {
@@ -81,7 +127,8 @@ pub async fn start(app: &AppState, id: JobId) -> AppResult<()> {
         }
         figures::summon_ended(status.as_str(), began.elapsed());
         topic.push(event.0, event.1.to_string());
-        app.summons.0.remove_if(&id, |_, token| token.is_cancelled());
+        app.summons.bell.ring(JOB, id.0);
+        app.summons.live.remove_if(&id, |_, token| token.is_cancelled());
         app.hub.close(topic_id(id, attempt));
     });
     Ok(())
@@ -91,10 +138,11 @@ fn interrupted() -> (JobStatus, String, (&'static str, serde_json::Value)) {
     (JobStatus::Interrupted, String::new(), ("interrupted", json!({})))
 }
 
-/// Stops a job of this process at once; one of another process stops at its next part.
+/// Stops a job at once, here or in the process that works on it.
 pub fn cancel(app: &AppState, id: JobId) {
-    if let Some(token) = app.summons.0.get(&id) {
-        token.cancel();
+    match app.summons.live.get(&id) {
+        Some(token) => token.cancel(),
+        None => app.summons.bell.ring(STOP, id.0),
     }
 }
 
@@ -197,6 +245,7 @@ impl Work {
             return Err(Halt::Stopped);
         }
         self.show(&part);
+        self.app.summons.bell.ring(JOB, self.claim.id.0);
         Ok(())
     }
 
