@@ -72,6 +72,7 @@ pub fn App() -> impl IntoView {
             <crate::frame::PageFrame>
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
                     <Route path=path!("/conversations") view={Lazy::<lazy::Conversations>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/conversations/import") view={Lazy::<lazy::ImportChat>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/talk/:slug") view={Lazy::<lazy::Talk>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/chat/:id") view={Lazy::<lazy::Chat>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/chat/:id/notes") view={Lazy::<lazy::Notes>::new()} ssr=SsrMode::Async />

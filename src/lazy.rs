@@ -50,6 +50,7 @@ macro_rules! part {
 
 part!(chat_part, __preload_chat_part, ChatPages {
     Conversations = chat::view::ConversationsPage,
+    ImportChat = chat::view::ImportPage,
     Talk = chat::view::TalkPage,
     Chat = chat::view::ChatPage,
 });

@@ -6,13 +6,18 @@ use super::{ConversationList, Delivered, Lines, Talk};
 use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-/// The chat page of a conversation. `before` shows what came before that message.
+/// The chat page of a conversation: its newest lines, or those before, from or around a message.
 #[server(prefix = "/fn", endpoint = "chat/get_talk", input = GetUrl)]
-pub async fn get_talk(conversation_id: String, #[server(default)] before: String) -> Result<Talk, AppError> {
+pub async fn get_talk(
+    conversation_id: String,
+    #[server(default)] before: String,
+    #[server(default)] from: String,
+    #[server(default)] at: String,
+) -> Result<Talk, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        server::talk(&ctx, server::id(&conversation_id)?, &before).await
+        server::talk(&ctx, server::id(&conversation_id)?, server::at(&before, &from, &at)?).await
     })
     .await
 }
@@ -28,15 +33,15 @@ pub async fn get_talk_with(slug: String) -> Result<Talk, AppError> {
     .await
 }
 
-/// The newest lines of a conversation, for a page that is open already.
+/// The newest lines of a conversation, or those before a message, for a page that is open already.
 #[server(prefix = "/fn", endpoint = "chat/get_lines", input = GetUrl)]
-pub async fn get_lines(conversation_id: String) -> Result<Lines, AppError> {
+pub async fn get_lines(conversation_id: String, #[server(default)] before: String) -> Result<Lines, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         ctx.require()?;
         let mut tx = ctx.begin().await?;
-        super::store::lines(&mut tx, server::id(&conversation_id)?, None).await
+        super::store::window(&mut tx, server::id(&conversation_id)?, server::at(&before, "", "")?).await
     })
     .await
 }
@@ -218,7 +223,7 @@ pub async fn delete_conversation(conversation_id: String) -> Result<(), AppError
 #[cfg(feature = "ssr")]
 pub(super) mod server {
     use crate::{
-        chat::{ConversationList, Lines, Sent, Talk, check_message, run, store},
+        chat::{At, ConversationList, Lines, Sent, Talk, check_message, run, store},
         error::{AppError, AppResult},
         ids::{ConversationId, RunId},
         server::{
@@ -233,6 +238,16 @@ pub(super) mod server {
     /// An id that cannot be read is one that does not exist.
     pub fn id<T: FromStr>(text: &str) -> AppResult<T> {
         text.trim().parse().map_err(|_| AppError::NotFound)
+    }
+
+    /// Which lines an address asks for.
+    pub fn at(before: &str, from: &str, around: &str) -> AppResult<At> {
+        Ok(match (before, from, around) {
+            ("", "", "") => At::Newest,
+            (before, "", "") => At::Before(id(before)?),
+            (_, from, "") => At::From(id(from)?),
+            (_, _, around) => At::Around(id(around)?),
+        })
     }
 
     /// Whether a form was posted by a browser that runs no script.
@@ -307,17 +322,16 @@ pub(super) mod server {
         if info.local { format!("{family}, on this machine") } else { format!("{}, by {}", info.name, info.provider) }
     }
 
-    pub async fn talk(ctx: &Ctx, conversation: ConversationId, before: &str) -> AppResult<Talk> {
+    pub async fn talk(ctx: &Ctx, conversation: ConversationId, at: At) -> AppResult<Talk> {
         let me = ctx.require()?.id;
-        let before = if before.is_empty() { None } else { Some(id(before)?) };
         let mut tx = ctx.begin().await?;
         let oc = store::conversation_of(&mut tx, conversation).await?;
         let (oc, _) = store::partner(&mut tx, oc).await?;
-        let lines = store::lines(&mut tx, conversation, before).await?;
+        let lines = store::window(&mut tx, conversation, at).await?;
         drop(tx);
         // The model reads ahead while the person does.
         let is_busy = lines.lines.iter().any(|l| l.open_run().is_some());
-        if before.is_none() && !is_busy {
+        if lines.is_newest && !is_busy {
             run::warm(&ctx.app, me, oc.id, lines.lines.last().map(|l| l.id));
         }
         Ok(Talk { model: model_line(ctx), lines: Some(lines), openings: Vec::new(), key: store::new_key(), oc })
@@ -329,7 +343,7 @@ pub(super) mod server {
         let oc = store::partner_by_slug(&mut tx, slug).await?;
         if let Some(conversation) = store::newest_with(&mut tx, me.id, oc).await? {
             drop(tx);
-            return talk(ctx, conversation, "").await;
+            return talk(ctx, conversation, At::Newest).await;
         }
         let (oc, persona) = store::partner(&mut tx, oc).await?;
         let known_as = crate::personas::store::default_name(&mut tx, me.id).await?;

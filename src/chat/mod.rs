@@ -5,6 +5,7 @@
 //! the model is told is put together in `prompt.rs`, and the receipt of it stays with the run.
 
 pub mod api;
+pub mod history;
 #[cfg(feature = "ssr")]
 pub mod impersonate;
 pub mod live;
@@ -252,8 +253,41 @@ pub struct Lines {
     pub lines: Vec<Line>,
     /// Older lines come before this message; `None` when there are none.
     pub earlier: Option<MessageId>,
+    /// Younger lines begin with this message; `None` at the end.
+    pub later: Option<MessageId>,
     /// The window ends with the newest line.
     pub is_newest: bool,
+}
+
+impl Lines {
+    /// These lines, read just now, with the older ones that `known` has already. A window slides along as a talk grows, and what
+    /// somebody has scrolled up to must not vanish. What comes before a line never changes, so it can be kept as it is.
+    #[must_use]
+    pub fn after_those_of(mut self, known: Option<Self>) -> Self {
+        let first = self.lines.first().map(|l| l.id);
+        if let Some(known) = known.filter(|k| k.conversation_id == self.conversation_id)
+            && let Some(older) = known.lines.iter().position(|l| Some(l.id) == first).filter(|at| *at > 0)
+        {
+            let mut lines = known.lines;
+            lines.truncate(older);
+            lines.append(&mut self.lines);
+            (self.lines, self.earlier) = (lines, known.earlier);
+        }
+        self
+    }
+}
+
+/// Which lines of a conversation are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The newest.
+    Newest,
+    /// Those before this one.
+    Before(MessageId),
+    /// This one and those that follow it.
+    From(MessageId),
+    /// This one and those around it, on the branch that it is on.
+    Around(MessageId),
 }
 
 /// Where a branch left another conversation.
@@ -365,6 +399,43 @@ mod tests {
         ] {
             assert_eq!(short_name(name), short);
         }
+    }
+
+    #[test]
+    fn a_window_that_slides_keeps_what_was_read() {
+        let line = |n: u128| Line {
+            id: MessageId(uuid::Uuid::from_u128(n)),
+            sender: Sender::User,
+            content: String::new(),
+            html: String::new(),
+            at: Stamp { iso: String::new(), text: String::new() },
+            run: None,
+            place: 1,
+            places: 1,
+            is_first: n == 1,
+            is_edited: false,
+            rating: 0,
+            helpful: None,
+        };
+        let lines = |range: std::ops::RangeInclusive<u128>, earlier: Option<u128>| Lines {
+            conversation_id: ConversationId(uuid::Uuid::nil()),
+            title: String::new(),
+            is_archived: false,
+            origin: None,
+            revision: String::new(),
+            lines: range.map(line).collect(),
+            earlier: earlier.map(|n| MessageId(uuid::Uuid::from_u128(n))),
+            later: None,
+            is_newest: true,
+        };
+        let ids = |lines: &Lines| lines.lines.iter().map(|l| l.id.0.as_u128()).collect::<Vec<_>>();
+        let slid = lines(5..=9, Some(5)).after_those_of(Some(lines(2..=7, Some(2))));
+        assert_eq!(ids(&slid), (2..=9).collect::<Vec<_>>());
+        assert_eq!(slid.earlier.map(|m| m.0.as_u128()), Some(2));
+        // Another branch: nothing in common, nothing kept.
+        let other = lines(20..=22, None).after_those_of(Some(lines(2..=7, Some(2))));
+        assert_eq!((ids(&other), other.earlier), ((20..=22).collect(), None));
+        assert_eq!(ids(&lines(2..=3, None).after_those_of(None)), [2, 3]);
     }
 
     #[test]

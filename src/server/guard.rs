@@ -189,14 +189,14 @@ fn too_large() -> Response {
 }
 
 /// Middleware: a body over the limit is refused with 413 before anything reads it, in our own words. Uploads, whose
-/// routes end in `/avatar`, have their own limit.
+/// routes end in `/avatar` and `/import`, have their own limit.
 pub async fn limit_body(request: Request, next: Next) -> Response {
     let length = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.parse::<usize>().ok());
-    if request.uri().path().ends_with("/avatar") {
+    if ["/avatar", "/import"].iter().any(|end| request.uri().path().ends_with(end)) {
         return next.run(request).await;
     }
     if length.is_some_and(|l| l > BODY_LIMIT) {

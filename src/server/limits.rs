@@ -25,6 +25,8 @@ pub enum Action {
     Upload,
     /// New or changed characters by one person.
     EditOc,
+    /// Searches by one person.
+    Search,
 }
 
 impl Action {
@@ -49,6 +51,7 @@ impl Action {
                 ("message", 30.0, 20.0, "You are writing faster than anybody can answer. Please wait a little.")
             }
             Self::Upload => ("upload", 20.0, 2.0, "Many uploads in a short time. Please wait a little."),
+            Self::Search => ("search", 60.0, 60.0, "You are searching very quickly. Please wait a little."),
             Self::EditOc => ("edit_oc", 30.0, 6.0, "Many changes in a short time. Please wait a little."),
         }
     }

@@ -59,6 +59,7 @@ pub static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
     document.merge(crate::ocs::routes::Api::openapi());
     document.merge(crate::ocs::summon::routes::Api::openapi());
     document.merge(crate::chat::routes::Api::openapi());
+    document.merge(crate::chat::history::routes::Api::openapi());
     document.merge(crate::chat::notes::routes::Api::openapi());
     document.merge(crate::personas::routes::Api::openapi());
     document.merge(crate::chat::tree_routes::Api::openapi());

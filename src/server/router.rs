@@ -34,6 +34,7 @@ pub fn router(state: AppState) -> Router {
         .merge(ocs::routes::routes())
         .merge(ocs::summon::routes::routes())
         .merge(chat::routes::routes())
+        .merge(chat::history::routes::routes())
         .merge(chat::notes::routes::routes())
         .merge(personas::routes::routes())
         .merge(chat::tree_routes::routes())

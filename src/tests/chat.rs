@@ -20,10 +20,10 @@ use tokio::sync::Notify;
 
 /// One event of a stream.
 #[derive(Debug)]
-struct Event {
-    name: String,
-    id: Option<u64>,
-    data: Value,
+pub(super) struct Event {
+    pub name: String,
+    pub id: Option<u64>,
+    pub data: Value,
 }
 
 impl Event {
@@ -33,14 +33,14 @@ impl Event {
 }
 
 /// An open stream.
-struct Events {
+pub(super) struct Events {
     status: u16,
     body: BodyDataStream,
     buffer: Vec<u8>,
 }
 
 impl Events {
-    async fn open(client: &Client, path: &str, last: Option<u64>) -> Self {
+    pub async fn open(client: &Client, path: &str, last: Option<u64>) -> Self {
         let mut request = Request::get(path).header("accept", "text/event-stream");
         if let Some(last) = last {
             request = request.header("last-event-id", last.to_string());
@@ -54,7 +54,7 @@ impl Events {
     }
 
     /// The next event; `None` when the stream has ended.
-    async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|w| w == b"\n\n") {
                 let frame: Vec<u8> = self.buffer.drain(..end + 2).collect();

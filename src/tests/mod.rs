@@ -5,6 +5,7 @@
 
 mod accounts;
 mod chat;
+mod chat_history;
 mod chat_prompt;
 mod chat_tree;
 mod client;

@@ -1,16 +1,18 @@
 //! All SQL of the chat room, one file a purpose: what is read, what people change, what they do to the tree, what runs
-//! write.
+//! write, where a window of lines ends.
 
 mod change;
 mod read;
 mod runs;
 mod tree;
+mod window;
 
 pub use change::{
     To, archive, continue_reply, delete_conversation, new_key, regenerate, rename, retry, send, start, stop,
 };
 pub use read::{
     Pulse, conversation_of, conversations, lines, newest_with, partner, partner_by_slug, pulse, scene, suggestions,
+    window,
 };
 pub use runs::{Ended, Keep, RunRow, Start, expire, finish, keep, note_receipt, run_row};
 pub use tree::{

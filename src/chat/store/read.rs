@@ -2,7 +2,7 @@
 
 use crate::{
     chat::{
-        Carried, ConversationCard, Line, LineRun, Lines, Origin, Partner, RunStatus, Sender, Suggestion, notes,
+        At, Carried, ConversationCard, Line, LineRun, Lines, Origin, Partner, RunStatus, Sender, Suggestion, notes,
         prompt::{self, Happening, Scene, Turn},
     },
     error::{AppError, AppResult},
@@ -13,7 +13,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 
 /// Lines in one window.
-const WINDOW: i32 = 60;
+pub(super) const WINDOW: i32 = 60;
 /// Lines that a prompt looks back at most; its budget keeps fewer.
 const HISTORY: i32 = 200;
 /// Conversations on one page of the list.
@@ -94,6 +94,15 @@ async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<Happening>> 
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -> AppResult<Lines> {
+    window(tx, id, before.map_or(At::Newest, At::Before)).await
+}
+
+/// A window of a conversation's lines. Costs the same in a talk of ten lines and in one of ten thousand: it walks up from its last
+/// line, and no further than it shows.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's.
+pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines> {
     let head = sqlx::query!(
         r#"select c.title, c.archived_at, c.active_leaf_id, c.updated_at, f.conversation_id as "from_id?",
                coalesce(nullif(f.title, ''), o.name) as "from_title?"
@@ -105,17 +114,8 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
     .fetch_optional(&mut **tx)
     .await?
     .ok_or(AppError::NotFound)?;
-    let last = match before {
-        None => head.active_leaf_id,
-        Some(before) => sqlx::query_scalar!(
-            "select parent_id from messages where message_id = $1 and conversation_id = $2",
-            before.0,
-            id.0
-        )
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or(AppError::NotFound)?,
-    };
+    let leaf = head.active_leaf_id.map(MessageId);
+    let (last, later) = super::window::end(tx, id, leaf, at).await?;
     let rows = sqlx::query!(
         r#"with recursive path as (
                select message_id, parent_id, 1 as depth from messages where message_id = $1 and conversation_id = $2
@@ -137,7 +137,7 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
                order by run_id desc limit 1
            ) r on true
            order by path.depth desc"#,
-        last,
+        last.map(|m| m.0),
         id.0,
         WINDOW
     )
@@ -177,7 +177,8 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
         revision: revision(head.updated_at),
         lines,
         earlier,
-        is_newest: before.is_none(),
+        later,
+        is_newest: last == leaf,
     })
 }
 

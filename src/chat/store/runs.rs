@@ -77,10 +77,14 @@ pub async fn note_receipt(db: &Db, run: RunId, receipt: &Receipt) -> AppResult<(
 /// When the database cannot be reached; the run goes on and tries again.
 pub async fn keep(app: &AppState, start: &Start, status: RunStatus, text: Option<&str>) -> AppResult<Keep> {
     let mut tx = app.db.system().await?;
-    // Locks are always taken in this order: conversation, message, run. Deleting cascades in it, too.
-    sqlx::query!("select message_id from messages where message_id = $1 for update", start.message_id.0)
-        .fetch_optional(&mut *tx)
-        .await?;
+    // Locks are always taken in this order: conversation, message, run. Deleting cascades in it, too. The words of a reply that is
+    // not whole stay out of the index of words.
+    sqlx::query!(
+        "select set_config('app.unfinished', 'on', true) from messages where message_id = $1 for update",
+        start.message_id.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
     // A run that was taken for dead comes back to life here, unless another run has begun on the same reply.
     let stop = sqlx::query_scalar!(
         "update runs set status = $3, lease_until = now() + make_interval(secs => $4)
@@ -177,9 +181,9 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
 /// When the database cannot be reached.
 pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
     let mut tx = db.system().await?;
-    let rows = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         "update runs set status = 'interrupted', lease_until = null
-         where status in ('queued', 'streaming') and lease_until < now() returning conversation_id"
+         where status in ('queued', 'streaming') and lease_until < now() returning conversation_id, message_id"
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -188,12 +192,18 @@ pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
     }
     tx.commit().await?;
     // By itself, since everybody else locks the conversation before the run.
+    let (conversations, messages): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|r| (r.conversation_id, r.message_id)).unzip();
     let mut tx = db.system().await?;
-    sqlx::query!("update conversations set updated_at = now() where conversation_id = any($1)", &rows)
+    sqlx::query!("update conversations set updated_at = now() where conversation_id = any($1)", &conversations)
+        .execute(&mut *tx)
+        .await?;
+    // The words that stay are words that can be found.
+    sqlx::query!("update messages set content = content where message_id = any($1)", &messages)
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
-    Ok(rows.into_iter().map(ConversationId).collect())
+    Ok(conversations.into_iter().map(ConversationId).collect())
 }
 
 /// A run as its row shows it: after its end, or while another process writes it.

@@ -68,7 +68,7 @@ pub fn take_up_turn(shared: Shared) {
             }
             Some(format!(".lines > article:nth-of-type({place}) .turn [data-step='{step}']"))
         });
-        shared.lines.set(Some(lines));
+        shared.take(lines);
         if let Some(held) = held {
             request_animation_frame(move || {
                 if let Ok(Some(button)) = document().query_selector(&held) {

@@ -1,14 +1,15 @@
 //! The list of conversations, and whom to talk with while there are none.
 
+use super::search::{Results, SearchBox};
 use crate::{
     chat::{ConversationCard, ConversationList, Suggestion, api},
     error::AppError,
-    ui::{Empty, ErrorView, Mini, PageTitle, Plate, Time, load},
+    ui::{Empty, ErrorView, Icon, IconName, Mini, PageTitle, Plate, Time, load},
 };
 use leptos::prelude::*;
 use leptos_router::{components::Redirect, hooks::use_query_map};
 
-/// All conversations: `/conversations`, those put away with `?archived=true`.
+/// All conversations: `/conversations`, those put away with `?archived=true`, what was found in them with `?q=`.
 #[component]
 pub fn ConversationsPage() -> impl IntoView {
     let query = use_query_map();
@@ -16,25 +17,42 @@ pub fn ConversationsPage() -> impl IntoView {
     let after = Memo::new(move |_| query.with(|q| q.get("after").unwrap_or_default()));
     let list =
         load(move || (archived.get(), after.get()), |(archived, after)| api::list_conversations(archived, after));
+    let q = Memo::new(move |_| query.with(|q| q.get("q").unwrap_or_default()));
+    let is_search = Memo::new(move |_| !q.get().trim().is_empty());
     view! {
         <PageTitle text="Conversations" />
         <section class="wrap">
             <div class="list-head">
                 <h1>"Conversations"</h1>
                 <nav class="switch" aria-label="Which conversations">
-                    <a href="/conversations" aria-current=move || (!archived.get()).then_some("page")>"Open"</a>
+                    <a href="/conversations" aria-current=move || (!archived.get() && !is_search.get()).then_some("page")>"Open"</a>
                     <a href="/conversations?archived=true" aria-current=move || archived.get().then_some("page")>"Put away"</a>
                 </nav>
             </div>
-            <Transition fallback=|| ()>
-                {move || Suspend::new(async move {
-                    match list.await {
-                        Ok(list) => view! { <Found list=list archived=archived.get_untracked() /> }.into_any(),
-                        Err(AppError::SignInRequired) => view! { <Redirect path="/sign-in?next=/conversations" /> }.into_any(),
-                        Err(error) => view! { <ErrorView error=error /> }.into_any(),
-                    }
-                })}
-            </Transition>
+            <div class="list-tools">
+                {move || view! { <SearchBox action="/conversations" label="Search what was said" value=q.get() /> }}
+                <p>
+                    <a class="btn ghost small" href="/characters"><Icon name=IconName::Plus />"New"</a>
+                    <a class="btn ghost small" href="/conversations/import"><Icon name=IconName::Upload />"Import"</a>
+                </p>
+            </div>
+            {move || {
+                if is_search.get() {
+                    return view! { <Results page="/conversations" /> }.into_any();
+                }
+                view! {
+                    <Transition fallback=|| ()>
+                        {move || Suspend::new(async move {
+                            match list.await {
+                                Ok(list) => view! { <Found list=list archived=archived.get_untracked() /> }.into_any(),
+                                Err(AppError::SignInRequired) => view! { <Redirect path="/sign-in?next=/conversations" /> }.into_any(),
+                                Err(error) => view! { <ErrorView error=error /> }.into_any(),
+                            }
+                        })}
+                    </Transition>
+                }
+                    .into_any()
+            }}
         </section>
     }
 }

@@ -6,13 +6,16 @@
 
 mod composer;
 mod edit;
+mod import;
 mod keys;
 mod line;
 mod list;
 mod menu;
 mod room;
+mod search;
 mod side;
 
+pub use import::ImportPage;
 pub use list::ConversationsPage;
 
 use super::{Talk, api};
@@ -28,22 +31,31 @@ use leptos_router::{
     hooks::{use_params_map, use_query_map},
 };
 use room::Room;
+use search::Searched;
 
 /// A conversation: `/chat/{id}`.
 #[component]
 pub fn ChatPage() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let id = Memo::new(move |_| params.with(|p| p.get("id").unwrap_or_default()));
-    let before = Memo::new(move |_| query.with(|q| q.get("before").unwrap_or_default()));
-    let talk = load(move || (id.get(), before.get()), |(id, before)| api::get_talk(id, before));
+    let of = move |name: &'static str| Memo::new(move |_| query.with(|q| q.get(name).unwrap_or_default()));
+    let (before, from, at, q) = (of("before"), of("from"), of("at"), of("q"));
+    let talk = load(
+        move || (id.get(), before.get(), from.get(), at.get()),
+        |(id, before, from, at)| api::get_talk(id, before, from, at),
+    );
     view! {
         <Suspense fallback=Loading>
-            {move || Suspend::new(async move {
-                match talk.await {
-                    Ok(talk) => view! { <Shown talk=talk /> }.into_any(),
-                    Err(error) => refused(error, format!("/chat/{}", id.get_untracked())),
-                }
-            })}
+            {move || {
+                let is_search = !q.get().trim().is_empty();
+                Suspend::new(async move {
+                    match talk.await {
+                        Ok(talk) if is_search => view! { <Searched talk=talk /> }.into_any(),
+                        Ok(talk) => view! { <Shown talk=talk /> }.into_any(),
+                        Err(error) => refused(error, format!("/chat/{}", id.get_untracked())),
+                    }
+                })
+            }}
         </Suspense>
     }
 }

@@ -23,6 +23,9 @@ use leptos_router::{
 };
 use serde_json::Value;
 
+/// Lines that the server gives at a time, at most.
+const WINDOW: usize = 60;
+
 /// What the parts of the room share.
 #[derive(Clone, Copy)]
 pub struct Shared {
@@ -62,6 +65,8 @@ pub struct Shared {
     pub before: Memo<String>,
     /// Which of its first lines the character says, while nothing has been said.
     pub opening: Memo<u32>,
+    /// Counts the times that the stream is to be opened anew.
+    pub reopen: RwSignal<u32>,
     /// The page is alive: what needs scripts may be offered.
     pub alive: RwSignal<bool>,
 }
@@ -70,8 +75,11 @@ impl Shared {
     fn new(talk: &Talk) -> Self {
         let query = use_query_map();
         let asked = move |name: &'static str| query.with(|q| q.get(name)).unwrap_or_default();
+        let lines = RwSignal::new(talk.lines.clone());
+        // A window that an address gave in another way ends before a line, too.
+        let ends = move || lines.with(|l| l.as_ref().and_then(|l| l.later)).map(|m| m.to_string()).unwrap_or_default();
         Self {
-            lines: RwSignal::new(talk.lines.clone()),
+            lines,
             spoken: RwSignal::new(String::new()),
             place: RwSignal::new(0),
             announced: RwSignal::new(String::new()),
@@ -87,8 +95,9 @@ impl Shared {
             rate: ServerAction::new(),
             branch: ServerAction::new(),
             editing: Memo::new(move |_| Some(asked("edit")).filter(|e| !e.is_empty())),
-            before: Memo::new(move |_| asked("before")),
+            before: Memo::new(move |_| Some(asked("before")).filter(|b| !b.is_empty()).unwrap_or_else(ends)),
             opening: Memo::new(move |_| asked("opening").parse().unwrap_or(0)),
+            reopen: RwSignal::new(0),
             alive: RwSignal::new(false),
         }
     }
@@ -141,12 +150,55 @@ impl Shared {
         })
     }
 
+    /// Takes up the newest lines as they are now; what was scrolled up to stays.
+    pub fn take(self, new: Lines) {
+        self.lines.update(|lines| *lines = Some(new.after_those_of(lines.take())));
+    }
+
+    /// Reads the lines before those that are there, in place: the column stays where it is, since it hangs from its end.
+    fn read_earlier(self) {
+        let wanted = self.lines.with_untracked(|l| l.as_ref().and_then(|l| l.earlier.map(|m| (l.conversation_id, m))));
+        let Some((id, before)) = wanted else { return };
+        leptos::task::spawn_local(async move {
+            if let Ok(mut older) = api::get_lines(id.to_string(), before.to_string()).await {
+                self.lines.update(|lines| {
+                    if let Some(lines) = lines.as_mut().filter(|l| l.earlier == Some(before)) {
+                        older.lines.append(&mut lines.lines);
+                        (lines.lines, lines.earlier) = (older.lines, older.earlier);
+                    }
+                });
+            }
+        });
+    }
+
+    /// Reads the older lines again that were scrolled up to: one of them was changed.
+    fn read_older_again(self) {
+        let all =
+            self.lines.get_untracked().map(|l| (l.conversation_id, l.lines.iter().map(|l| l.id).collect::<Vec<_>>()));
+        let Some((id, known)) = all.filter(|(_, known)| known.len() > WINDOW) else { return };
+        leptos::task::spawn_local(async move {
+            let mut next = known.len().checked_sub(WINDOW).and_then(|at| known.get(at)).copied();
+            while let Some(before) = next {
+                let Ok(window) = api::get_lines(id.to_string(), before.to_string()).await else { return };
+                next = window.lines.first().map(|l| l.id).filter(|first| known.iter().skip(1).any(|k| k == first));
+                self.lines.update(|lines| {
+                    for new in window.lines {
+                        if let Some(old) = lines.as_mut().and_then(|l| l.lines.iter_mut().find(|l| l.id == new.id)) {
+                            *old = new;
+                        }
+                    }
+                });
+            }
+        });
+    }
+
     /// Reads the newest lines again.
     fn refresh(self) {
-        let Some(id) = self.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id)) else { return };
+        let newest = |l: &Lines| l.is_newest.then_some(l.conversation_id);
+        let Some(id) = self.lines.with_untracked(|l| l.as_ref().and_then(newest)) else { return };
         leptos::task::spawn_local(async move {
-            match api::get_lines(id.to_string()).await {
-                Ok(new) => self.lines.set(Some(new)),
+            match api::get_lines(id.to_string(), String::new()).await {
+                Ok(new) => self.take(new),
                 Err(AppError::SignInRequired | AppError::NotFound) => {
                     // Signed out elsewhere, or deleted: the page says so when it is loaded anew.
                     let _ = window().location().reload();
@@ -183,15 +235,18 @@ impl Shared {
             }
             // The browser comes back by itself, from where it was.
             "reconnect" => {}
+            live::CLOSED => self.open_again(),
             _ => self.refresh(),
         }
     }
 
     /// Something came over the conversation's stream.
     fn notice(self, name: &str, data: &str) {
+        if name == live::CLOSED {
+            return self.open_again();
+        }
         if name != "changed" {
-            self.refresh();
-            return;
+            return self.refresh();
         }
         let data: Value = serde_json::from_str(data).unwrap_or_default();
         let revision = data.get("revision").and_then(Value::as_str).unwrap_or_default();
@@ -200,13 +255,27 @@ impl Shared {
         }
     }
 
+    /// The stream was answered with an error, as while the server starts again: it is opened anew in a moment.
+    fn open_again(self) {
+        self.refresh();
+        set_timeout(
+            move || {
+                let _gone_with_the_page = self.reopen.try_update(|n| *n += 1);
+            },
+            std::time::Duration::from_secs(3),
+        );
+    }
+
     /// Follows the reply that is being written, or else the conversation.
     fn listen(self) {
         let run = self.open_run();
         let conversation =
             Memo::new(move |_| self.lines.with(|l| l.as_ref().filter(|l| l.is_newest).map(|l| l.conversation_id)));
         // The stream of the turn before is dropped, and thereby closed, with each new turn.
-        Effect::new(move |_: Option<Option<Source>>| follow(self, conversation.get(), run.get()));
+        Effect::new(move |_: Option<Option<Source>>| {
+            self.reopen.track();
+            follow(self, conversation.get(), run.get())
+        });
     }
 }
 
@@ -235,7 +304,7 @@ where
 {
     Effect::new(move |_| {
         if let Some(Ok(lines)) = action.value().get() {
-            shared.lines.set(Some(lines));
+            shared.take(lines);
         }
     });
 }
@@ -286,12 +355,19 @@ pub fn Room(
     keys::take_up_turn(shared);
     take_up(shared, shared.edit);
     take_up(shared, shared.rate);
+    Effect::new(move |_| {
+        let changed =
+            matches!(shared.edit.value().get(), Some(Ok(_))) || matches!(shared.rate.value().get(), Some(Ok(_)));
+        if changed {
+            shared.read_older_again();
+        }
+    });
     keys::listen();
     leave(shared);
     Effect::new(move |_| {
         if let Some(Ok(delivered)) = shared.send.value().get() {
             shared.key.set(delivered.next_key);
-            shared.lines.set(Some(delivered.lines));
+            shared.take(delivered.lines);
         }
     });
     shared.listen();
@@ -302,11 +378,14 @@ pub fn Room(
 
     let oc = StoredValue::new(talk.oc.clone());
     let is_newest = Memo::new(move |_| shared.lines.with(|l| l.as_ref().is_none_or(|l| l.is_newest)));
-    let earlier = move || {
+    let earlier = Memo::new(move |_| {
         shared
             .lines
             .with(|l| l.as_ref().and_then(|l| l.earlier.map(|m| format!("/chat/{}?before={m}", l.conversation_id))))
-    };
+    });
+    let later = Memo::new(move |_| {
+        shared.lines.with(|l| l.as_ref().and_then(|l| l.later.map(|m| format!("/chat/{}?from={m}", l.conversation_id))))
+    });
     let newest = talk.lines.as_ref().map(|l| format!("/chat/{}", l.conversation_id)).unwrap_or_default();
     let openings = StoredValue::new(talk.openings.clone());
     let slug = talk.oc.slug.clone();
@@ -325,7 +404,7 @@ pub fn Room(
             <Head talk=talk.clone() />
             <div class="scroll" tabindex="0" role="region" aria-label=label>
                 <div class="lines" on:click=|event| keys::copy_code(&event)>
-                    {move || earlier().map(|href| view! { <a class="quiet earlier" href=href>"Earlier lines"</a> })}
+                    {move || earlier.get().map(|href| view! { <Earlier href=href /> })}
                     {move || shared.origin()}
                     {openings.with_value(|o| !o.is_empty()).then(|| view! { <Opening openings=openings slug=slug.clone() oc=oc /> })}
                     <For
@@ -337,6 +416,7 @@ pub fn Room(
                     </For>
                     {move || shared.send.input().get().map(|input| view! { <p class="me pending">{input.content}</p> })}
                     {move || refused.get().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
+                    {move || later.get().map(|href| view! { <a class="quiet earlier" href=href>"Later lines"</a> })}
                     {move || (!is_newest.get()).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
                 </div>
             </div>
@@ -345,6 +425,22 @@ pub fn Room(
             {move || is_newest.get().then(|| view! { <Composer oc=oc quick_start=quick_start.clone() nothing_said=nothing_said /> })}
         </section>
         <Side talk=talk />
+    }
+}
+
+/// What came before: read in place, or without scripts as a page of its own.
+#[component]
+fn Earlier(href: String) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let href = StoredValue::new(href);
+    view! {
+        {move || {
+            if shared.alive.get() {
+                view! { <button class="quiet earlier" type="button" on:click=move |_| shared.read_earlier()>"Earlier lines"</button> }.into_any()
+            } else {
+                view! { <a class="quiet earlier" href=href.get_value()>"Earlier lines"</a> }.into_any()
+            }
+        }}
     }
 }
 

@@ -119,7 +119,7 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
         Some(Ok(())) => !is_archived,
         _ => is_archived,
     });
-    let (for_rename, for_archive) = (id.clone(), id.clone());
+    let (for_rename, for_archive, for_files) = (id.clone(), id.clone(), id.clone());
     view! {
         <Folded title="This conversation">
             <Form action=rename>
@@ -128,6 +128,7 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
                 <Submit label="Rename" class="ghost small" />
                 <FormNote done=renamed />
             </Form>
+            <super::import::Files id=for_files />
             <ActionForm action=archive>
                 <input type="hidden" name="conversation_id" value=for_archive />
                 <input type="hidden" name="archived" value=move || if now_archived.get() { "false" } else { "true" } />
