@@ -5,6 +5,7 @@
 //! the model is told is put together in `prompt.rs`, and the receipt of it stays with the run.
 
 pub mod api;
+pub mod draft;
 pub mod history;
 #[cfg(feature = "ssr")]
 pub mod impersonate;

@@ -1,7 +1,10 @@
 //! Where one writes. Enter sends, Shift and Enter begins a new line; while a reply is being written, the button stops it.
 //! "Write my line" has the model write here what the person might say; nothing is sent by it.
 
-use super::room::Shared;
+use super::{
+    drafts::{Keeping, Network},
+    room::Shared,
+};
 use crate::{
     chat::{
         MESSAGE_MAX, Partner,
@@ -42,12 +45,7 @@ pub fn Composer(
     });
     let is_busy = Signal::derive(move || shared.send.pending().get());
 
-    // What was sent leaves the box; what was refused stays.
-    Effect::new(move |_| {
-        if let (Some(Ok(_)), Some(area)) = (shared.send.value().get(), input.get_untracked()) {
-            area.set_value("");
-        }
-    });
+    let keeping = Keeping::new(shared, oc.with_value(|o| o.id.to_string()), input);
     Effect::new(move |_| {
         let is_wide =
             window().match_media("(min-width: 1100px) and (pointer: fine)").ok().flatten().is_some_and(|m| m.matches());
@@ -80,7 +78,7 @@ pub fn Composer(
     };
     let starts = StoredValue::new(quick_start);
     view! {
-        <div class="compose">
+        <div class="compose" on:submit:capture=move |event| keeping.submitting(&event)>
             <Show when=move || nothing_said.get() && run.get().is_none() && starts.with_value(|s| !s.is_empty())>
                 <ActionForm action=shared.send attr:class="starts">
                     {hidden()}
@@ -92,9 +90,10 @@ pub fn Composer(
                 </ActionForm>
             </Show>
             {move || refused.get().map(|message| view! { <p class="note bad" role="alert">{message}</p> })}
+            <Network keeping=keeping />
             <ActionForm action=shared.send attr:class="box" attr:id=BOX>
                 {hidden()}
-                <div class="write" on:keydown=press>
+                <div class="write" on:keydown=press on:input:capture=move |_| keeping.typed()>
                     <TextArea
                         name="content"
                         label=format!("Say something to {short}")

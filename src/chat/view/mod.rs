@@ -5,6 +5,7 @@
 //! the conversation's pulse otherwise.
 
 mod composer;
+mod drafts;
 mod edit;
 mod import;
 mod keys;

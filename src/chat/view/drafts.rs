@@ -1,0 +1,275 @@
+//! The composer's memory: what is typed survives a reload, what could not be sent waits for the network, and a message whose answer
+//! was lost on the way is sent again under its own key.
+
+use super::room::Shared;
+use crate::{
+    chat::{
+        Sender,
+        draft::{self, Draft},
+    },
+    error::AppError,
+};
+use leptos::{ev, html, prelude::*};
+use std::time::Duration;
+
+/// How often a waiting message is tried by itself before a person has to.
+const TRIES: u32 = 5;
+
+/// What the composer remembers.
+#[derive(Clone, Copy)]
+pub struct Keeping {
+    shared: Shared,
+    input: NodeRef<html::Textarea>,
+    /// Before the conversation there is one, the character.
+    oc: StoredValue<String>,
+    /// What was sent last, and is not answered for.
+    sent: StoredValue<String>,
+    tries: StoredValue<u32>,
+    /// It is on its way.
+    in_flight: StoredValue<bool>,
+    /// Counts the times that a waiting message may be tried.
+    nudge: RwSignal<u32>,
+    /// There is no network.
+    pub offline: RwSignal<bool>,
+    /// The message in the box is to be sent as soon as there is.
+    pub waiting: RwSignal<bool>,
+}
+
+impl Keeping {
+    /// Begins to remember.
+    pub fn new(shared: Shared, oc: String, input: NodeRef<html::Textarea>) -> Self {
+        let keeping = Self {
+            shared,
+            input,
+            oc: StoredValue::new(format!("with-{oc}")),
+            sent: StoredValue::new(String::new()),
+            tries: StoredValue::new(0),
+            in_flight: StoredValue::new(false),
+            nudge: RwSignal::new(0),
+            offline: RwSignal::new(false),
+            waiting: RwSignal::new(false),
+        };
+        keeping.begin();
+        keeping
+    }
+
+    fn place(self) -> String {
+        let conversation = self.shared.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id.to_string()));
+        conversation.unwrap_or_else(|| self.oc.get_value())
+    }
+
+    fn keep(self, text: String) {
+        let was_sent = self.sent.with_value(|s| !s.is_empty() && *s == text);
+        let key =
+            if was_sent || self.waiting.get_untracked() { self.shared.key.get_untracked() } else { String::new() };
+        draft::keep(&self.place(), &Draft { text, key, is_waiting: self.waiting.get_untracked() });
+    }
+
+    fn forget(self) {
+        for place in [self.place(), self.oc.get_value()] {
+            draft::keep(&place, &Draft::default());
+        }
+        self.sent.set_value(String::new());
+        self.waiting.set(false);
+    }
+
+    /// A key that no message has.
+    fn new_key(self) {
+        self.shared.key.update(|key| key.push('+'));
+    }
+
+    /// Whether these words stand among one's last lines: they arrived before the page could hear of it.
+    fn has_arrived(self, text: &str) -> bool {
+        self.shared.lines.with_untracked(|lines| {
+            let mine = lines.iter().flat_map(|l| l.lines.iter().rev().filter(|l| l.sender == Sender::User));
+            mine.take(3).any(|l| l.content.trim() == text.trim())
+        })
+    }
+
+    fn begin(self) {
+        let restored = StoredValue::new(false);
+        Effect::new(move |_| {
+            let Some(area) = self.input.get() else { return };
+            if restored.get_value() {
+                return;
+            }
+            restored.set_value(true);
+            self.offline.set(!draft::is_online());
+            for place in [self.place(), self.oc.get_value()] {
+                let Some(found) = draft::load(&place) else { continue };
+                if (!found.key.is_empty() || place != self.place()) && self.has_arrived(&found.text) {
+                    draft::keep(&place, &Draft::default());
+                } else if area.value().is_empty() && place == self.place() {
+                    area.set_value(&found.text);
+                    if !found.key.is_empty() {
+                        self.shared.key.set(found.key);
+                        self.sent.set_value(found.text);
+                    }
+                    self.waiting.set(found.is_waiting);
+                }
+            }
+        });
+        Effect::new(move |_| {
+            if let Some(answer) = self.shared.send.value().with(|v| v.as_ref().map(|r| r.as_ref().err().cloned())) {
+                self.answered(answer);
+            }
+        });
+        let run = self.shared.open_run();
+        let is_busy = self.shared.send.pending();
+        // A waiting message goes out when it can: with a network, and when the reply before it is whole.
+        Effect::new(move |_| {
+            self.nudge.track();
+            let may = self.waiting.get() && !self.offline.get() && run.get().is_none() && !is_busy.get();
+            if may && !self.in_flight.get_value() {
+                self.submit();
+            }
+        });
+        Effect::new(move |_| {
+            let gone = window_event_listener(ev::offline, move |_| self.offline.set(true));
+            let back = window_event_listener(ev::online, move |_| {
+                self.tries.set_value(0);
+                self.offline.set(false);
+                self.shared.reopen.update(|n| *n += 1);
+            });
+            on_cleanup(move || {
+                gone.remove();
+                back.remove();
+            });
+        });
+    }
+
+    /// The server has answered what was sent, or could not be reached.
+    fn answered(self, refused: Option<AppError>) {
+        match refused {
+            None => {
+                let sent = self.sent.get_value();
+                self.tries.set_value(0);
+                self.forget();
+                self.in_flight.set_value(false);
+                // Words that were typed meanwhile stay.
+                if let Some(area) = self.input.get_untracked() {
+                    if area.value() == sent {
+                        area.set_value("");
+                    } else {
+                        self.keep(area.value());
+                    }
+                }
+            }
+            Some(error) => {
+                self.in_flight.set_value(false);
+                match error {
+                    // It may have arrived all the same: the key stays with it.
+                    AppError::Transport { .. } if !draft::is_online() => self.wait(),
+                    AppError::Transport { .. } if self.waiting.get_untracked() => self.try_later(),
+                    AppError::Transport { .. } | AppError::Internal | AppError::Unavailable { .. } => {}
+                    // It was refused, and is not there.
+                    _ => {
+                        self.give_up();
+                        self.new_key();
+                    }
+                }
+            }
+        }
+    }
+
+    fn try_later(self) {
+        let tries = self.tries.get_value() + 1;
+        self.tries.set_value(tries);
+        if tries > TRIES {
+            return self.give_up();
+        }
+        let wait = Duration::from_secs(u64::from(tries * tries));
+        set_timeout(
+            move || {
+                let _gone_with_the_page = self.nudge.try_update(|n| *n += 1);
+            },
+            wait,
+        );
+    }
+
+    /// Somebody typed.
+    pub fn typed(self) {
+        let Some(area) = self.input.get_untracked() else { return };
+        let text = area.value();
+        // Other words than those that were tried are another message.
+        if self.sent.with_value(|s| !s.is_empty() && *s != text) && !self.shared.send.pending().get_untracked() {
+            self.sent.set_value(String::new());
+            self.new_key();
+        }
+        self.keep(text);
+    }
+
+    /// Before the form is sent: without a network it waits.
+    pub fn submitting(self, event: &ev::SubmitEvent) {
+        use leptos::wasm_bindgen::JsCast;
+        let form = event.target().and_then(|t| t.dyn_into::<web_sys::HtmlFormElement>().ok());
+        let Some(area) = self.input.get_untracked().filter(|a| form.is_some() && a.form() == form) else { return };
+        let text = area.value();
+        if text.trim().is_empty() {
+            return;
+        }
+        if draft::is_online() {
+            self.offline.set(false);
+            self.sent.set_value(text.clone());
+            self.in_flight.set_value(true);
+            self.keep(text);
+        } else {
+            event.prevent_default();
+            event.stop_propagation();
+            self.wait();
+        }
+    }
+
+    fn wait(self) {
+        self.offline.set(true);
+        self.waiting.set(true);
+        if let Some(area) = self.input.get_untracked() {
+            self.keep(area.value());
+        }
+    }
+
+    /// It is not sent by itself any more; the words stay in the box.
+    pub fn give_up(self) {
+        self.waiting.set(false);
+        self.tries.set_value(0);
+        if let Some(area) = self.input.get_untracked() {
+            self.keep(area.value());
+        }
+    }
+
+    /// Sends what stands in the box.
+    pub fn submit(self) {
+        if let Some(form) = self.input.get_untracked().and_then(|a| a.form()) {
+            let _ = form.request_submit();
+        }
+    }
+}
+
+/// What the composer says about the network.
+#[component]
+pub fn Network(
+    /// What it remembers.
+    keeping: Keeping,
+) -> impl IntoView {
+    let said = move || match (keeping.offline.get(), keeping.waiting.get()) {
+        (true, true) => Some("You are offline; this will be sent when you are back."),
+        (true, false) => Some("You are offline. What you send goes out when you are back."),
+        (false, true) => Some("Sending."),
+        (false, false) => None,
+    };
+    let is_lost = move || {
+        let lost =
+            |e: &AppError| matches!(e, AppError::Transport { .. } | AppError::Internal | AppError::Unavailable { .. });
+        keeping.shared.send.value().with(|v| v.as_ref().is_some_and(|r| r.as_ref().is_err_and(lost)))
+            && !keeping.waiting.get()
+    };
+    view! {
+        <div class="network" role="status">
+            {move || said().map(|text| view! { <span>{text}</span> })}
+            {move || {
+                keeping.waiting.get().then(|| view! { <button class="quiet" type="button" on:click=move |_| keeping.give_up()>"Do not send"</button> })
+            }}
+            {move || is_lost().then(|| view! { <button class="quiet" type="button" on:click=move |_| keeping.submit()>"Try again"</button> })}
+        </div>
+    }
+}
