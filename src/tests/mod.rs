@@ -12,6 +12,7 @@ mod client;
 mod model;
 mod ocs;
 mod operations;
+mod provider;
 mod summon;
 mod walls;
 

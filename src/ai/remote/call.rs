@@ -4,6 +4,7 @@ use super::{
     Endpoint, Outgoing, Protocol, anthropic, count_tokens,
     event::{Event, Garbled, Usage},
     fault::{Said, Trouble, judge, redact},
+    frames::Frame,
     openai,
     outgoing::LeadsInside,
     standing::{Quirk, Quirks, Standing},
@@ -249,11 +250,11 @@ impl<'a> Talk<'a> {
                     .map_err(|_| Trouble::broken(self.bad("sent something that is no answer"), "broken JSON"))?;
                 flow.reader.whole(&value).map_err(|garbled| self.garbled(&garbled))?
             }
-            Shape::Stream(mut frames) => match frames.finish() {
-                // Half a frame: the connection broke.
-                Some(frame) => self.read(&mut flow, &frame.data).unwrap_or_default(),
-                None => Vec::new(),
-            },
+            Shape::Stream(mut frames) => {
+                // Half a frame says nothing: the connection broke.
+                let read = |frame: &Frame| self.read(&mut flow, &frame.data).unwrap_or_default();
+                frames.finish().iter().flat_map(read).collect()
+            }
         };
         match self.take(&mut flow, events).await? {
             Step::On => self.conclude(flow, false).await,

@@ -62,13 +62,14 @@ impl Frames {
         }
     }
 
-    /// What is left when nothing follows: a last frame whose end was not sent.
-    pub fn finish(&mut self) -> Option<Frame> {
+    /// What is left when nothing follows: frames whose end was not sent.
+    pub fn finish(&mut self) -> Vec<Frame> {
         let line = text(self.bytes.get(self.read..).unwrap_or_default());
         self.bytes.clear();
         self.read = 0;
         self.searched = 0;
-        self.line(&line).or_else(|| self.take())
+        let before = self.line(&line);
+        before.into_iter().chain(self.take()).collect()
     }
 
     fn line(&mut self, line: &str) -> Option<Frame> {
@@ -134,7 +135,7 @@ mod tests {
                 found.push((frame.event, frame.data));
             }
         }
-        found.extend(frames.finish().map(|f| (f.event, f.data)));
+        found.extend(frames.finish().into_iter().map(|f| (f.event, f.data)));
         found
     }
 

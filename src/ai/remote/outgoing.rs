@@ -261,7 +261,7 @@ impl Resolve for CheckedNames {
             let usable: Vec<SocketAddr> =
                 found.await?.into_iter().filter(|ip| allows(local, *ip)).map(|ip| SocketAddr::new(ip, 0)).collect();
             if usable.is_empty() {
-                return Err(Box::new(LeadsInside).into());
+                return Err(LeadsInside.into());
             }
             let addresses: Addrs = Box::new(usable.into_iter());
             Ok(addresses)

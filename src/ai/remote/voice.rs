@@ -109,6 +109,12 @@ impl Voice {
         }
         let rest = match echo(begun.trim(), tail, seen) {
             Some(length) => seen.get(length..).unwrap_or_default().to_owned(),
+            // A line break before the first word is a habit, not a wish.
+            None if self.held.len() != seen.len()
+                && self.held.trim_start_matches([' ', '\t']).starts_with(['\n', '\r']) =>
+            {
+                join(begun, seen)
+            }
             None => join(begun, &self.held),
         };
         self.begun = None;
@@ -201,6 +207,7 @@ mod tests {
         assert_eq!(said(&[], begun, false, "She went to the market and bought a fish."), " a fish.");
         assert_eq!(said(&[], begun, false, "and bought a fish."), " a fish.");
         assert_eq!(said(&[], begun, false, "She smiled."), " She smiled.");
+        assert_eq!(said(&["\n"], begun, false, "\n\na fish.\nMore"), " a fish.");
         assert_eq!(said(&[], begun, false, "and"), " and");
         assert_eq!(said(&[], "One. ", false, "Two."), "Two.");
         assert_eq!(said(&[], "One. ", true, " Two."), "Two.");

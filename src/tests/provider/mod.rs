@@ -1,0 +1,9 @@
+//! Models of providers against a scripted one: what they are asked, what comes back, and everything that goes wrong.
+
+mod bad;
+mod good;
+mod outside;
+pub mod script;
+mod together;
+
+pub use script::{Act, BOTH, KEY, ScriptedProvider, Speaks, ask, hello, listen, request};
