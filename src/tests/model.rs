@@ -4,7 +4,7 @@ use crate::ai::{Capabilities, ChatModel, Chunk, Finish, FinishReason, Message, M
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ pub struct ScriptedModel {
     pub requests: Mutex<Vec<Request>>,
     /// Prompts it was asked to read ahead.
     pub warmed: Mutex<Vec<Vec<Message>>>,
+    /// Whether it runs in this process, as it says.
+    pub local: AtomicBool,
     /// Replies that were cancelled before their end.
     pub cancelled: Arc<AtomicUsize>,
     /// Tokens it says it can hold; up to 4096 it counts as small.
@@ -58,6 +60,7 @@ impl Default for ScriptedModel {
             script: Mutex::new(Arc::new(script)),
             requests: Mutex::default(),
             warmed: Mutex::default(),
+            local: AtomicBool::new(true),
             cancelled: Arc::default(),
             context: AtomicU32::new(4096),
         }
@@ -77,7 +80,7 @@ impl ChatModel for ScriptedModel {
             provider: "scripted".into(),
             name: "Scripted".into(),
             context: self.context.load(Ordering::SeqCst),
-            local: true,
+            local: self.local.load(Ordering::SeqCst),
             capabilities: Capabilities::default(),
         }
     }

@@ -371,6 +371,27 @@ async fn garbage_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_model_that_knows_no_grammar_is_told_in_words() {
+    let app = TestApp::new().await;
+    app.model.local.store(false, Ordering::SeqCst);
+    behaves(&app.model);
+    let (wren, _) = person(&app, "wren").await;
+    let answer = summon(&wren, SENTENCE).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let requests = app.model.requests.lock().unwrap();
+    for request in requests.iter() {
+        let asked = &request.messages.last().unwrap().content;
+        let grammar = request.grammar.as_deref().unwrap();
+        assert!(asked.ends_with(".)"), "{asked}");
+        for word in grammar.split('"').skip(1).step_by(2).filter(|w| grammar.contains("c0 ::=") && w.trim().len() > 2) {
+            assert!(asked.contains(word.trim()), "{word} is not offered: {asked}");
+        }
+        assert!(request.max_tokens >= 100, "room to say again what it goes on from");
+    }
+    assert!(requests.len() < 90, "few requests, since they are paid for: {}", requests.len());
+}
+
+#[tokio::test]
 async fn a_model_that_only_writes_garbage_fails_clearly() {
     let app = TestApp::new().await;
     let (wren, _) = person(&app, "wren").await;

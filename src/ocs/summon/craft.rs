@@ -42,6 +42,12 @@ pub enum Form {
 }
 
 impl Form {
+    /// Kinds and things to choose from, drawn from a number.
+    fn things(seed: u64) -> (Vec<&'static str>, Vec<&'static str>) {
+        let seed = seed.to_string();
+        (draw::some(&seed, "kinds", draw::KINDS, 10), draw::some(&seed, "things", draw::THINGS, 16))
+    }
+
     /// The grammar (GBNF) of what comes after the lead. One sentence, so that it can always be judged whole.
     pub fn grammar(self) -> String {
         let word = r#"(" " [a-z] [a-z'-]*)"#;
@@ -51,11 +57,9 @@ impl Form {
             Self::Question => format!("root ::= {word}+ \"?\"\n"),
             Self::Heading => format!("root ::= {word}+ \".\"\n"),
             Self::Thing(seed) => {
-                let list = |part: &str, words: &[&str], count: usize| {
-                    let some = draw::some(&seed.to_string(), part, words, count);
-                    some.iter().map(|w| format!("\" {w}\"")).collect::<Vec<_>>().join(" | ")
-                };
-                let (kinds, things) = (list("kinds", draw::KINDS, 10), list("things", draw::THINGS, 16));
+                let list = |some: Vec<&str>| some.iter().map(|w| format!("\" {w}\"")).collect::<Vec<_>>().join(" | ");
+                let (kinds, things) = Self::things(seed);
+                let (kinds, things) = (list(kinds), list(things));
                 format!(
                     "root ::= kind thing (\" that\" | \" with\" | \" from\" | \" which\") {word}+ \".\"\nkind ::= {kinds}\nthing ::= {things}\n"
                 )
@@ -407,22 +411,90 @@ fn is_state(own: &str) -> bool {
     })
 }
 
-/// The grammar of a name that begins in a given way, perhaps with a second one.
-pub fn name_grammar(second: bool) -> String {
-    let second = if second { "" } else { "?" };
-    format!("root ::= [a-z]{{1,6}} (\" \" [A-Z] [a-z]{{2,8}}){second} \".\"\n")
+/// What an answer must look like: said as a grammar to a model that can be held to one, and in words to one that cannot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// The rest of a sentence.
+    Sentence(Form, Rule),
+    /// The rest of a name; with `second`, a last name belongs to it, else it may.
+    Name {
+        /// Whether there must be a last name.
+        second: bool,
+    },
+    /// One word of each list, behind given words.
+    Choice(Vec<(&'static str, Vec<&'static str>)>),
 }
 
-/// The grammar of one of each list, between given words.
-pub fn choice_grammar(parts: &[(&str, Vec<&str>)]) -> String {
-    let mut root = String::from("root ::=");
-    let mut rules = String::new();
-    for (i, (before, words)) in parts.iter().enumerate() {
-        let _ = write!(root, " \"{before}\" c{i}");
-        let list: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
-        let _ = writeln!(rules, "c{i} ::= {}", list.join(" | "));
+impl Wish {
+    /// The wish as a grammar (GBNF).
+    pub fn grammar(&self) -> String {
+        match self {
+            Self::Sentence(form, _) => form.grammar(),
+            Self::Name { second } => {
+                let second = if *second { "" } else { "?" };
+                format!("root ::= [a-z]{{1,6}} (\" \" [A-Z] [a-z]{{2,8}}){second} \".\"\n")
+            }
+            Self::Choice(parts) => {
+                let mut root = String::from("root ::=");
+                let mut rules = String::new();
+                for (i, (before, words)) in parts.iter().enumerate() {
+                    let _ = write!(root, " \"{before}\" c{i}");
+                    let list: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
+                    let _ = writeln!(rules, "c{i} ::= {}", list.join(" | "));
+                }
+                format!("{root} \".\"\n{rules}")
+            }
+        }
     }
-    format!("{root} \".\"\n{rules}")
+
+    /// The wish in words.
+    pub fn in_words(&self) -> String {
+        let list = |words: &[&str]| words.join(", ");
+        match self {
+            Self::Sentence(form, rule) => {
+                let (least, most) = (rule.least, rule.most);
+                let shape = match form {
+                    Form::Statement => "Finish the sentence".to_owned(),
+                    Form::Own => "Finish the sentence in your own voice".to_owned(),
+                    Form::Question => "Finish the question".to_owned(),
+                    Form::Heading => "Finish the title; it is no sentence, but ends with a full stop".to_owned(),
+                    Form::Thing(seed) => {
+                        let (kinds, things) = Form::things(*seed);
+                        format!(
+                            "Finish the sentence. It goes on with one of these words: {}; then with one of these: {}; then \
+                             with that, with, from or which and what is special about the thing",
+                            list(&kinds),
+                            list(&things)
+                        )
+                    }
+                };
+                let end = if *form == Form::Question { "a question mark" } else { "a full stop" };
+                format!(
+                    "({shape}. Add {least} to {most} simple, concrete words that say something about this person alone, and \
+                     end with {end}. One sentence, small letters but for names and I, no commas that open lists, no \
+                     quotation marks, nothing behind it.)"
+                )
+            }
+            Self::Name { second: true } => {
+                "(A first name that goes on from these letters and can be spoken, and a last \
+                                            name. Then a full stop, and nothing else.)"
+                    .to_owned()
+            }
+            Self::Name { second: false } => {
+                "(A first name that goes on from these letters and can be spoken. Then a full \
+                                             stop, and nothing else.)"
+                    .to_owned()
+            }
+            Self::Choice(parts) => {
+                let mut text = String::from("(Go on exactly like this, with one word out of each list:");
+                for (before, words) in parts {
+                    let _ = write!(text, "{before}[{}]", words.join(" | "));
+                }
+                text.push_str(". Then a full stop, and nothing else.)");
+                text
+            }
+        }
+    }
 }
 
 /// `brass key that opens the tower` gives `Brass key`; `None` if it is no thing of the lists.
@@ -451,6 +523,26 @@ mod tests {
         ] {
             assert_eq!(thing_name(said).as_deref(), name, "{said}");
         }
+    }
+
+    #[test]
+    fn wishes_can_be_said_in_words() {
+        let choice = Wish::Choice(vec![(" ", vec!["red", "blue"]), (" and ", vec!["gold"])]);
+        assert_eq!(
+            choice.grammar(),
+            "root ::= \" \" c0 \" and \" c1 \".\"\nc0 ::= \"red\" | \"blue\"\nc1 ::= \"gold\"\n"
+        );
+        assert_eq!(
+            choice.in_words(),
+            "(Go on exactly like this, with one word out of each list: [red | blue] and [gold]. Then a full stop, and \
+             nothing else.)"
+        );
+        let thing = Wish::Sentence(Form::Thing(5), rule(5, 14, Voice::Self_));
+        let (kinds, things) = Form::things(5);
+        for word in kinds.iter().chain(&things) {
+            assert!(thing.in_words().contains(word) && thing.grammar().contains(word), "{word}");
+        }
+        assert!(Wish::Sentence(Form::Question, rule(3, 11, Voice::ToYou)).in_words().contains("3 to 11"));
     }
 
     #[test]

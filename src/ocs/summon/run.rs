@@ -309,12 +309,12 @@ impl Work {
             let asked = starts
                 .iter()
                 .enumerate()
-                .map(|(i, start)| (format!("{possessive} name is {start}"), Some(craft::name_grammar(i % 2 == 0))))
+                .map(|(i, start)| (format!("{possessive} name is {start}"), craft::Wish::Name { second: i % 2 == 0 }))
                 .collect();
             let said = writer.aside(&question, asked, 10, 0.9).await?;
             let mut names: Vec<(f64, String)> = Vec::new();
             for (start, rest) in starts.iter().zip(said) {
-                let rest = rest.trim_end().trim_end_matches('.');
+                let rest = rest.trim().trim_end_matches('.');
                 let whole = if rest.starts_with(*start) { rest.to_owned() } else { format!("{start}{rest}") };
                 let first = whole.split(' ').next().unwrap_or_default().to_owned();
                 for name in [whole.clone(), first] {
@@ -358,7 +358,7 @@ impl Work {
             let hues: Vec<&str> = draw::HUES.iter().map(|h| h.word).collect();
             let moods: Vec<&str> = Mood::ALL.iter().map(|m| m.as_str()).collect();
             let airs: Vec<&str> = Atmosphere::ALL.iter().map(|a| a.as_str()).collect();
-            let grammar = craft::choice_grammar(&[
+            let wish = craft::Wish::Choice(vec![
                 (" ", draw::some(&self.seed, "hues", &hues, 6)),
                 (" and ", draw::some(&self.seed, "hues-2", &hues, 6)),
                 (", the mood is ", draw::some(&self.seed, "moods", &moods, 8)),
@@ -366,7 +366,7 @@ impl Work {
             ]);
             let question =
                 format!("Which colours belong to {name}, {}?", self.idea.phrase.as_deref().unwrap_or(&self.idea.whole));
-            let said = writer.aside(&question, vec![("The colours are".to_owned(), Some(grammar))], 40, 0.9).await?;
+            let said = writer.aside(&question, vec![("The colours are".to_owned(), wish)], 40, 0.9).await?;
             look.fill(said.first().map(String::as_str).unwrap_or_default());
         }
         Ok(look.style(&self.seed))
@@ -442,9 +442,9 @@ impl Work {
                 [a] => format!("{} is {a},", scene.name),
                 [a, b, ..] => format!("{} is {a}, {b} and", scene.name),
             };
-            let grammar = craft::choice_grammar(&[(" ", offer.clone())]);
+            let wish = craft::Wish::Choice(vec![(" ", offer.clone())]);
             let question = format!("What is {} like?", scene.name);
-            let answers = writer.aside(&question, vec![(start, Some(grammar))], 8, 1.0).await?;
+            let answers = writer.aside(&question, vec![(start, wish)], 8, 1.0).await?;
             let words = answers.first().map(|a| super::check::words(a)).unwrap_or_default();
             if let Some(nature) = offer.into_iter().find(|n| words.iter().any(|w| w == n)) {
                 natures.push(nature);

@@ -2,7 +2,7 @@
 
 use super::{
     check::{Rule, Seen},
-    craft::{Line, Turn},
+    craft::{Line, Turn, Wish},
 };
 use crate::{
     ai::{Chunk, FinishReason, Message, ModelError, Request, Sampling, SharedModel},
@@ -32,6 +32,12 @@ impl Draw {
 
 /// Candidates for each sentence.
 const CANDIDATES: u32 = 6;
+/// Candidates of a model that is paid by the word and writes well at once.
+const REMOTE_CANDIDATES: u32 = 2;
+/// Starts of names that such a model is given.
+const REMOTE_ASIDES: usize = 3;
+/// Its room, in tokens: it may say again what it goes on from.
+const REMOTE_ROOM: u32 = 160;
 /// How often a sentence is asked for before it is given up.
 const ROUNDS: usize = 3;
 /// Longest wait for a place when the model's queue is full, in seconds.
@@ -120,7 +126,8 @@ impl Writer {
             let lead = line.leads.get(round % line.leads.len().max(1)).map(String::as_str).unwrap_or_default();
             let temperature = if round == 0 { 0.7 } else { 0.85 };
             let prefill = format!("{before}{lead}").trim_start().to_owned();
-            let said = self.candidates(&prefill, Some(line.form.grammar()), CANDIDATES, 40, temperature).await?;
+            let wish = Wish::Sentence(line.form, line.rule);
+            let said = self.candidates(&prefill, &wish, 40, temperature).await?;
             let best = said
                 .iter()
                 .filter_map(|text| first_sentence(text))
@@ -145,12 +152,12 @@ impl Writer {
     pub async fn candidates(
         &mut self,
         prefill: &str,
-        grammar: Option<String>,
-        count: u32,
+        wish: &Wish,
         max_tokens: u32,
         temperature: f32,
     ) -> Result<Vec<String>, Halt> {
-        let asked = (0..count).map(|_| (prefill.to_owned(), grammar.clone())).collect();
+        let count = if self.model.info().local { CANDIDATES } else { REMOTE_CANDIDATES };
+        let asked = (0..count).map(|_| (prefill.to_owned(), wish.clone())).collect();
         self.many(asked, max_tokens, &SENTENCE.at(temperature)).await
     }
 
@@ -161,10 +168,13 @@ impl Writer {
     pub async fn aside(
         &mut self,
         question: &str,
-        asked: Vec<(String, Option<String>)>,
+        mut asked: Vec<(String, Wish)>,
         max_tokens: u32,
         temperature: f32,
     ) -> Result<Vec<String>, Halt> {
+        if !self.model.info().local {
+            asked.truncate(REMOTE_ASIDES);
+        }
         self.history.push(Message::user(question));
         let said = self.many(asked, max_tokens, &CHOICE.at(temperature)).await;
         self.history.pop();
@@ -173,22 +183,28 @@ impl Writer {
 
     async fn many(
         &mut self,
-        asked: Vec<(String, Option<String>)>,
+        asked: Vec<(String, Wish)>,
         max_tokens: u32,
         sampling: &Sampling,
     ) -> Result<Vec<String>, Halt> {
+        let local = self.model.info().local;
         let mut pending = Vec::new();
-        for (prefill, grammar) in asked {
+        for (prefill, wish) in asked {
             self.asked += 1;
             let seed =
                 u32::try_from(Seeded::new(&self.seed, &format!("draw-{}", self.asked)).bits() >> 32).unwrap_or(1);
+            let mut messages = self.history.clone();
+            // A model of a provider knows no grammar; it is told.
+            if let Some(question) = messages.last_mut().filter(|_| !local) {
+                question.content = format!("{}\n\n{}", question.content, wish.in_words());
+            }
             let request = Request {
-                messages: self.history.clone(),
+                messages,
                 prefill,
-                max_tokens,
+                max_tokens: if local { max_tokens } else { max_tokens.max(REMOTE_ROOM) },
                 sampling: Sampling { seed: Some(seed), ..sampling.clone() },
                 stop: vec!["\n".to_owned()],
-                grammar,
+                grammar: Some(wish.grammar()),
                 tools: Vec::new(),
             };
             pending.push(one(self.model.clone(), self.cancel.clone(), Arc::clone(&self.on_queue), request));
