@@ -30,7 +30,7 @@ test("a persona is made, chosen, changed and deleted", async ({ page }) => {
   await page.getByLabel("Who you are").fill("Wren is a night nurse who keeps bees.");
   await page.getByRole("button", { name: "Add" }).click();
   await expect(page.locator(".list-row").getByText("Wren", { exact: true })).toBeVisible();
-  await expect(page.getByText("· default")).toBeVisible();
+  await expect(page.getByText("she/her, your default")).toBeVisible();
   await fine(page);
   await page.getByRole("link", { name: "Change Wren" }).click();
   await alive(page);
@@ -80,7 +80,7 @@ test("notes reach the receipt of the next reply", async ({ page }) => {
   await alive(page);
   await expect(page.getByRole("heading", { name: "What went into this reply" })).toBeVisible();
   await expect(page.getByRole("heading", { name: "Instructions for this conversation" })).toBeVisible();
-  const part = page.locator(".part", { hasText: "Instructions for this conversation" });
+  const part = page.locator(".portion", { hasText: "Instructions for this conversation" });
   await part.locator("summary").click();
   await expect(part.locator("pre")).toHaveText("We are on a ferry at night.");
   await expect(page.getByText("It has begun to rain.")).toHaveCount(1);

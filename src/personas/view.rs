@@ -66,15 +66,16 @@ fn page(
 }
 
 fn row(persona: UserPersona) -> impl IntoView {
-    let pronouns = (!persona.pronouns.is_empty()).then(|| format!(" ({})", persona.pronouns));
+    let default = persona.is_default.then(|| "your default".to_owned());
+    let known: Vec<String> = Some(persona.pronouns).filter(|p| !p.is_empty()).into_iter().chain(default).collect();
+    let known = (!known.is_empty()).then(|| format!(" ({})", known.join(", ")));
     let label = format!("Change {}", persona.name);
     view! {
         <li class="list-row">
             <Icon name=IconName::User />
             <span class="grow">
                 <b>{persona.name}</b>
-                {pronouns}
-                {persona.is_default.then(|| view! { <span class="meta">" · default"</span> })}
+                {known}
                 {(!persona.description.is_empty()).then(|| view! { <span class="meta block">{persona.description}</span> })}
             </span>
             // The whole page anew: its one form belongs to another persona then.

@@ -281,7 +281,7 @@ async fn a_chat_comes_in_and_goes_out_again() {
         assert!(began.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(app.model.requests.lock().unwrap()[0].messages.iter().any(|m| m.content.contains("Is the lamp lit?")));
+    assert!(app.model.requests.lock().unwrap()[0].messages.iter().any(|m| m.content.contains("It is.")));
 
     // Out as JSON and in again: the same tree, ratings and all.
     let rate = "update messages set user_rating = 4, was_helpful = true, model = 'old-model' where content = 'It is.'";

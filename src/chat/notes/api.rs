@@ -174,15 +174,24 @@ pub(super) mod server {
         .to_owned()
     }
 
+    fn covers(since: i64) -> String {
+        match since {
+            0 => "It covers everything that was said.".to_owned(),
+            1 => "It covers everything but the newest line.".to_owned(),
+            n => format!("It covers everything but the newest {n} lines."),
+        }
+    }
+
     fn summary_hint(summary: Option<&SummaryRow>, mode: SummaryMode, is_small: bool, is_busy: bool) -> String {
         if is_busy {
             return "It is being written at this moment. Load the page again to see it.".to_owned();
         }
         let now = match summary {
             Some(s) if s.is_edited => {
-                format!("Your words; what came after them is added. It covers all but the newest {} lines.", s.since)
+                let added = if is_small { "" } else { " What comes after them is added, never put in their place." };
+                format!("Your words.{added} {}", covers(s.since))
             }
-            Some(s) => format!("It covers all but the newest {} lines. Change it as you like.", s.since),
+            Some(s) => format!("{} Change it as you like.", covers(s.since)),
             None => "There is none yet: it begins when lines no longer fit into what the model reads.".to_owned(),
         };
         let model = match (mode, is_small) {

@@ -20,13 +20,13 @@ pub fn receipt(row: &ReceiptRow) -> String {
     let sum = receipt.sections.iter().map(|s| s.tokens).sum::<u32>().max(1);
     let _ = write!(
         out,
-        "<h2>What was sent</h2><p class=\"meta\">In this order. Tokens as counted before sending: {} of the {} that the \
-         prompt was allowed.</p><ol class=\"portions\">",
+        "<h2>What was sent</h2><p class=\"meta\">In the order in which they begin. Tokens as counted before \
+         sending: {} of the {} that the prompt was allowed.</p><ol class=\"portions\">",
         sum,
         receipt.room.max(sum)
     );
     for section in &receipt.sections {
-        part(&mut out, section, &row.oc_name, sum);
+        portion(&mut out, section, &row.oc_name, sum);
     }
     out.push_str("</ol>");
     out
@@ -39,7 +39,7 @@ fn fact(out: &mut String, name: &str, value: &str) {
 }
 
 fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
-    out.push_str("<dl class=\"facts\">");
+    out.push_str("<dl class=\"run-facts\">");
     if let Some(receipt) = receipt {
         let place =
             if receipt.provider == "local" { "on this machine".to_owned() } else { format!("by {}", receipt.provider) };
@@ -91,12 +91,12 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
     out.push_str("</dl>");
 }
 
-fn part(out: &mut String, section: &Section, oc: &str, sum: u32) {
+fn portion(out: &mut String, section: &Section, oc: &str, sum: u32) {
     let label = escape(&label(&section.name, oc));
     let Section { tokens, entries, left_out, .. } = section;
     let _ = write!(
         out,
-        "<li class=\"part\"><div class=\"part-head\"><h3>{label}</h3><span class=\"meta\">{}</span></div>\
+        "<li class=\"portion\"><div class=\"portion-head\"><h3>{label}</h3><span class=\"meta\">{}</span></div>\
          <meter min=\"0\" max=\"{sum}\" value=\"{tokens}\" aria-label=\"{label}: {tokens} of {sum} tokens\"></meter>",
         count(*tokens, "token")
     );
@@ -104,17 +104,19 @@ fn part(out: &mut String, section: &Section, oc: &str, sum: u32) {
         let out_of = if *left_out > 0 { format!(", {left_out} left out") } else { String::new() };
         let _ = write!(out, "<p class=\"meta\">{}{out_of}</p>", count(*entries, "entry"));
     }
-    if !section.left.is_empty() {
-        out.push_str("<ul class=\"left\">");
-        for left in &section.left {
-            let _ = write!(out, "<li><q>{}</q> {}</li>", escape(&left.what), left.why.words());
+    // Neighbours with the same reason share it.
+    for left in section.left.chunk_by(|a, b| a.why == b.why) {
+        let why = left.first().map(|l| l.why.words()).unwrap_or_default();
+        let _ = write!(out, "<div class=\"left-out\"><p>{why}</p><ul>");
+        for left in left {
+            let _ = write!(out, "<li>{}</li>", escape(&left.what));
         }
-        out.push_str("</ul>");
+        out.push_str("</ul></div>");
     }
     if !section.text.is_empty() {
         let _ = write!(
             out,
-            "<details><summary class=\"quiet\">As it was sent</summary><pre class=\"sent\" tabindex=\"0\">{}</pre></details>",
+            "<details><summary class=\"quiet\">As it was sent</summary><pre class=\"sent-text\" tabindex=\"0\">{}</pre></details>",
             escape(&section.text)
         );
     }

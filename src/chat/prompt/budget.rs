@@ -107,6 +107,14 @@ impl<'a> Budget<'a> {
         self.push(name, tokens, text, usize::from(!text.is_empty()), 0, Vec::new());
     }
 
+    /// Moves a part that was set aside first to where it is sent: after all that came until now.
+    pub(super) fn sent_here(&mut self, name: &str) {
+        if let Some(at) = self.sections.iter().position(|s| s.name == name) {
+            let section = self.sections.remove(at);
+            self.sections.push(section);
+        }
+    }
+
     /// One text, cut at the end of a sentence where its share ends. Gives what goes in.
     pub(super) fn clip(&mut self, name: &'static str, text: &str, share: u32) -> String {
         if text.is_empty() {

@@ -42,6 +42,7 @@ pub(super) fn opening(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
         parts.push(budget.clip("conversation", &text, budget::CONVERSATION));
     }
     parts.push(rule);
+    budget.sent_here("instructions");
 
     let events: Vec<String> = scene.events.iter().map(|e| e.text.clone()).collect();
     parts.push(budget.list("world", "Recent world events:\n- ", &events, "\n- ", (budget::WORLD, usize::MAX)));

@@ -120,19 +120,23 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
     let room = if is_short { most.min(short::ROOM) } else { most }.saturating_sub(prefill_tokens);
     let mut budget = Budget::new(count, room);
 
-    let (mut messages, said) = if is_short {
+    let ((mut messages, closing), said) = if is_short {
         (short::opening(scene, &mut budget), short::said(scene))
     } else {
-        (full::opening(scene, &mut budget), full::said(scene))
+        ((full::opening(scene, &mut budget), Vec::new()), full::said(scene))
     };
-    let lines = if is_short { short::LINES } else { usize::MAX };
+    // A prompt that is read ahead lacks the person's new line.
+    let is_ahead = scene.history.last().is_some_and(|l| l.by == Sender::Oc);
+    let lines = if is_short { short::LINES - usize::from(is_ahead) } else { usize::MAX };
     // The note of the full layout stands among the lines: it is chosen before them and told after them.
     let note = if is_short { None } else { full::note(scene, &budget) };
     let talk = history::keep(scene, said, lines, note.as_ref().map_or(0, |n| n.tokens), &mut budget);
     if let Some(note) = &note {
         budget.note(note);
     }
-    messages.extend(history::join(talk, is_short, note));
+    let mut talk = history::join(talk, is_short, note);
+    let newest = if is_ahead { None } else { talk.pop() };
+    messages.extend(talk.into_iter().chain(closing).chain(newest));
 
     let sampling = if is_short { short::SAMPLING } else { Sampling::default() };
     let receipt = Receipt {

@@ -87,15 +87,15 @@ pub enum Why {
 }
 
 impl Why {
-    /// The reason as a sentence.
+    /// The reason, before a list of what was left out.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
-            Self::NoRoom => "There was no room for it.",
-            Self::SmallModel => "A small model is shown only so much; more would blur its voice.",
-            Self::SwitchedOff => "You switched it off.",
-            Self::NotRead => "It is older than the lines that are looked at.",
-            Self::Other => "For another reason.",
+            Self::NoRoom => "No room was left for:",
+            Self::SmallModel => "A small model is shown only so much, as more would blur its voice. Not sent:",
+            Self::SwitchedOff => "You switched this off:",
+            Self::NotRead => "Older than the lines that are looked at:",
+            Self::Other => "Not sent:",
         }
     }
 }

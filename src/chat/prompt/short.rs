@@ -13,14 +13,16 @@ use crate::{
 
 /// Tokens that the prompt may fill: what a small model can hold in mind.
 pub(super) const ROOM: u32 = 600;
-/// Longest reply, in tokens.
-pub(super) const REPLY: u32 = 90;
+/// Longest reply, in tokens: about three sentences, after which it loses itself.
+pub(super) const REPLY: u32 = 60;
 /// Lines of the talk that are shown, the new one included; with more it feeds on its own.
-pub(super) const LINES: usize = 5;
+pub(super) const LINES: usize = 3;
 /// Sentences of an own reply that are shown again; long replies breed longer ones.
-const SENTENCES: usize = 3;
+const SENTENCES: usize = 1;
 /// Example exchanges that are shown: the strongest lever on the voice.
 const EXAMPLES: usize = 6;
+/// How many of them stand between the talk and the new line, so that the last words before a reply are the character's own.
+const CLOSING: usize = 2;
 /// Questions for example lines that have none of their own. None that people really ask first: the model keeps off what
 /// it was shown.
 const QUESTIONS: [&str; 6] = [
@@ -34,18 +36,20 @@ const QUESTIONS: [&str; 6] = [
 
 /// Guidance, away from what a plain greeting would be answered with, does more for the voice than any wording.
 pub(super) const SAMPLING: Sampling =
-    Sampling { temperature: 0.5, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.3, seed: None };
+    Sampling { temperature: 0.5, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.4, seed: None };
 
 /// A small model says what it has in one breath.
 pub(super) fn stops() -> Vec<String> {
     vec!["\n".to_owned()]
 }
 
-/// Everything before the talk.
-pub(super) fn opening(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
+/// Everything before the talk, and what stands between the talk and the new line.
+pub(super) fn opening(scene: &Scene, budget: &mut Budget<'_>) -> (Vec<Message>, Vec<Message>) {
     let mut messages = vec![Message::system(system(scene, budget))];
     messages.extend(examples(scene, budget));
-    messages
+    // The system line and at least one exchange stay at the beginning, where they are kept from reply to reply.
+    let closing = messages.split_off(messages.len().saturating_sub(2 * CLOSING).max(messages.len().min(3)));
+    (messages, closing)
 }
 
 /// A few plain sentences in the second person: all that a very small model keeps to.
@@ -88,6 +92,7 @@ fn system(scene: &Scene, budget: &mut Budget<'_>) -> String {
     parts.push(budget.clip("note", &note, budget::NOTE));
     parts.push(budget.clip("person", &person(scene), budget::PERSON));
     parts.push(rule);
+    budget.sent_here("instructions");
     parts.retain(|p| !p.is_empty());
     parts.join(" ")
 }

@@ -114,8 +114,8 @@ fn newest_lines_are_kept_within_the_budget_and_the_receipt_says_so() {
     let history = prompt.receipt.sections.last().unwrap();
     assert_eq!(history.name, "history");
     assert_eq!(history.entries + history.left_out, 400);
-    assert_eq!(history.left, [Left { what: "395 older lines".into(), why: Why::SmallModel }]);
-    assert_eq!(history.entries, 5);
+    assert_eq!(history.left, [Left { what: "397 older lines".into(), why: Why::SmallModel }]);
+    assert_eq!(history.entries, 3);
     assert_eq!(prompt.request.messages.last().unwrap().content, "line 399 of the talk");
 }
 
@@ -143,17 +143,38 @@ fn small_models_see_few_short_lines_and_the_person_begins() {
     let mut scene = scene(2);
     scene.history[0].content = "*She waits.* One.\nTwo! Three? Four.".into();
     let messages = build(&scene, &info(2048, true), &words, "").request.messages;
-    assert_eq!(messages[3..5], [Message::user("Do you like the winter?"), Message::assistant("Mind the step.")]);
     assert_eq!(
-        messages[messages.len() - 3..],
-        [Message::user("Hello?"), Message::assistant("One. Two! Three?"), Message::user("line 1 of the talk")]
+        messages[3..],
+        [
+            Message::user("Hello?"),
+            Message::assistant("One."),
+            // Examples stand between the talk and the new line: the last words before a reply are the character's own.
+            Message::user("Do you like the winter?"),
+            Message::assistant("Mind the step."),
+            Message::user("line 1 of the talk")
+        ]
     );
     assert_eq!(build(&scene, &info(2048, true), &words, "").request.stop, ["\n"]);
 }
 
 #[test]
+fn what_is_read_ahead_is_how_the_next_prompt_begins() {
+    for info in [info(2048, true), info(100_000, false)] {
+        for turns in [3, 5, 21] {
+            let ahead = build(&scene(turns), &info, &words, "").request.messages;
+            let next = build(&scene(turns + 1), &info, &words, "").request.messages;
+            assert_eq!(ahead[..], next[..ahead.len()]);
+            assert_eq!(next.len(), ahead.len() + 1);
+        }
+    }
+}
+
+#[test]
 fn the_beginning_stays_the_same_from_message_to_message() {
     let (a, b) = (build(&scene(2), &info(2048, true), &words, ""), build(&scene(4), &info(2048, true), &words, ""));
+    assert_eq!(a.request.messages[..3], b.request.messages[..3]);
+    let (a, b) =
+        (build(&scene(2), &info(90_000, false), &words, ""), build(&scene(4), &info(90_000, false), &words, ""));
     assert_eq!(a.request.messages[..], b.request.messages[..a.request.messages.len()]);
 }
 
