@@ -31,7 +31,7 @@ pub fn More(
     let is_reply = line.sender == Sender::Oc;
     let has_words = !line.content.trim().is_empty();
     view! {
-        <button class="do more" type="button" popovertarget=menu.clone()><Icon name=IconName::More /><span class="sr">"More"</span></button>
+        <button class="do dots" type="button" popovertarget=menu.clone()><Icon name=IconName::More /><span class="sr">"More"</span></button>
         <div class="menu" id=menu popover="auto" role="group" aria-label="More for this line">
             {can_continue.then(|| act(shared.go_on, &id, "entry", "Continue"))}
             {can_again.then(|| act(shared.again, &id, "entry", "Answer again from here"))}
