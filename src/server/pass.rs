@@ -92,7 +92,6 @@ impl Pass {
 ///
 /// The pause differs from stream to stream, so that not everybody comes back at once. A browser sends the id of the last
 /// event along, and the stream goes on from there.
-#[must_use]
 pub fn reconnect() -> Event {
     let pause = 1000 + u64::from(rand::random::<u16>() % 2000);
     let hint = serde_json::json!({ "retry_ms": pause });
