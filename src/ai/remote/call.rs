@@ -55,7 +55,7 @@ pub(super) async fn run(call: Call, cancel: CancellationToken, out: Sender<Resul
         biased;
         () = cancel.cancelled() => Ok(FinishReason::Cancelled),
         () = out.closed() => Ok(FinishReason::Cancelled),
-        ended = timeout(total, talk.to_its_end()) => ended.unwrap_or_else(|_| talk.out_of_time()),
+        ended = timeout(total, talk.through()) => ended.unwrap_or_else(|_| talk.out_of_time()),
     };
     let last = ended.map(|reason| Chunk::Done(talk.finish(reason)));
     // Nobody may be there any more.
@@ -126,7 +126,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Tries until it works, or cannot.
-    async fn to_its_end(&mut self) -> Result<FinishReason, ModelError> {
+    async fn through(&mut self) -> Result<FinishReason, ModelError> {
         let endpoint = &self.call.endpoint;
         // The estimate is rough: only what is far beyond is refused without asking.
         if endpoint.context > 0 && self.prompt_tokens / 2 > endpoint.context {

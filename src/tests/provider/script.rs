@@ -269,11 +269,11 @@ impl Heard {
 
     /// The note about who answered, empty when there is none.
     pub fn note(&self) -> &str {
-        let notes = self.chunks.iter().filter_map(|c| match c {
+        let mut notes = self.chunks.iter().filter_map(|c| match c {
             Chunk::Via { note, .. } => Some(note.as_str()),
             _ => None,
         });
-        notes.last().unwrap_or_default()
+        notes.next_back().unwrap_or_default()
     }
 }
 
