@@ -90,13 +90,16 @@ begin
     if wanted is null or numnode(wanted) = 0 or app.user_id() is null then
         return;
     end if;
-    -- Planned anew each time: a rare word wants the index of words, a common one the newest messages.
+    -- Found first and ordered then: with the order in sight, the planner would rather read all messages from the newest on, hoping
+    -- for a find soon, and a rare word costs a look at every one.
     return query execute
-        'select m.message_id from public.messages m
-         where m.user_id = $1 and m.search @@ $2
-           and ($3::uuid is null or m.conversation_id = $3) and ($4::uuid is null or m.message_id < $4)
-           and not exists (select from unnest($5::text[]) e where strpos(lower(m.content), lower(e)) = 0)
-         order by m.message_id desc limit least($6, 101)'
+        'with found as materialized (
+             select m.message_id from public.messages m
+             where m.user_id = $1 and m.search @@ $2
+               and ($3::uuid is null or m.conversation_id = $3) and ($4::uuid is null or m.message_id < $4)
+               and not exists (select from unnest($5::text[]) e where strpos(lower(m.content), lower(e)) = 0)
+         )
+         select f.message_id from found f order by f.message_id desc limit least($6, 101)'
         using app.user_id(), wanted, within, before, exact, most;
 end $$;
 revoke execute on function app.search_messages(text[], text[], text[], uuid, uuid, integer) from public;

@@ -2,7 +2,11 @@
 
 use super::{Answer, Client, Step, TestApp, chat::Events};
 use crate::{
-    chat::{At, store},
+    chat::{
+        At,
+        history::{self, search},
+        store,
+    },
     ids::{ConversationId, MessageId, RunId, UserId},
     server::serve,
 };
@@ -214,6 +218,17 @@ async fn ten_thousand_lines_cost_what_a_window_costs() {
     ]
     .map(|(a, b, n)| (a.to_owned(), b.to_owned(), n));
     assert_eq!(told, expected);
+
+    // A rare word costs what it finds: the index of words serves people who stand behind the wall. (A table of this size is read
+    // as quickly without any index, so that is ruled out here.)
+    let mut tx = app.state.db.begin(user).await.unwrap();
+    sqlx::query("set local enable_seqscan = off").execute(&mut *tx).await.unwrap();
+    let terms = search::Terms::read("line 7777").unwrap();
+    let (hits, _) = history::store::search(&mut tx, &terms, None, None).await.unwrap();
+    assert_eq!(hits.len(), 1);
+    let read = rows_read(&mut tx).await;
+    assert!(read < 100, "{read} rows for one find");
+    drop(tx);
 
     // Forward and back as pages, by their links.
     let page = client.get(&format!("/chat/{conversation}?at={}", line(5000))).await;

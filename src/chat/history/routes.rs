@@ -17,7 +17,7 @@ use crate::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Multipart, Path, Query, rejection::BytesRejection},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -150,13 +150,10 @@ pub struct With {
         (status = 401, body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)
     )
 )]
-pub async fn import_conversation(
-    ctx: Ctx,
-    Query(with): Query<With>,
-    body: Result<Bytes, BytesRejection>,
-) -> ApiResult<Response> {
+pub async fn import_conversation(ctx: Ctx, Query(with): Query<With>, request: Request) -> ApiResult<Response> {
+    // Before the body is read: a stranger's twenty megabytes are nobody's.
     ctx.require_write()?;
-    let bytes = body.map_err(|rejection| {
+    let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             import::too_large()
         } else {
