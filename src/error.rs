@@ -151,6 +151,9 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Args(e) | ServerFnErrorErr::MissingArg(e) => {
                 Self::invalid("", format!("Something is missing in the form: {e}"))
             }
+            // On the server this is a form that is no text; in the browser, an answer that it does not know.
+            #[cfg(feature = "ssr")]
+            ServerFnErrorErr::Deserialization(_) => Self::invalid("", "The form could not be read: it is not text."),
             ServerFnErrorErr::Request(_) => {
                 Self::Transport { message: "The server cannot be reached. Please check your connection.".into() }
             }
@@ -175,6 +178,10 @@ impl From<sqlx::Error> for AppError {
                 Some("57P01" | "57P02" | "57P03" | "08006" | "53300") => {
                     tracing::error!(%error, "the database is restarting");
                     return Self::unavailable("The database is restarting. Please try again in a moment.");
+                }
+                // A NUL, or half a surrogate: PostgreSQL keeps text, and this is none.
+                Some("22021" | "22P05") => {
+                    return Self::invalid("", "There is a character in this that cannot be kept. Please take it out.");
                 }
                 // Row level security or a grant said no: the same answer as for something that does not exist.
                 Some("42501") => {

@@ -269,6 +269,18 @@ pub async fn change_timezone(timezone: String) -> Result<(), AppError> {
     .await
 }
 
+/// Keeps the day of birth, as `2001-02-28`, or forgets it.
+#[server(prefix = "/fn", endpoint = "accounts/set_birth_date")]
+pub async fn set_birth_date(date: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        super::store::set_birth_date(&ctx()?, &date).await?;
+        answer::saved("/settings/account", "birth");
+        Ok(())
+    })
+    .await
+}
+
 /// Changes the theme, for this device and the account.
 #[server(prefix = "/fn", endpoint = "accounts/set_theme")]
 pub async fn set_theme(theme: Theme) -> Result<Theme, AppError> {

@@ -150,6 +150,8 @@ pub struct AccountSettings {
     pub fresh: bool,
     /// Number in the register of the Arcanea.
     pub arcanean_id: String,
+    /// Day of birth as `2001-02-28`; empty if it is not known.
+    pub birth_date: String,
 }
 
 /// A signed-in device.

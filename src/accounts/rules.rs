@@ -184,7 +184,7 @@ pub fn password(field: &str, value: &str, username: &str, email: &str) -> AppRes
             return Err(AppError::invalid(field, format!("Please leave {what} out of it: that is guessed first.")));
         }
     }
-    if guessable(&lower) {
+    if guessable(&lower) || guessed_soon(value, &[username, local, SITE]) {
         return Err(AppError::invalid(
             field,
             "This is among the first that would be guessed. Please choose something less common.",
@@ -216,6 +216,19 @@ const RUNS: &[&str] = &[
 
 /// Fewest effective characters: a common word or a run counts as one, a repetition as nothing.
 const EFFECTIVE_MIN: usize = 6;
+
+/// Whether somebody who tries the usual lists (thirty thousand passwords, words, names, dates, patterns of the keyboard, and
+/// what is known about the person) finds it within a hundred million tries.
+#[cfg(feature = "ssr")]
+fn guessed_soon(value: &str, about: &[&str]) -> bool {
+    zxcvbn::zxcvbn(value, about).score() < zxcvbn::Score::Three
+}
+
+/// The browser does not carry the lists; the server judges.
+#[cfg(not(feature = "ssr"))]
+const fn guessed_soon(_: &str, _: &[&str]) -> bool {
+    false
+}
 
 fn guessable(lower: &str) -> bool {
     let text: Vec<char> = lower.chars().collect();
@@ -385,6 +398,11 @@ mod tests {
             "i use soulforge every day",
             "letmeinletmein123",
             "hidden\u{202E}character here",
+            "michaeljordan23",
+            "Liverpool1234567",
+            "monkeydragon123",
+            "december25121984",
+            "jenniferjennifer",
         ] {
             assert_eq!(check(bad).err().map(|e| e.field().to_owned()).as_deref(), Some("password"), "{bad}");
         }

@@ -15,11 +15,32 @@ mod begin {
     use crate::{
         error::AppResult,
         ids::UserId,
+        ocs::page_url,
         server::{
             Ctx, Tx, ctx,
             limits::{self, Action},
         },
     };
+    use axum::http::{HeaderValue, StatusCode, header, request::Parts};
+    use leptos::prelude::use_context;
+    use leptos_axum::ResponseOptions;
+
+    /// The page at an earlier address of a character leads to the present one for good. A script that asks for the page's
+    /// contents gets them: it would follow a redirect into HTML.
+    pub fn moved(from: &str, to: &str) {
+        let is_page = use_context::<Parts>().is_some_and(|p| p.uri.path() == page_url(from));
+        if let Some(response) = use_context::<ResponseOptions>().filter(|_| is_page)
+            && let Ok(location) = HeaderValue::try_from(page_url(to))
+        {
+            response.insert_header(header::LOCATION, location);
+            response.set_status(StatusCode::MOVED_PERMANENTLY);
+        }
+    }
+
+    /// Whether anybody asks who may change things; said before anything is said about what they sent.
+    pub fn allowed() -> AppResult<()> {
+        ctx()?.require_write().map(drop)
+    }
 
     /// Who asks, within their measure, and a transaction of theirs.
     pub async fn change() -> AppResult<(Ctx, UserId, Tx)> {
@@ -63,7 +84,11 @@ pub async fn get_page(#[server(default)] slug: String) -> Result<OcPage, AppErro
     reply(async {
         let ctx = ctx()?;
         let mut tx = ctx.begin().await?;
-        super::store::page(&mut tx, &slug, &ctx.app.config.origin()).await
+        let page = super::store::page(&mut tx, &slug, &ctx.app.config.origin()).await?;
+        if page.oc.slug != slug {
+            begin::moved(&slug, &page.oc.slug);
+        }
+        Ok(page)
     })
     .await
 }
@@ -115,6 +140,7 @@ pub async fn create_oc(
 ) -> Result<(), AppError> {
     use crate::error::reply;
     reply(async {
+        begin::allowed()?;
         form.check()?;
         for (n, item) in items.iter().enumerate().filter(|(_, i)| !i.is_empty()) {
             item.check().map_err(|e| AppError::invalid("items", format!("Thing {}: {e}", n + 1)))?;
@@ -136,6 +162,7 @@ pub async fn create_oc(
 pub async fn update_oc(oc_id: OcId, #[server(default)] form: OcForm) -> Result<(), AppError> {
     use crate::error::reply;
     reply(async {
+        begin::allowed()?;
         form.check()?;
         let (_, me, mut tx) = begin::change().await?;
         let made = super::store::update(&mut tx, me, oc_id, &form).await?;

@@ -27,10 +27,14 @@ use crate::ids::{ForumPostId, ItemId, OcId, Stamp};
 use serde::{Deserialize, Serialize};
 use style::VisualStyle;
 
-/// Address of a character's plate; changes with every version, so it may be cached for ever.
+/// Version of the rules that plates are drawn by. Raise it whenever a drawing changes (a test notices), so that nobody
+/// keeps the old ones.
+pub const DRAWING: i32 = 1;
+
+/// Address of a character's plate; changes with every version of the character and of the drawing, so it may be kept.
 #[must_use]
 pub fn portrait_url(id: OcId, version: i32) -> String {
-    format!("/portraits/{id}?v={version}")
+    format!("/portraits/{id}?v={version}-{DRAWING}")
 }
 
 /// Address of a character's colours as a stylesheet; the class that carries them is [`theme_class`].

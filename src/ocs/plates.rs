@@ -47,7 +47,7 @@ pub fn routes() -> Router<AppState> {
 /// Version in an address: with it, the answer never changes. `as=shell` asks for the colours of the whole page.
 #[derive(Deserialize)]
 struct Versioned {
-    v: Option<i32>,
+    v: Option<String>,
     r#as: Option<String>,
 }
 
@@ -63,7 +63,12 @@ fn file(headers: &HeaderMap, kind: &'static str, body: Bytes, look: &Look, versi
     let tag: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
     let tag = format!("\"{tag}\"");
     let who = if look.is_public { "public" } else { "private" };
-    let cache = if versioned.v == Some(look.version) {
+    // The drawing has a version of its own, colours have only the character's.
+    let current = match kind {
+        "text/css; charset=utf-8" => look.version.to_string(),
+        _ => format!("{}-{}", look.version, super::DRAWING),
+    };
+    let cache = if versioned.v.as_ref() == Some(&current) {
         format!("{who}, max-age=604800, immutable")
     } else {
         format!("{who}, no-cache")

@@ -1,6 +1,9 @@
 //! What stands before every handler: same-origin check, security headers, and the care for refused plain forms.
 
-use super::{AppState, api::ApiError};
+use super::{
+    AppState,
+    api::{ApiError, ErrorBody, ErrorDetail},
+};
 use crate::error::AppError;
 use axum::{
     body::{Body, to_bytes},
@@ -27,7 +30,9 @@ pub fn page_policy(nonce: &str) -> String {
 /// Middleware: security headers on every response, errors and files included.
 pub async fn headers(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let is_file = request.uri().path().starts_with("/pkg/") || request.uri().path().starts_with("/fonts/");
-    let mut response = next.run(request).await;
+    // No address of ours is like this, and the file system says so with an error.
+    let is_absurd = request.uri().path().split('/').any(|part| part.contains("%00") || decoded_length(part) > 255);
+    let mut response = if is_absurd { ApiError(AppError::NotFound).into_response() } else { next.run(request).await };
     let out = response.headers_mut();
     let set = |out: &mut HeaderMap, name: HeaderName, value: &'static str| {
         if !out.contains_key(&name) {
@@ -56,6 +61,11 @@ pub async fn headers(State(app): State<AppState>, request: Request, next: Next) 
         set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
     }
     response
+}
+
+/// Bytes of a part of a path once its `%..` are read.
+fn decoded_length(part: &str) -> usize {
+    part.len().saturating_sub(2 * part.matches('%').count())
 }
 
 /// Middleware: a request that changes something must come from our own pages, or carry a bearer token.
@@ -211,6 +221,43 @@ pub async fn limit_body(request: Request, next: Next) -> Response {
         };
     }
     next.run(request).await
+}
+
+/// Middleware: errors that come from the framework get the status and the shape that our own have.
+///
+/// Leptos 0.8 answers 500 when the arguments of a server function cannot be read, and axum's extractors and its router
+/// refuse in plain text.
+pub async fn one_shape_of_errors(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (is_api, is_fn) = (path == "/api" || path.starts_with("/api/"), path.starts_with("/fn/"));
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_json = header_contains(response.headers(), &header::CONTENT_TYPE, "json");
+    if is_fn && status == StatusCode::INTERNAL_SERVER_ERROR && response.headers().contains_key("serverfnerror") {
+        let (mut parts, body) = response.into_parts();
+        let bytes = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+        if let Ok(error) = serde_json::from_slice::<AppError>(&bytes) {
+            parts.status = StatusCode::from_u16(error.status()).unwrap_or(status);
+        }
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    if !is_api || is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let said = to_bytes(body, 4096).await.ok().and_then(|b| String::from_utf8(b.to_vec()).ok()).unwrap_or_default();
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND => ("not_found", AppError::NotFound.to_string()),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "This address does not take that method.".to_owned()),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is too large: the limit is 256 kB.".to_owned()),
+        _ if status.is_server_error() => ("internal", AppError::Internal.to_string()),
+        _ if said.is_empty() => ("invalid", "The request could not be read.".to_owned()),
+        _ => ("invalid", said),
+    };
+    let body = ErrorBody { error: ErrorDetail { code, message, field: None } };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Response::from_parts(parts, Body::from(serde_json::to_vec(&body).unwrap_or_default()))
 }
 
 /// What a caught panic becomes; the panic itself is in the log.

@@ -26,21 +26,9 @@ pub fn router(state: AppState) -> Router {
     let files = ServeDir::new(&site).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);
     // Files are only read; whatever else is asked of a path is for the app.
     let files = files.call_fallback_on_method_not_allowed(true);
-    let options = state.leptos.clone();
-    let page_options = options.clone();
+    let page_options = state.leptos.clone();
 
-    let app = Router::new()
-        .merge(accounts::routes::routes())
-        .merge(ocs::routes::routes())
-        .merge(ocs::summon::routes::routes())
-        .merge(chat::routes::routes())
-        .merge(chat::history::routes::routes())
-        .merge(chat::notes::routes::routes())
-        .merge(personas::routes::routes())
-        .merge(chat::tree_routes::routes())
-        .merge(super::openapi::routes())
-        .route("/metrics", get(telemetry::figures::for_admins))
-        .leptos_routes_with_context(&state, generate_route_list(App), page_context, move || shell(options.clone()))
+    let app = routes(&state)
         .fallback(move |State(state): State<AppState>, request: axum::extract::Request| {
             let options = page_options.clone();
             async move {
@@ -57,6 +45,7 @@ pub fn router(state: AppState) -> Router {
             }
         })
         .layer(DefaultBodyLimit::max(guard::BODY_LIMIT))
+        .layer(middleware::from_fn(guard::one_shape_of_errors))
         .layer(middleware::from_fn_with_state(state.clone(), guard::keep_refused_forms))
         .layer(middleware::from_fn_with_state(state.clone(), request::load))
         .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
@@ -82,6 +71,23 @@ pub fn router(state: AppState) -> Router {
                 .on_failure(()),
         )
         .layer(middleware::from_fn(telemetry::check_request_id))
+}
+
+/// The rooms' routes and the pages, without the layers around them. The generated tests read their paths from here.
+pub fn routes(state: &AppState) -> Router<AppState> {
+    let options = state.leptos.clone();
+    Router::new()
+        .merge(accounts::routes::routes())
+        .merge(ocs::routes::routes())
+        .merge(ocs::summon::routes::routes())
+        .merge(chat::routes::routes())
+        .merge(chat::history::routes::routes())
+        .merge(chat::notes::routes::routes())
+        .merge(personas::routes::routes())
+        .merge(chat::tree_routes::routes())
+        .merge(super::openapi::routes())
+        .route("/metrics", get(telemetry::figures::for_admins))
+        .leptos_routes_with_context(state, generate_route_list(App), page_context, move || shell(options.clone()))
 }
 
 /// Runs at the start of each page: the policy's nonce must be the one that the page's scripts carry.

@@ -170,6 +170,46 @@ pub fn device_words(user_agent: &str) -> String {
     }
 }
 
+/// What both ways of asking find about a person.
+struct Found {
+    user_id: uuid::Uuid,
+    username: String,
+    display_name: String,
+    avatar_key: Option<String>,
+    timezone: String,
+    theme_preference: String,
+    role: Option<i32>,
+    /// The session or the token.
+    access_id: uuid::Uuid,
+    /// When the password was typed; only for sessions.
+    authenticated_at: Option<DateTime<Utc>>,
+    used_at: Option<DateTime<Utc>>,
+    /// What a token may do; a session may do everything.
+    scopes: Option<Vec<String>>,
+}
+
+impl Found {
+    /// Whether the last visit was noted more than a minute ago.
+    fn is_stale(&self) -> bool {
+        self.used_at.is_none_or(|at| Utc::now() - at > Duration::minutes(1))
+    }
+
+    fn viewer(self) -> Viewer {
+        Viewer {
+            id: UserId(self.user_id),
+            username: self.username,
+            display_name: self.display_name,
+            role: Role::from_rank(self.role),
+            theme: self.theme_preference.parse().unwrap_or_default(),
+            timezone: self.timezone,
+            avatar_key: self.avatar_key,
+            session: self.authenticated_at.map(|_| SessionId(self.access_id)),
+            authenticated_at: self.authenticated_at.unwrap_or(DateTime::UNIX_EPOCH),
+            can_write: self.scopes.is_none_or(|scopes| scopes.iter().any(|s| s == "write")),
+        }
+    }
+}
+
 /// The person behind a session cookie's token, if the session is still good. Notes the visit at most once a minute.
 ///
 /// # Errors
@@ -177,9 +217,10 @@ pub fn device_words(user_agent: &str) -> String {
 pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
     let hash = hash_token(token);
     let mut tx = db.system().await?;
-    let row = sqlx::query!(
-        r#"select s.session_id, s.user_id, s.authenticated_at, s.last_seen_at, p.username, p.display_name, p.avatar_key,
-               u.timezone, u.theme_preference,
+    let found = sqlx::query_as!(
+        Found,
+        r#"select s.session_id as access_id, s.user_id, s.authenticated_at as "authenticated_at?", s.last_seen_at as "used_at?",
+               null::text[] as scopes, p.username, p.display_name, p.avatar_key, u.timezone, u.theme_preference,
                (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
            from sessions s join users u using (user_id) join profiles p using (user_id)
            where s.token_hash = $1 and s.expires_at > now() and s.last_seen_at > now() - make_interval(days => $2) and p.is_active"#,
@@ -188,28 +229,17 @@ pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    if Utc::now() - row.last_seen_at > Duration::minutes(1) {
-        sqlx::query!("update sessions set last_seen_at = now() where session_id = $1", row.session_id)
+    let Some(found) = found else { return Ok(None) };
+    if found.is_stale() {
+        sqlx::query!("update sessions set last_seen_at = now() where session_id = $1", found.access_id)
             .execute(&mut *tx)
             .await?;
-        sqlx::query!("update profiles set last_active_at = now() where user_id = $1", row.user_id)
+        sqlx::query!("update profiles set last_active_at = now() where user_id = $1", found.user_id)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
     }
-    Ok(Some(Viewer {
-        id: UserId(row.user_id),
-        username: row.username,
-        display_name: row.display_name,
-        role: Role::from_rank(row.role),
-        theme: row.theme_preference.parse().unwrap_or_default(),
-        timezone: row.timezone,
-        avatar_key: row.avatar_key,
-        session: Some(SessionId(row.session_id)),
-        authenticated_at: row.authenticated_at,
-        can_write: true,
-    }))
+    Ok(Some(found.viewer()))
 }
 
 /// The role of a signed-in person on one of their devices; `None` when that device is signed out by now, or the account is
@@ -240,9 +270,10 @@ pub async fn role_of(db: &Db, user: UserId, session: SessionId) -> AppResult<Opt
 pub async fn find_by_bearer(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
     let hash = hash_token(token);
     let mut tx = db.system().await?;
-    let row = sqlx::query!(
-        r#"select t.api_token_id, t.user_id, t.scopes, t.last_used_at, p.username, p.display_name, p.avatar_key, u.timezone,
-               u.theme_preference,
+    let found = sqlx::query_as!(
+        Found,
+        r#"select t.api_token_id as access_id, t.user_id, null::timestamptz as authenticated_at, t.last_used_at as used_at,
+               t.scopes as "scopes?", p.username, p.display_name, p.avatar_key, u.timezone, u.theme_preference,
                (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
            from api_tokens t join users u using (user_id) join profiles p using (user_id)
            where t.token_hash = $1 and p.is_active"#,
@@ -250,25 +281,14 @@ pub async fn find_by_bearer(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    if row.last_used_at.is_none_or(|at| Utc::now() - at > Duration::minutes(1)) {
-        sqlx::query!("update api_tokens set last_used_at = now() where api_token_id = $1", row.api_token_id)
+    let Some(found) = found else { return Ok(None) };
+    if found.is_stale() {
+        sqlx::query!("update api_tokens set last_used_at = now() where api_token_id = $1", found.access_id)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
     }
-    Ok(Some(Viewer {
-        id: UserId(row.user_id),
-        username: row.username,
-        display_name: row.display_name,
-        role: Role::from_rank(row.role),
-        theme: row.theme_preference.parse().unwrap_or_default(),
-        timezone: row.timezone,
-        avatar_key: row.avatar_key,
-        session: None,
-        authenticated_at: DateTime::UNIX_EPOCH,
-        can_write: row.scopes.iter().any(|s| s == "write"),
-    }))
+    Ok(Some(found.viewer()))
 }
 
 #[cfg(test)]

@@ -4,15 +4,18 @@
 //! the process migrates and seeds a template, the others copy it.
 
 mod accounts;
+mod avatars;
 mod chat;
 mod chat_history;
 mod chat_prompt;
 mod chat_tree;
 mod client;
+mod endpoints;
 mod model;
 mod ocs;
 mod operations;
 mod provider;
+mod seen;
 mod summon;
 mod walls;
 

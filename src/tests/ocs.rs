@@ -542,7 +542,7 @@ async fn plates_are_drawn_or_uploaded_and_cached_by_version() {
     let (ada, _) = app.person("ada").await;
     let oc = made(&ada, &with(mira(), "is_public", json!(true))).await;
     let id = oc["id"].as_str().unwrap();
-    let drawn = app.client().get(&format!("/portraits/{id}?v=1")).await;
+    let drawn = app.client().get(&format!("/portraits/{id}?v=1-{}", crate::ocs::DRAWING)).await;
     assert_eq!(drawn.header("content-type"), "image/svg+xml");
     assert!(drawn.header("cache-control").contains("immutable"));
     assert!(drawn.text.contains("Procedural portrait of Mira"));
@@ -572,7 +572,7 @@ async fn plates_are_drawn_or_uploaded_and_cached_by_version() {
     assert_eq!(ada.send(upload(png)).await.status, 204);
     let now = ada.get_json(&path(&oc)).await.json();
     assert_eq!((now["version"].clone(), now["has_avatar"].clone()), (json!(2), json!(true)));
-    let plate = app.client().get(&format!("/portraits/{id}?v=2")).await;
+    let plate = app.client().get(&format!("/portraits/{id}?v=2-{}", crate::ocs::DRAWING)).await;
     assert_eq!(plate.header("content-type"), "image/jpeg");
     let back = ada.post_form("/fn/ocs/remove_plate", &[("oc_id", id)]).await;
     assert!(!back.location().contains("__err"));

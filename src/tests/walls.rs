@@ -38,12 +38,12 @@ const fn other(cell: Cell, json: &'static str) -> Cell {
     Cell { other: json, ..cell }
 }
 
-const OWNER: &str = "00000000-0000-7000-8000-00000000000a";
-const STRANGER: &str = "00000000-0000-7000-8000-00000000000b";
+pub(super) const OWNER: &str = "00000000-0000-7000-8000-00000000000a";
+pub(super) const STRANGER: &str = "00000000-0000-7000-8000-00000000000b";
 const MODERATOR: &str = "00000000-0000-7000-8000-00000000000c";
 const ADMIN: &str = "00000000-0000-7000-8000-00000000000d";
 /// Every fixture row has this id where it has one of its own.
-const ROW: &str = "00000000-0000-7000-8000-0000000000f0";
+pub(super) const ROW: &str = "00000000-0000-7000-8000-0000000000f0";
 
 /// The matrix. A table that is missing here fails the catalogue test.
 fn matrix() -> Vec<Cell> {
@@ -71,6 +71,12 @@ fn matrix() -> Vec<Cell> {
             "owner_id = '{stranger}'",
             "",
         ),
+        // Mature, and seen by people of age only; nobody here has said when they were born.
+        other(
+            cell("ocs", "oc_id = '00000000-0000-7000-8000-0000000000f3'", ["oma", "o", "o", "o"], "title = 'x'"),
+            r#"{"name": "Third", "slug": "third"}"#,
+        ),
+        cell("oc_slugs", "oc_id = '{row}'", ["oma", "o", "", "o"], "created_at = 'epoch'"),
         cell("seeded_ocs", "oc_id = '{row}'", ["", "", "", ""], "seeded_at = 'epoch'"),
         other(cell("oc_versions", "oc_id = '{row}'", ["o", "o", "", ""], "content = '1'"), r#"{"version": 99}"#),
         gives(
@@ -160,6 +166,9 @@ insert into limit_buckets (key, tokens) values ('row', 1);
 insert into form_drafts (form_draft_id, fields) values ('{row}', '{}');
 insert into ocs (oc_id, owner_id, name, slug, description, personality) values
     ('{row}', '{owner}', 'Walled', 'walled', 'd', 'p'), ('00000000-0000-7000-8000-0000000000f2', '{stranger}', 'Beyond', 'beyond', 'd', 'p');
+insert into ocs (oc_id, owner_id, name, slug, description, personality, is_public, content_rating) values
+    ('00000000-0000-7000-8000-0000000000f3', '{owner}', 'Nocturne', 'nocturne', 'd', 'p', true, 'mature');
+insert into oc_slugs (slug, oc_id) values ('once-walled', '{row}');
 insert into seeded_ocs (oc_id) values ('{row}');
 insert into oc_versions (oc_id, version, content) values ('{row}', 1, '{}');
 insert into items (item_id, created_by, name, personality_effects, rarity) values ('{row}', '{owner}', 'i', 'e', 'common'),
@@ -293,7 +302,8 @@ async fn differences(sql: &mut PgConnection, cell: &Cell) -> Vec<String> {
     found
 }
 
-async fn fixture(app: &TestApp) -> PgConnection {
+/// One person with one of everything, a stranger, a moderator, an admin, and the owner's connection.
+pub(super) async fn fixture(app: &TestApp) -> PgConnection {
     let mut sql = app.sql().await;
     let text = fill(&FIXTURE.replace("'{read}'", "array['read']"));
     sql.execute(AssertSqlSafe(text)).await.expect("the fixture");

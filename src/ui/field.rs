@@ -81,11 +81,12 @@ fn Wrapped(
     label: String,
     hint: String,
     message: Signal<Option<String>>,
+    #[prop(optional)] bare: bool,
     children: Children,
 ) -> impl IntoView {
     let (hint_id, error_id) = (format!("{id}-hint"), format!("{id}-error"));
     view! {
-        <div class="field" class:bad=move || message.get().is_some()>
+        <div class="field" class:bare=bare class:bad=move || message.get().is_some()>
             <label for=id>{label}</label>
             {(!hint.is_empty()).then(|| view! { <p class="hint" id=hint_id>{hint}</p> })}
             {children()}
@@ -109,7 +110,7 @@ pub fn TextInput(
     /// One sentence of help.
     #[prop(optional, into)]
     hint: String,
-    /// `text`, `email`, `search`, `url`.
+    /// `text`, `email`, `search`, `url`, `date`, `password`.
     #[prop(default = "text", into)]
     kind: &'static str,
     /// For password managers and address books.
@@ -127,7 +128,7 @@ pub fn TextInput(
 ) -> impl IntoView {
     let id = id_of(&name);
     let message = message(&name);
-    let value = initial(&name, value);
+    let value = (kind != "password").then(|| initial(&name, value));
     let described = format!("{id}-hint {id}-error");
     view! {
         <Wrapped id=id.clone() label=label hint=hint message=message>
@@ -163,23 +164,7 @@ pub fn PasswordInput(
     #[prop(default = "current-password")]
     autocomplete: &'static str,
 ) -> impl IntoView {
-    let id = id_of(&name);
-    let message = message(&name);
-    let described = format!("{id}-hint {id}-error");
-    view! {
-        <Wrapped id=id.clone() label=label hint=hint message=message>
-            <input
-                id=id
-                name=name
-                type="password"
-                autocomplete=autocomplete
-                required=true
-                maxlength=1000
-                aria-describedby=described
-                aria-invalid=move || message.get().is_some().then_some("true")
-            />
-        </Wrapped>
-    }
+    view! { <TextInput name=name label=label hint=hint kind="password" autocomplete=autocomplete required=true max=1000 /> }
 }
 
 /// Several lines of text. The only place that may write `<textarea>`: Leptos 0.8 does not escape its children.
@@ -226,11 +211,9 @@ pub fn TextArea(
     let value = if cfg!(feature = "ssr") { format!("\n{text}") } else { text };
     let described = format!("{id}-hint {id}-error");
     view! {
-        <div class="field" class:bare=bare class:bad=move || message.get().is_some()>
-            <label for=id.clone()>{label}</label>
-            {(!hint.is_empty()).then(|| view! { <p class="hint" id=format!("{id}-hint")>{hint}</p> })}
+        <Wrapped id=id.clone() label=label hint=hint message=message bare=bare>
             <textarea
-                id=id.clone()
+                id=id
                 name=name
                 rows=rows
                 required=required
@@ -242,8 +225,7 @@ pub fn TextArea(
                 inner_html=value
                 node_ref=node_ref
             ></textarea>
-            <p class="error" id=format!("{id}-error") aria-live="polite">{move || message.get()}</p>
-        </div>
+        </Wrapped>
     }
 }
 

@@ -85,8 +85,8 @@ pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
     let viewer = ctx.require()?;
     let mut tx = ctx.begin().await?;
     let row = sqlx::query!(
-        r#"select u.email, u.timezone, p.arcanean_id as "arcanean_id!" from users u join profiles p using (user_id)
-           where u.user_id = $1"#,
+        r#"select u.email, u.timezone, p.arcanean_id as "arcanean_id!", coalesce(p.birth_date::text, '') as "birth_date!"
+           from users u join profiles p using (user_id) where u.user_id = $1"#,
         viewer.id.0
     )
     .fetch_one(&mut *tx)
@@ -98,7 +98,31 @@ pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
         zones: zones(),
         fresh: viewer.is_fresh(),
         arcanean_id: row.arcanean_id,
+        birth_date: row.birth_date,
     })
+}
+
+/// Keeps the day of birth, or forgets it. It decides which characters the database shows to them (`app.ratings`).
+///
+/// # Errors
+/// `Invalid` for a day that is none, in the future, or too long ago.
+pub async fn set_birth_date(ctx: &Ctx, date: &str) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    let day = match date.trim() {
+        "" => None,
+        text => {
+            let day: chrono::NaiveDate =
+                text.parse().map_err(|_| AppError::invalid("date", "Please write the day like this: 2001-02-28."))?;
+            let today = chrono::Utc::now().date_naive();
+            if day > today || today.years_since(day).is_none_or(|years| years > 125) {
+                return Err(AppError::invalid("date", "This is not a day on which somebody was born who reads this."));
+            }
+            Some(day)
+        }
+    };
+    let mut tx = ctx.begin().await?;
+    sqlx::query!("update profiles set birth_date = $2 where user_id = $1", viewer.id.0, day).execute(&mut *tx).await?;
+    tx.commit().await
 }
 
 /// Time zones named after places; the database of zones also has aliases that nobody looks for.

@@ -94,6 +94,8 @@ pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sen
             }
         }
     };
+    // What was said stays, but nobody goes on with a character that is hidden from them.
+    crate::ocs::store::must_see(&mut tx, conversation.oc).await?;
     refuse_while_open(&mut tx, &conversation).await?;
 
     let message = MessageId::new();

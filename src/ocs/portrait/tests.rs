@@ -161,3 +161,26 @@ fn the_label_is_escaped() {
     assert!(picture.contains(">Procedural portrait of &lt;/title&gt;&lt;script&gt;&quot;&amp;&#39;</title>"));
     check_markup(&picture);
 }
+
+/// Addresses of plates carry `DRAWING`, and whoever keeps a plate keeps it for that version.
+#[test]
+fn a_changed_drawing_has_a_new_version() {
+    use sha2::Digest;
+    let mut sum = sha2::Sha256::new();
+    for n in 0..40 {
+        let words = Traits::vocabulary().into_iter().skip(n * 3).take(3).collect::<Vec<_>>().join(", ");
+        sum.update(svg(
+            &format!("seed-{n}"),
+            "Mira of the Lamps",
+            &VisualStyle::default(),
+            &Traits::from_words(&words),
+        ));
+    }
+    let sum: String = sum.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let kept = (crate::ocs::DRAWING, "6270c75cba29f02d");
+    assert_eq!(
+        (crate::ocs::DRAWING, sum.as_str()),
+        kept,
+        "the drawing has changed: raise DRAWING, and keep the new sum here"
+    );
+}

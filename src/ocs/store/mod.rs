@@ -11,7 +11,7 @@ mod write;
 pub use gallery::{PAGE, gallery, home};
 pub use items::{add_item, equip_item, remove_item};
 pub use names::{offer_name, slug_of, taken_message};
-pub use page::{Look, editable, find, find_id, look, page};
+pub use page::{Look, editable, find, find_id, look, must_see, page};
 pub use persona::{Persona, PersonaItem, persona};
 pub use versions::{restore, versions};
 pub use write::{Made, create, delete, publish, set_avatar, unpublish, update};

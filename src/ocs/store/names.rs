@@ -2,6 +2,7 @@
 
 use crate::{
     error::{AppError, AppResult},
+    ids::OcId,
     ocs::style::Seeded,
 };
 use sqlx::PgConnection;
@@ -76,6 +77,34 @@ pub(super) async fn free_slug(tx: &mut PgConnection, name: &str) -> AppResult<St
         }
     }
     Ok(format!("{base}-{}", uuid::Uuid::now_v7().simple()))
+}
+
+/// The address of a character that is called `name` from now on and was at `old` before. An address that others may know
+/// is kept and leads to the new one.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn moved_slug(
+    tx: &mut PgConnection,
+    id: OcId,
+    old: String,
+    name: &str,
+    is_known: bool,
+) -> AppResult<String> {
+    let base = slug_of(name);
+    let is_numbered = old.strip_prefix(&base).and_then(|rest| rest.strip_prefix('-'));
+    if old == base || is_numbered.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) {
+        return Ok(old);
+    }
+    // An address that it had before is its own to take again.
+    sqlx::query!("delete from oc_slugs where slug = $1 and oc_id = $2", base, id.0).execute(&mut *tx).await?;
+    let slug = free_slug(tx, name).await?;
+    if is_known {
+        sqlx::query!("insert into oc_slugs (slug, oc_id) values ($1, $2) on conflict do nothing", old, id.0)
+            .execute(tx)
+            .await?;
+    }
+    Ok(slug)
 }
 
 /// Words with a meaning of their own in addresses.

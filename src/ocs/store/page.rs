@@ -52,12 +52,26 @@ struct Found {
     may_edit: bool,
 }
 
-/// The id behind an address.
+/// Makes sure that the asker may see a character.
+///
+/// # Errors
+/// `NotFound` if there is none, or it is hidden from them.
+pub async fn must_see(tx: &mut PgConnection, id: OcId) -> AppResult<()> {
+    let seen = sqlx::query_scalar!("select oc_id from ocs where oc_id = $1", id.0).fetch_optional(tx).await?;
+    seen.map(drop).ok_or(AppError::NotFound)
+}
+
+/// The id behind an address, also behind an earlier one.
 ///
 /// # Errors
 /// `NotFound`, also for somebody else's draft.
 pub async fn find_id(tx: &mut PgConnection, slug: &str) -> AppResult<OcId> {
-    let id = sqlx::query_scalar!("select oc_id from ocs where slug = $1", slug).fetch_optional(tx).await?;
+    let id = sqlx::query_scalar!(
+        "select oc_id from ocs where slug = $1 or oc_id = (select s.oc_id from oc_slugs s where s.slug = $1)",
+        slug
+    )
+    .fetch_optional(tx)
+    .await?;
     id.map(OcId).ok_or(AppError::NotFound)
 }
 
@@ -68,7 +82,8 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
                o.quick_start, o.content_rating, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
                coalesce(o.published_at, o.created_at) as "awake_since!", o.updated_at, p.username as "username?",
                p.display_name as "display_name?", app.owns_oc(o.oc_id) as "may_edit!"
-           from ocs o left join profiles p on p.user_id = o.owner_id where o.slug = $1 or o.oc_id = $2"#,
+           from ocs o left join profiles p on p.user_id = o.owner_id 
+           where o.slug = $1 or o.oc_id = coalesce($2, (select s.oc_id from oc_slugs s where s.slug = $1))"#,
         slug,
         id
     )

@@ -1,6 +1,6 @@
 //! Making, changing, publishing and deleting characters.
 
-use super::names::{free_slug, is_taken, taken_message};
+use super::names::{free_slug, is_taken, moved_slug, taken_message};
 use crate::{
     error::{AppError, AppResult, OnConstraint},
     ids::{OcId, UserId},
@@ -33,13 +33,30 @@ pub async fn create(tx: &mut PgConnection, owner: UserId, form: &OcForm) -> AppR
         return Err(taken_message(tx, &oc.name).await?);
     }
     let (id, slug) = (OcId::new(), free_slug(tx, &oc.name).await?);
+    // The row first and then its texts, so that making and changing write them by one statement.
     sqlx::query!(
-        "insert into ocs (oc_id, owner_id, name, slug, title, description, personality, greeting, alternate_greetings, scenario,
-             example_dialogue, system_prompt, voice_tone, visual_style, appearance_tags, tags, quick_start, content_rating,
-             introduction)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+        "insert into ocs (oc_id, owner_id, name, slug, description, personality) values ($1, $2, $3, $4, '', '')",
         id.0,
         owner.0,
+        oc.name,
+        slug
+    )
+    .execute(&mut *tx)
+    .await
+    .on_constraint("ocs_name_key", taken)?;
+    let version = write(tx, id, &oc, &slug, 0).await?;
+    Ok(Made { id, slug, version })
+}
+
+/// Writes everything that a form holds; the version grows by `step`.
+async fn write(tx: &mut PgConnection, id: OcId, oc: &CleanOc, slug: &str, step: i32) -> AppResult<i32> {
+    sqlx::query_scalar!(
+        "update ocs set name = $2, slug = $3, title = $4, description = $5, personality = $6, greeting = $7,
+             alternate_greetings = $8, scenario = $9, example_dialogue = $10, system_prompt = $11, voice_tone = $12,
+             visual_style = $13, appearance_tags = $14, tags = $15, quick_start = $16, content_rating = $17,
+             introduction = case when published_at is null then $18::jsonb end, version = version + $19
+         where oc_id = $1 returning version",
+        id.0,
         oc.name,
         slug,
         oc.title,
@@ -56,12 +73,12 @@ pub async fn create(tx: &mut PgConnection, owner: UserId, form: &OcForm) -> AppR
         &oc.tags,
         &oc.quick_start,
         oc.content_rating.as_str(),
-        introduction(&oc),
+        introduction(oc),
+        step
     )
-    .execute(tx)
+    .fetch_one(tx)
     .await
-    .on_constraint("ocs_name_key", taken)?;
-    Ok(Made { id, slug, version: 1 })
+    .on_constraint("ocs_name_key", taken)
 }
 
 fn json(value: &impl serde::Serialize) -> AppResult<serde_json::Value> {
@@ -122,37 +139,10 @@ pub async fn update(tx: &mut PgConnection, by: UserId, id: OcId, form: &OcForm) 
     {
         return Err(taken_message(tx, &oc.name).await?);
     }
-    // Addresses that others may know stay as they are.
-    let slug = if renamed && row.published_at.is_none() { free_slug(tx, &oc.name).await? } else { row.slug };
+    let slug =
+        if renamed { moved_slug(tx, id, row.slug, &oc.name, row.published_at.is_some()).await? } else { row.slug };
     keep_version(tx, by, id).await?;
-    let version = sqlx::query_scalar!(
-        "update ocs set name = $2, slug = $3, title = $4, description = $5, personality = $6, greeting = $7,
-             alternate_greetings = $8, scenario = $9, example_dialogue = $10, system_prompt = $11, voice_tone = $12,
-             visual_style = $13, appearance_tags = $14, tags = $15, quick_start = $16, content_rating = $17,
-             introduction = case when published_at is null then $18::jsonb end, version = version + 1
-         where oc_id = $1 returning version",
-        id.0,
-        oc.name,
-        slug,
-        oc.title,
-        oc.description,
-        oc.personality,
-        oc.greeting,
-        &oc.alternate_greetings,
-        oc.scenario,
-        json(&oc.examples)?,
-        oc.system_prompt,
-        oc.voice_tone,
-        oc.style.to_json(),
-        &oc.appearance_tags,
-        &oc.tags,
-        &oc.quick_start,
-        oc.content_rating.as_str(),
-        introduction(&oc),
-    )
-    .fetch_one(tx)
-    .await
-    .on_constraint("ocs_name_key", taken)?;
+    let version = write(tx, id, &oc, &slug, 1).await?;
     Ok(Made { id, slug, version })
 }
 

@@ -9,6 +9,7 @@ use super::{
     check::{Rule, Voice},
     draw,
     idea::{Idea, Pronoun},
+    lists,
 };
 use std::fmt::Write as _;
 
@@ -45,7 +46,7 @@ impl Form {
     /// Kinds and things to choose from, drawn from a number.
     fn things(seed: u64) -> (Vec<&'static str>, Vec<&'static str>) {
         let seed = seed.to_string();
-        (draw::some(&seed, "kinds", draw::KINDS, 10), draw::some(&seed, "things", draw::THINGS, 16))
+        (draw::some(&seed, "kinds", lists::KINDS, 10), draw::some(&seed, "things", lists::THINGS, 16))
     }
 
     /// The grammar (GBNF) of what comes after the lead. One sentence, so that it can always be judged whole.
@@ -501,7 +502,7 @@ impl Wish {
 pub fn thing_name(said: &str) -> Option<String> {
     let mut words = said.trim().split(' ');
     let (kind, thing) = (words.next()?, words.next()?);
-    if !draw::KINDS.contains(&kind) || !draw::THINGS.contains(&thing) {
+    if !lists::KINDS.contains(&kind) || !lists::THINGS.contains(&thing) {
         return None;
     }
     let mut chars = kind.chars();

@@ -16,6 +16,10 @@ pub mod draw;
 #[cfg(feature = "ssr")]
 pub mod idea;
 #[cfg(feature = "ssr")]
+pub mod lists;
+#[cfg(feature = "ssr")]
+pub mod names;
+#[cfg(feature = "ssr")]
 mod own_words;
 #[cfg(feature = "ssr")]
 pub mod routes;

@@ -2,10 +2,12 @@
 
 use super::{
     Finished, Introduction, JobStatus, Part, SummonedItem,
-    check::{Seen, heard_as, judge_name},
+    check::Seen,
     craft::{self, Scene, Turn},
     draw::{self, Look},
     idea::{Idea, Pronoun},
+    lists,
+    names::{heard_as, judge_name},
     store::{self, Claim},
     write::{Halt, OnQueue, Writer},
 };
@@ -303,7 +305,7 @@ impl Work {
             let starts = draw::some(
                 &format!("{}-{}", self.seed, self.claim.attempt),
                 &format!("names-{round}"),
-                draw::NAME_STARTS,
+                lists::NAME_STARTS,
                 6,
             );
             let asked = starts
@@ -429,14 +431,14 @@ impl Work {
     /// Three words of their nature: the asker's, then the model's choice among some that fit.
     async fn natures(&self, writer: &mut Writer, scene: &Scene<'_>) -> Result<String, Halt> {
         let said = super::check::words(&self.claim.sentence);
-        let mut natures: Vec<&str> = draw::NATURES.iter().copied().filter(|n| said.iter().any(|w| w == n)).collect();
+        let mut natures: Vec<&str> = lists::NATURES.iter().copied().filter(|n| said.iter().any(|w| w == n)).collect();
         natures.truncate(2);
         for i in 0..8 {
             if natures.len() >= 3 {
                 break;
             }
-            let mut offer = draw::some(&self.seed, &format!("natures-{i}"), draw::NATURES, 14);
-            offer.retain(|n| draw::fit_together(&[natures.as_slice(), &[*n]].concat()));
+            let mut offer = draw::some(&self.seed, &format!("natures-{i}"), lists::NATURES, 14);
+            offer.retain(|n| lists::fit_together(&[natures.as_slice(), &[*n]].concat()));
             let start = match natures.as_slice() {
                 [] => format!("{} is", scene.name),
                 [a] => format!("{} is {a},", scene.name),

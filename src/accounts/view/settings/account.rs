@@ -7,7 +7,7 @@ use super::{
 use crate::{
     accounts::{
         AccountSettings,
-        api::{ChangeEmail, ChangePassword, ChangeTimezone, DeleteAccount, get_account_settings},
+        api::{ChangeEmail, ChangePassword, ChangeTimezone, DeleteAccount, SetBirthDate, get_account_settings},
     },
     ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, TextInput, load},
 };
@@ -22,6 +22,8 @@ struct Actions {
     password: ServerAction<ChangePassword>,
     timezone: ServerAction<ChangeTimezone>,
     delete: ServerAction<DeleteAccount>,
+    birth: ServerAction<SetBirthDate>,
+    birth_done: Signal<Option<String>>,
     email_done: Signal<Option<String>>,
     password_done: Signal<Option<String>>,
     timezone_done: Signal<Option<String>>,
@@ -32,12 +34,15 @@ struct Actions {
 pub fn AccountPage() -> impl IntoView {
     let (email, password) = (ServerAction::<ChangeEmail>::new(), ServerAction::<ChangePassword>::new());
     let (timezone, delete) = (ServerAction::<ChangeTimezone>::new(), ServerAction::<DeleteAccount>::new());
+    let birth = ServerAction::<SetBirthDate>::new();
     follow(delete.value());
     let actions = Actions {
         email,
         password,
         timezone,
         delete,
+        birth,
+        birth_done: done(birth.value(), "birth", "Saved."),
         email_done: done(email.value(), "email", "Your e-mail is changed."),
         password_done: done(
             password.value(),
@@ -61,7 +66,7 @@ pub fn AccountPage() -> impl IntoView {
 }
 
 fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
-    let AccountSettings { username, email, timezone, zones, fresh, arcanean_id } = account;
+    let AccountSettings { username, email, timezone, zones, fresh, arcanean_id, birth_date } = account;
     let zones = zones.into_iter().map(|z| Choice::new(z.clone(), z.replace('_', " "))).collect::<Vec<_>>();
     view! {
         <SettingsFrame here=HERE>
@@ -71,6 +76,14 @@ fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
                 <Form action=actions.timezone>
                     <FormNote done=actions.timezone_done />
                     <Select name="timezone" label="Where you are" value=timezone choices=zones hint="Days and times are told on this clock." />
+                    <Submit label="Save" class="ghost" />
+                </Form>
+            </div>
+            <div class="card settings-card">
+                <h2>"Day of birth"</h2>
+                <Form action=actions.birth>
+                    <FormNote done=actions.birth_done />
+                    <TextInput name="date" label="When you were born" kind="date" value=birth_date autocomplete="bday" max=10 hint="Nobody sees it. Characters for adults are shown to you from eighteen years on; leave it empty to see none of them." />
                     <Submit label="Save" class="ghost" />
                 </Form>
             </div>
