@@ -19,6 +19,21 @@ use leptos_router::{
 /// The HTML around the app. Runs on the server only.
 #[cfg(feature = "ssr")]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    document(options.clone(), view! { <HydrationScripts options=options /> }, || view! { <App /> })
+}
+
+/// The HTML around a page that the server draws alone: nothing runs in the browser.
+#[cfg(feature = "ssr")]
+pub fn plain_shell(options: LeptosOptions) -> impl IntoView {
+    document(options, (), || view! { <PlainApp /> })
+}
+
+#[cfg(feature = "ssr")]
+fn document<V: IntoView + 'static>(
+    options: LeptosOptions,
+    scripts: impl IntoView + 'static,
+    body: impl FnOnce() -> V + 'static,
+) -> impl IntoView {
     let theme = use_context::<axum::http::request::Parts>()
         .and_then(|p| p.extensions.get::<crate::server::request::RequestInfo>().map(|i| i.theme))
         .unwrap_or_default();
@@ -32,14 +47,38 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="preload" href="/fonts/hanken-grotesk.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <link rel="preload" href="/fonts/literata.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
-                <HashedStylesheet options=options.clone() id="leptos" />
-                <HydrationScripts options=options />
+                <HashedStylesheet options=options id="leptos" />
+                {scripts}
                 <MetaTags />
             </head>
-            <body>
-                <App />
-            </body>
+            <body>{body()}</body>
         </html>
+    }
+}
+
+/// The pages that the server draws alone, in the same frame as all others. They are for few people, and cost nobody's
+/// browser a download; links to them carry `rel="external"`.
+#[cfg(feature = "ssr")]
+#[component]
+pub fn PlainApp() -> impl IntoView {
+    use crate::models::view;
+    provide_meta_context();
+    let draft = use_context::<axum::http::request::Parts>()
+        .and_then(|p| p.extensions.get::<crate::server::request::RequestInfo>().map(|i| i.draft.clone()));
+    provide_context(Draft(draft.unwrap_or_default()));
+    view! {
+        <Router>
+            <crate::frame::PageFrame>
+                <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
+                    <Route path=path!("/admin") view=view::AdminPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/models") view=view::ModelsAdminPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/models/provider/:id") view=view::ProviderPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/models/model/:id") view=view::ModelPage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/usage") view=view::UsagePage ssr=SsrMode::Async />
+                    <Route path=path!("/settings/models") view=view::OwnKeysPage ssr=SsrMode::Async />
+                </Routes>
+            </crate::frame::PageFrame>
+        </Router>
     }
 }
 

@@ -67,6 +67,12 @@ ids! {
     PersonaId;
     /// A piece of longer work, for example a summon.
     JobId;
+    /// Where models come from.
+    ProviderId;
+    /// A language model.
+    ModelId;
+    /// A person's own key to a provider.
+    UserKeyId;
 }
 
 /// A moment, written by the server: exact for machines, readable for people. The browser needs no calendar of its own.

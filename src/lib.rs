@@ -18,6 +18,8 @@ pub mod accounts;
 pub mod chat;
 /// The public API, described for people.
 pub mod developers;
+/// Models, keys, budgets, and the admin's pages about them.
+pub mod models;
 /// Characters: summoning, pages, gallery, portraits.
 pub mod ocs;
 /// Personas: who people are to the characters they talk with.

@@ -191,6 +191,23 @@ pub async fn rename_conversation(conversation_id: String, #[server(default)] tit
     .await
 }
 
+/// Chooses which model answers in a conversation; empty is the site's default. Gives its name.
+#[server(prefix = "/fn", endpoint = "chat/choose_model")]
+pub async fn choose_model(conversation_id: String, #[server(default)] model: String) -> Result<String, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let id = server::id(&conversation_id)?;
+        crate::models::store::choose(&ctx, id, &model).await?;
+        ctx.app.runs.touch(id);
+        if server::is_plain_form() {
+            server::show(id);
+        }
+        Ok(server::model_line(&ctx, ctx.require()?.id, Some(id)).await)
+    })
+    .await
+}
+
 /// Puts a conversation away, or takes it out again.
 #[server(prefix = "/fn", endpoint = "chat/archive_conversation")]
 pub async fn archive_conversation(conversation_id: String, #[server(default)] archived: bool) -> Result<(), AppError> {
@@ -225,7 +242,7 @@ pub(super) mod server {
     use crate::{
         chat::{At, ConversationList, Lines, Sent, Talk, check_message, run, store},
         error::{AppError, AppResult},
-        ids::{ConversationId, RunId},
+        ids::{ConversationId, RunId, UserId},
         server::{
             Ctx,
             limits::{self, Action},
@@ -315,11 +332,17 @@ pub(super) mod server {
         Ok(sent)
     }
 
-    fn model_line(ctx: &Ctx) -> String {
-        let info = ctx.app.model.info();
-        // The family says who speaks; size and tuning are for the developers' pages.
-        let family = info.name.split('-').next().filter(|n| n.chars().count() > 2).unwrap_or(&info.name);
-        if info.local { format!("{family}, on this machine") } else { format!("{}, by {}", info.name, info.provider) }
+    /// Who answers in a conversation, or in a new one.
+    pub async fn model_line(ctx: &Ctx, me: UserId, conversation: Option<ConversationId>) -> String {
+        let order = match conversation {
+            Some(id) => ctx.app.models.for_conversation(me, id).await,
+            None => ctx.app.models.for_new_conversation().await,
+        };
+        match order {
+            Ok(order) => order.first().map(crate::models::registry::Candidate::label).unwrap_or_default(),
+            // What is wrong is said where an answer is wanted.
+            Err(_) => "no model".to_owned(),
+        }
     }
 
     pub async fn talk(ctx: &Ctx, conversation: ConversationId, at: At) -> AppResult<Talk> {
@@ -328,13 +351,15 @@ pub(super) mod server {
         let oc = store::conversation_of(&mut tx, conversation).await?;
         let (oc, _) = store::partner(&mut tx, oc).await?;
         let lines = store::window(&mut tx, conversation, at).await?;
+        let choices = crate::models::store::choices(ctx, &mut tx, me, Some(conversation)).await?;
         drop(tx);
         // The model reads ahead while the person does.
         let is_busy = lines.lines.iter().any(|l| l.open_run().is_some());
         if lines.is_newest && !is_busy {
-            run::warm(&ctx.app, me, oc.id, lines.lines.last().map(|l| l.id));
+            run::warm(&ctx.app, me, oc.id, Some(conversation), lines.lines.last().map(|l| l.id));
         }
-        Ok(Talk { model: model_line(ctx), lines: Some(lines), openings: Vec::new(), key: store::new_key(), oc })
+        let model = model_line(ctx, me, Some(conversation)).await;
+        Ok(Talk { model, choices, lines: Some(lines), openings: Vec::new(), key: store::new_key(), oc })
     }
 
     pub async fn talk_with(ctx: &Ctx, slug: &str) -> AppResult<Talk> {
@@ -348,11 +373,12 @@ pub(super) mod server {
         let (oc, persona) = store::partner(&mut tx, oc).await?;
         let known_as = crate::personas::store::default_name(&mut tx, me.id).await?;
         drop(tx);
-        run::warm(&ctx.app, me.id, oc.id, None);
+        run::warm(&ctx.app, me.id, oc.id, None, None);
         let known_as = known_as.as_deref().unwrap_or(&me.display_name);
         let openings = store::openings(&persona, known_as);
         Ok(Talk {
-            model: model_line(ctx),
+            model: model_line(ctx, me.id, None).await,
+            choices: crate::models::Choices::default(),
             lines: None,
             openings: openings.iter().map(|o| markdown::render(o)).collect(),
             key: store::new_key(),

@@ -12,6 +12,7 @@ use crate::{
     ai::{Chunk, Message, ModelInfo, Reply, Request, Role, Sampling},
     error::{AppError, AppResult},
     ids::{ConversationId, OcId},
+    models::metered,
     server::{
         Ctx,
         limits::{self, Action},
@@ -90,7 +91,7 @@ pub async fn ask(ctx: &Ctx, talk: Talk, field: &str, begun: &str) -> AppResult<D
             scene.history.push(Turn { by: Sender::Oc, content: openings.swap_remove(chosen) });
         }
     }
-    let model = &ctx.app.model;
+    let model = metered::answering(&ctx.app, me.id, conversation).await?;
     let request = build(&scene, &model.info(), &|text| model.count_tokens(text), &begun);
     let cancel = CancellationToken::new();
     let reply = model.reply(request, cancel.clone());

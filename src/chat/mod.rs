@@ -307,6 +307,8 @@ pub struct Talk {
     pub oc: Partner,
     /// Which model answers, for example `SmolLM2, on this machine`.
     pub model: String,
+    /// Which models may be chosen instead.
+    pub choices: crate::models::Choices,
     /// What was said; `None` while nothing has been.
     pub lines: Option<Lines>,
     /// What the character may say first, as HTML, while nothing has been said; the first one is its greeting.

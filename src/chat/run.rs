@@ -4,16 +4,22 @@
 //! any number of streams read them, and twice a second in the database, under a lease. A process that dies leaves a lease
 //! that runs out, and the reply is then `interrupted` with the words it has. No transaction is open while a model writes.
 
+mod ask;
+
 use super::{
     RunStatus,
     notes::summary,
-    prompt::{self, Prompt},
+    prompt,
     store::{self, Ended, Keep, Start},
 };
 use crate::{
-    ai::{Chunk, Finish, FinishReason, ModelError},
+    ai::{Finish, FinishReason, ModelError},
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
+    models::{
+        meter::{Ending, Ticket},
+        store::Tokens,
+    },
     server::{
         AppState,
         bell::{Bell, Heard, Ring},
@@ -270,17 +276,28 @@ pub fn start(app: &AppState, start: Start) {
     let task = async move {
         let began = Instant::now();
         let work = AssertUnwindSafe(write(&app, &start, &live, began)).catch_unwind();
-        let outcome = work.await.unwrap_or_else(|_| {
+        let mut outcome = work.await.unwrap_or_else(|_| {
             tracing::error!(run = %start.run_id, "a run panicked");
             Outcome::failed("Something broke while this was written. Please try again.")
         });
         let (first_token_ms, cost) = (outcome.first_token_ms, outcome.cost.clone());
-        let end = close(&app, &start, &live, outcome).await;
-        figures::run_ended(&app.model.info().name, end.word(), began.elapsed(), first_token_ms, cost.as_ref());
+        // What people call the models of their own keys is no name for figures.
+        let own = outcome.ticket.as_ref().is_some_and(|t| t.candidate().own_key);
+        let model = if own { "own key".to_owned() } else { outcome.model.clone() };
+        let account = outcome.account();
+        let cost_micros = account.as_ref().and_then(|a| Some(a.0.candidate().cost(&Tokens::from(a.2.as_ref()?))));
+        let end = close(&app, &start, &live, outcome, cost_micros).await;
+        figures::run_ended(&model, end.word(), began.elapsed(), first_token_ms, cost.as_ref());
         let is_done = matches!(end, End::Done { .. });
         live.set(Phase::Ended(end));
         app.runs.live.remove(&start.run_id);
         app.runs.touch(start.conversation_id);
+        // Nobody waits for the account of it.
+        if let Some((ticket, ending, cost, first_token_ms)) = account {
+            let text = live.text();
+            let said = text.get(start.kept.len()..).unwrap_or_default();
+            ticket.settle(&app, ending, cost.as_ref(), said, first_token_ms).await;
+        }
         if is_done {
             let Start { user_id: user, conversation_id: conversation, oc_id: oc, message_id: leaf, .. } = start;
             summary::begin(&app, summary::Place { user, conversation, oc, leaf }, false);
@@ -295,6 +312,10 @@ struct Outcome {
     end: Finished,
     cost: Option<Finish>,
     first_token_ms: Option<i32>,
+    /// Name of the model that answered, or was asked last.
+    model: String,
+    /// The call that is to be settled.
+    ticket: Option<Ticket>,
 }
 
 enum Finished {
@@ -311,54 +332,54 @@ impl Outcome {
     }
 
     const fn of(end: Finished) -> Self {
-        Self { end, cost: None, first_token_ms: None }
+        Self { end, cost: None, first_token_ms: None, model: String::new(), ticket: None }
+    }
+
+    /// What the account of the call is made of.
+    fn account(&mut self) -> Option<(Ticket, Ending, Option<Finish>, Option<i32>)> {
+        let ending = match &self.end {
+            Finished::Written(_) => Ending::Done,
+            Finished::Failed(_) => Ending::Failed,
+            Finished::Stopped | Finished::Gone => Ending::Stopped,
+            Finished::Interrupted => Ending::Interrupted,
+        };
+        self.ticket.take().map(|ticket| (ticket, ending, self.cost.clone(), self.first_token_ms))
     }
 }
 
-/// Asks the model and collects its words, while the keeper keeps them.
+/// Who speaks, as far as it is known.
+#[derive(Default)]
+struct Speaker {
+    /// The name that stays with the reply.
+    model: String,
+    /// The call under way.
+    ticket: Option<Ticket>,
+    /// Who was asked before and could not, as sentences.
+    fell: Vec<String>,
+    first_token_ms: Option<i32>,
+}
+
+/// Asks the models one after the other until one speaks, and collects its words, while the keeper keeps them.
 async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Outcome {
-    let prompt = match read_prompt(app, start).await {
-        Ok(prompt) => prompt,
-        Err(AppError::NotFound) => return Outcome::failed("This character is not here any more."),
+    let candidates = match app.models.for_conversation(start.user_id, start.conversation_id).await {
+        Ok(candidates) => candidates,
         Err(error) => return Outcome::failed(error.to_string()),
     };
-    if let Err(error) = store::note_receipt(&app.db, start.run_id, &prompt.receipt).await {
-        tracing::warn!(run = %start.run_id, %error, "the receipt of a prompt was not kept");
-    }
-    // Dropping the answer would stop the model, too; the token says it at once.
-    let cancel = live.stop.child_token();
-    let _cancelled_in_any_case = cancel.clone().drop_guard();
-    let mut reply = app.model.reply(prompt.request, cancel);
-    let mut first_token_ms = None;
+    let mut speaker = Speaker::default();
     let collect = async {
-        loop {
-            match reply.recv().await {
-                Some(Ok(Chunk::Queued { place })) => live.set(Phase::Queued(place)),
-                Some(Ok(Chunk::Started)) => live.set(Phase::Started),
-                Some(Ok(Chunk::Via { .. } | Chunk::ToolCall(_))) => {}
-                Some(Ok(Chunk::Text(text))) => {
-                    let text = readable(&text, live.progress().0.is_empty());
-                    if text.is_empty() {
-                        continue;
-                    }
-                    first_token_ms
-                        .get_or_insert_with(|| i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX));
-                    let before = live.progress().0.len();
-                    let length = live.add(&text);
-                    if before / FLUSH_BYTES != length / FLUSH_BYTES {
-                        live.bulk.notify_one();
-                    }
-                    if length >= REPLY_MAX {
-                        return (Finished::Written(FinishReason::Length), None);
-                    }
-                }
-                Some(Ok(Chunk::Done(finish))) => return (Finished::Written(finish.reason), Some(finish)),
-                Some(Err(error)) => return (Finished::Failed(explain(&error)), None),
-                None => {
-                    return (Finished::Failed("The model ended without a word of why. Please try again.".into()), None);
+        let mut last = None;
+        for candidate in &candidates {
+            match ask::ask(app, start, live, began, candidate, &mut speaker).await {
+                ask::Asked::Ended(end, cost) => return (end, cost),
+                ask::Asked::Passed(error) => {
+                    tracing::warn!(run = %start.run_id, model = candidate.name, kind = error.kind(), "a model could not answer");
+                    speaker.fell.push(ask::fell(candidate, &error));
+                    last = Some(error);
                 }
             }
         }
+        let why = last.unwrap_or_else(|| ModelError::Unavailable("No model is set up.".to_owned()));
+        (Finished::Failed(explain(&why)), None)
     };
     let (end, cost) = tokio::select! {
         biased;
@@ -375,7 +396,8 @@ async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Ou
         }
         other => other,
     };
-    Outcome { end, cost, first_token_ms }
+    let Speaker { model, ticket, first_token_ms, .. } = speaker;
+    Outcome { end, cost, first_token_ms, model, ticket }
 }
 
 /// Keeps the words and the lease until the run may not go on.
@@ -406,17 +428,8 @@ async fn keep(app: &AppState, start: &Start, live: &Live) -> Finished {
     }
 }
 
-async fn read_prompt(app: &AppState, start: &Start) -> AppResult<Prompt> {
-    let mut tx = app.db.begin(start.user_id).await?;
-    let persona = crate::ocs::store::persona(&mut tx, start.oc_id).await?;
-    let scene = store::scene(&mut tx, start.user_id, persona, start.answers).await?;
-    drop(tx);
-    let count = |text: &str| app.model.count_tokens(text);
-    Ok(prompt::build(&scene, &app.model.info(), &count, &start.kept))
-}
-
 /// Writes the end of a run, again and again while the database is away, and gives what streams are told.
-async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome) -> End {
+async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome, cost_micros: Option<i64>) -> End {
     let text = live.text();
     let (status, finish, error) = match &outcome.end {
         Finished::Written(reason) => (RunStatus::Done, Some(word(*reason)), None),
@@ -435,7 +448,8 @@ async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome) -> 
         content,
         finish,
         error: error.clone(),
-        model: app.model.info().name,
+        model: outcome.model,
+        cost_micros,
         cost: outcome.cost,
         first_token_ms: outcome.first_token_ms,
     };
@@ -488,11 +502,19 @@ fn explain(error: &ModelError) -> String {
     if sentence.ends_with(['.', '!', '?']) { sentence } else { format!("{sentence}.") }
 }
 
-/// Has the model read what the next reply of a conversation begins with. Returns at once; best effort.
-pub fn warm(app: &AppState, user: UserId, oc: OcId, until: Option<MessageId>) {
+/// Has the model read what the next reply of a conversation begins with. Returns at once; best effort. Only the model of
+/// this machine reads ahead: others read nothing before they are asked.
+pub fn warm(app: &AppState, user: UserId, oc: OcId, conversation: Option<ConversationId>, until: Option<MessageId>) {
     let app = app.clone();
     tokio::spawn(async move {
         let read = async {
+            let order = match conversation {
+                Some(id) => app.models.for_conversation(user, id).await?,
+                None => app.models.for_new_conversation().await?,
+            };
+            let Some(model) = order.into_iter().next().map(|c| c.model).filter(|m| m.info().local) else {
+                return Ok(None);
+            };
             let mut tx = app.db.begin(user).await?;
             let persona = crate::ocs::store::persona(&mut tx, oc).await?;
             let mut scene = store::scene(&mut tx, user, persona, until).await?;
@@ -502,10 +524,12 @@ pub fn warm(app: &AppState, user: UserId, oc: OcId, until: Option<MessageId>) {
                 let greeting = prompt::fill(scene.persona.greeting.trim(), &scene.persona.name, &scene.person);
                 scene.history.push(prompt::Turn { by: super::Sender::Oc, content: greeting });
             }
-            Ok::<_, AppError>(prompt::build(&scene, &app.model.info(), &|t: &str| app.model.count_tokens(t), ""))
+            let prompt = prompt::build(&scene, &model.info(), &|t: &str| model.count_tokens(t), "");
+            Ok::<_, AppError>(Some((model, prompt)))
         };
         match read.await {
-            Ok(prompt) => app.model.warm(prompt.request.messages),
+            Ok(Some((model, prompt))) => model.warm(prompt.request.messages),
+            Ok(None) => {}
             Err(error) => tracing::debug!(%error, "a prompt was not read ahead"),
         }
     });

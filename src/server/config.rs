@@ -5,6 +5,7 @@ use super::{
     postgres::{PgLedgerArgs, PgOpenArgs, PgRunArgs},
 };
 use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// SoulForge, a home for original characters.
@@ -29,6 +30,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Talk with characters of the house and print what they say, for judging a model by reading (docs/voice.md).
     Voice(crate::chat::voice::VoiceArgs),
+    /// Seal all keys again under a new master key. With a PostgreSQL of your own the site may run meanwhile.
+    RotateKeys(Config),
     /// Keep the private PostgreSQL running for the process that starts this one.
     #[command(hide = true)]
     PgRun(PgRunArgs),
@@ -92,6 +95,31 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_MODEL_CONTEXT", default_value_t = 2048)]
     pub model_context: u32,
 
+    /// Master keys that seal the providers' keys in the database: 32 bytes in base64, or several separated by commas, the
+    /// current one first. Without it they are in `master.key` in the data folder.
+    #[arg(long, env = "SOULFORGE_MASTER_KEY", hide_env_values = true, hide = true, value_parser = secret)]
+    pub master_key: Option<SecretString>,
+
+    /// A key of Anthropic's API: its models can be chosen then.
+    #[arg(long, env = "ANTHROPIC_API_KEY", hide_env_values = true, hide = true, value_parser = secret)]
+    pub anthropic_api_key: Option<SecretString>,
+
+    /// Models to offer with that key, separated by commas.
+    #[arg(long, env = "SOULFORGE_ANTHROPIC_MODEL", value_delimiter = ',', default_value = "claude-sonnet-4-6")]
+    pub anthropic_model: Vec<String>,
+
+    /// A key of OpenAI's API or of a compatible server.
+    #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true, hide = true, value_parser = secret)]
+    pub openai_api_key: Option<SecretString>,
+
+    /// Address of a server that is compatible with OpenAI's, for example `http://127.0.0.1:11434/v1`.
+    #[arg(long, env = "OPENAI_BASE_URL")]
+    pub openai_base_url: Option<String>,
+
+    /// Models to offer from there, separated by commas.
+    #[arg(long, env = "SOULFORGE_OPENAI_MODEL", value_delimiter = ',', default_value = "gpt-5-mini")]
+    pub openai_model: Vec<String>,
+
     /// Addresses of proxies whose `X-Forwarded-For` is believed, separated by commas.
     #[arg(long, env = "SOULFORGE_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<std::net::IpAddr>,
@@ -133,6 +161,12 @@ impl From<&Config> for Place {
     fn from(config: &Config) -> Self {
         Self { data: config.data.clone(), database_url: config.database_url.clone(), pg_dir: config.pg_dir.clone() }
     }
+}
+
+/// A secret on its way from the environment; never fails, so that no message can show it.
+#[expect(clippy::unnecessary_wraps, reason = "the parser of flags wants a result")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text.trim()))
 }
 
 impl Config {

@@ -155,7 +155,7 @@ fn header_contains(headers: &HeaderMap, name: &HeaderName, part: &str) -> bool {
 
 fn fields(body: &[u8]) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(body)
-        .filter(|(name, _)| !name.to_ascii_lowercase().contains("password"))
+        .filter(|(name, _)| !["password", "secret"].iter().any(|kept_out| name.to_ascii_lowercase().contains(kept_out)))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect()
 }

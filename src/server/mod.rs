@@ -23,6 +23,7 @@ pub mod serve;
 pub mod session;
 pub mod state;
 pub mod telemetry;
+pub mod vault;
 
 pub use db::{Db, Identity, Tx};
 pub use request::{Ctx, ctx};

@@ -3,14 +3,15 @@
 use super::{AppState, guard, request, telemetry};
 use crate::{
     accounts,
-    app::{App, shell},
-    chat, ocs, personas,
+    app::{App, plain_shell, shell},
+    chat, models, ocs, personas,
 };
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     http::{HeaderValue, StatusCode, header},
     middleware,
+    response::Response,
     routing::get,
 };
 use leptos::prelude::*;
@@ -85,9 +86,23 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(chat::notes::routes::routes())
         .merge(personas::routes::routes())
         .merge(chat::tree_routes::routes())
+        .merge(models::routes::routes())
         .merge(super::openapi::routes())
         .route("/metrics", get(telemetry::figures::for_admins))
         .leptos_routes_with_context(state, generate_route_list(App), page_context, move || shell(options.clone()))
+}
+
+/// A page that the server draws alone: the same frame and the same policy, and nothing for the browser to run.
+pub async fn plain_page(state: &AppState, request: axum::extract::Request) -> Response {
+    let (state, options) = (state.clone(), state.leptos.clone());
+    let handler = leptos_axum::render_app_async_with_context(
+        move || {
+            provide_context(state.clone());
+            page_context()
+        },
+        move || plain_shell(options.clone()),
+    );
+    handler(request).await
 }
 
 /// Runs at the start of each page: the policy's nonce must be the one that the page's scripts carry.

@@ -11,8 +11,12 @@ use super::{
     router,
     state::{AppState, Node},
     telemetry::{self, figures},
+    vault::Vault,
 };
-use crate::ai::SharedModel;
+use crate::{
+    ai::SharedModel,
+    models::{environment::Environment, registry::Registry},
+};
 use clap::Parser;
 use leptos::config::{LeptosOptions, get_configuration};
 use std::{
@@ -48,6 +52,7 @@ pub fn main() -> ExitCode {
         }),
         Command::Backup(args) => with_logged_runtime(false, backup::backup(args)).and_then(|done| done),
         Command::Restore(args) => with_logged_runtime(false, backup::restore(args)).and_then(|done| done),
+        Command::RotateKeys(config) => with_runtime(config, rotate_keys),
         // Before any runtime: it forks PostgreSQL from the main thread.
         Command::PgRun(args) => return pg_run_main(args),
         Command::PgOpen(args) => return with_logged_runtime(false, pg_open(args)).unwrap_or(ExitCode::FAILURE),
@@ -99,6 +104,8 @@ async fn serve(config: Config) -> Result<(), String> {
     let state = state(options, config, db, model)?;
 
     accounts_first_admin(&state).await?;
+    crate::models::environment::write(&state).await.map_err(|e| e.to_string())?;
+    crate::models::meter::recover(&state);
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
     hear_others(&state);
@@ -179,6 +186,18 @@ async fn drain(state: &AppState) {
     }
 }
 
+/// Seals all keys again under a new master key.
+async fn rotate_keys(config: Config) -> Result<(), String> {
+    let vault = Vault::open(&config.data, config.master_key.as_ref())?;
+    let database = Database::open(&(&config).into()).await?;
+    let db = Db::new(database.connections(), 2);
+    let done = crate::models::rotate(&db, &vault, true).await;
+    db.close().await;
+    database.close().await;
+    tracing::info!(keys = done?, "all keys are sealed under the new master key");
+    Ok(())
+}
+
 /// Lets the server answer what it has begun to, but not for ever.
 async fn limited(server: impl Future<Output = std::io::Result<()>>, shutdown: CancellationToken) -> Result<(), String> {
     let late = async {
@@ -208,11 +227,15 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
     figures::start();
     let files = Files::local(&config.data.join("files"))?;
     let hub = Arc::new(Hub::default());
+    let vault = Arc::new(Vault::open(&config.data, config.master_key.as_ref())?);
+    let models = Registry::new(db.clone(), Arc::clone(&vault), Arc::clone(&model), Environment::read(&config));
     Ok(AppState {
         leptos,
         files,
         db,
         model,
+        models,
+        vault,
         config: Arc::new(config),
         runs: Arc::new(crate::chat::run::Runs::new(hub.bell.clone())),
         summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),

@@ -1,7 +1,7 @@
 //! What every request can reach.
 
-use super::{config::Config, db::Db, events::Hub, files::Files};
-use crate::ai::SharedModel;
+use super::{config::Config, db::Db, events::Hub, files::Files, vault::Vault};
+use crate::{ai::SharedModel, models::registry::Registry};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
@@ -16,8 +16,12 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// The database.
     pub db: Db,
-    /// The model that writes replies.
+    /// The model of this process, which needs no key and no network.
     pub model: SharedModel,
+    /// All models there are, and which of them answers.
+    pub models: Registry,
+    /// Opens what the database keeps sealed.
+    pub vault: Arc<Vault>,
     /// Uploaded files.
     pub files: Files,
     /// Live topics that streams read from.

@@ -12,6 +12,7 @@ mod chat_tree;
 mod client;
 mod endpoints;
 mod model;
+mod models;
 mod ocs;
 mod operations;
 mod provider;

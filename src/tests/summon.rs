@@ -190,6 +190,13 @@ async fn a_sentence_becomes_a_whole_character() {
         sqlx::query("select count(*) from world_events where event_type = 'oc_summoned' and oc_id = $1::text::uuid");
     let event: i64 = event.bind(oc["id"].as_str().unwrap()).fetch_one(&mut sql).await.unwrap().get(0);
     assert_eq!(event, 1);
+    // All its questions are one line of the account.
+    let line = sqlx::query(
+        "select calls, prompt_tokens, reply_tokens, counted, model from usage_log where kind = 'summon' and status = 'done'",
+    );
+    let line = line.fetch_one(&mut sql).await.unwrap();
+    assert!(line.get::<i32, _>(0) > 20 && line.get::<i64, _>(1) > 0 && line.get::<i64, _>(2) > 0);
+    assert_eq!((line.get::<bool, _>(3), line.get::<String, _>(4)), (false, "Scripted".to_owned()));
 }
 
 #[tokio::test]

@@ -138,6 +138,29 @@ fn matrix() -> Vec<Cell> {
             "user_id = '{stranger}'",
             "",
         ),
+        other(
+            cell("providers", "provider_id = '{row}'", ["a", "a", "a", "a"], "base_url = 'x'"),
+            r#"{"name": "Second"}"#,
+        ),
+        other(
+            cell("models", "model_id = '{row}'", ["osma", "a", "a", "a"], "sort = 9"),
+            r#"{"remote_name": "second"}"#,
+        ),
+        other(
+            cell("models", "model_id = '00000000-0000-7000-8000-0000000000f1'", ["a", "a", "a", "a"], "sort = 9"),
+            r#"{"remote_name": "third"}"#,
+        ),
+        cell("system_config", "key = 'row'", ["a", "a", "a", "a"], "value = '2'"),
+        gives(
+            other(
+                cell("user_keys", "user_key_id = '{row}'", ["o", "o", "o", "o"], "model = 'x'"),
+                r#"{"kind": "anthropic"}"#,
+            ),
+            "user_id = '{stranger}'",
+            "",
+        ),
+        cell("usage_log", "usage_id = '{row}'", ["oa", "", "", ""], "model = 'x'"),
+        cell("daily_usage", "user_id = '{owner}'", ["oa", "", "", ""], "used = 7"),
     ]
 }
 
@@ -187,6 +210,14 @@ insert into personas (persona_id, user_id, name) values ('{row}', '{owner}', 'n'
 insert into conversation_summaries (conversation_summary_id, conversation_id, user_id, covers_message_id, content)
     values ('{row}', '{row}', '{owner}', '{row}', 'c');
 insert into memories (memory_id, oc_id, user_id, content) values ('{row}', '{row}', '{owner}', 'c');
+insert into providers (provider_id, kind, name, sealed_key, wrapped_key, master_key_id) values ('{row}', 'openai', 'Row', 's', 'w', 'k');
+insert into models (model_id, provider_id, remote_name, name, context_tokens, max_output_tokens, enabled) values
+    ('{row}', '{row}', 'first', 'First', 4096, 512, true), ('00000000-0000-7000-8000-0000000000f1', '{row}', 'other', 'Other', 4096, 512, false);
+insert into system_config (key, value) values ('row', '1');
+insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key, master_key_id, key_last_four)
+    values ('{row}', '{owner}', 'openai', 'https://example.org', 'm', 4096, 's', 'w', 'k', '1234');
+insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
+insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
 ";
 
 /// Asks for one command under one identity inside the open transaction and undoes it; whether it took effect.

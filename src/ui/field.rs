@@ -151,7 +151,7 @@ pub fn TextInput(
 /// A password; its value never comes back from the server.
 #[component]
 pub fn PasswordInput(
-    /// Name in the form; contains `password`, so that it is never kept.
+    /// Name in the form; contains `password` or `secret`, so that it is never kept.
     #[prop(into)]
     name: String,
     /// What it is.
@@ -163,8 +163,11 @@ pub fn PasswordInput(
     /// `current-password` or `new-password`.
     #[prop(default = "current-password")]
     autocomplete: &'static str,
+    /// Must not be empty.
+    #[prop(default = true)]
+    required: bool,
 ) -> impl IntoView {
-    view! { <TextInput name=name label=label hint=hint kind="password" autocomplete=autocomplete required=true max=1000 /> }
+    view! { <TextInput name=name label=label hint=hint kind="password" autocomplete=autocomplete required=required max=1000 /> }
 }
 
 /// Several lines of text. The only place that may write `<textarea>`: Leptos 0.8 does not escape its children.

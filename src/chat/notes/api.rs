@@ -131,7 +131,7 @@ pub(super) mod server {
         };
         let personas = personas::store::list(&mut tx, me).await?;
         drop(tx);
-        let is_small = is_small(&ctx.app.model.info());
+        let is_small = answers_small(ctx, id).await?;
         let default = personas.iter().find(|p| p.is_default).map(|p| p.name.clone());
         let mut choices = vec![(
             String::new(),
@@ -227,6 +227,12 @@ pub(super) mod server {
         tx.commit().await
     }
 
+    /// Whether the model that answers here is a small one.
+    async fn answers_small(ctx: &Ctx, id: ConversationId) -> AppResult<bool> {
+        let order = ctx.app.models.for_conversation(ctx.require()?.id, id).await?;
+        Ok(order.first().is_some_and(|c| is_small(&c.model.info())))
+    }
+
     fn nothing_said() -> AppError {
         AppError::conflict("summary", "Nothing has been said here yet.")
     }
@@ -245,7 +251,7 @@ pub(super) mod server {
         if row.summary_mode == SummaryMode::Off {
             return Err(AppError::conflict("summary_mode", "Switch the summary on first."));
         }
-        if row.summary_mode == SummaryMode::Auto && is_small(&ctx.app.model.info()) {
+        if row.summary_mode == SummaryMode::Auto && answers_small(ctx, id).await? {
             return Err(AppError::conflict(
                 "summary_mode",
                 "The model that answers now is too small to sum up. Choose Always to keep a few of your own sentences.",

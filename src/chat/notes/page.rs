@@ -48,7 +48,6 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
         match &receipt.via {
             Some(via) => {
                 fact(out, "Answered by", via);
-                fact(out, "Asked first", &asked);
                 fact(out, "Why another answered", receipt.fallback.as_deref().unwrap_or_default());
             }
             None => fact(out, "Model", &asked),

@@ -10,7 +10,7 @@ use super::{
     store::{self, NewSummary, PathLine, SummaryRow},
 };
 use crate::{
-    ai::{Chunk, Finish, Message, Request, Sampling},
+    ai::{Chunk, Finish, Message, Request, Sampling, SharedModel},
     chat::{
         Sender,
         prompt::{self, Receipt, finished, is_small},
@@ -18,6 +18,7 @@ use crate::{
     },
     error::AppResult,
     ids::{ConversationId, MessageId, OcId, UserId},
+    models::metered,
     server::AppState,
     text::is_refused,
 };
@@ -115,11 +116,14 @@ struct Work {
     oc: String,
     person: String,
     is_small: bool,
+    /// The one that answers in this conversation.
+    model: SharedModel,
 }
 
 /// What has fallen out of the window and is in no summary, if it is worth the work.
 async fn look(app: &AppState, place: Place) -> AppResult<Option<Work>> {
-    let info = app.model.info();
+    let model = metered::answering(app, place.user, Some(place.conversation)).await?;
+    let info = model.info();
     let mut tx = app.db.begin(place.user).await?;
     let mode = store::notes(&mut tx, place.conversation).await?.summary_mode;
     let is_small = is_small(&info);
@@ -135,14 +139,14 @@ async fn look(app: &AppState, place: Place) -> AppResult<Option<Work>> {
     let persona = crate::ocs::store::persona(&mut tx, place.oc).await?;
     let scene = scene(&mut tx, place.user, persona, Some(place.leaf)).await?;
     drop(tx);
-    let window = window(&prompt::build(&scene, &info, &|t: &str| app.model.count_tokens(t), "").receipt);
+    let window = window(&prompt::build(&scene, &info, &|t: &str| model.count_tokens(t), "").receipt);
     let outside = lines.len().saturating_sub(window);
     if outside < WORTH {
         return Ok(None);
     }
     lines.truncate(outside.min(BATCH));
     let Some(covers) = lines.last().map(|(id, _)| *id) else { return Ok(None) };
-    Ok(Some(Work { before, lines, covers, oc: scene.persona.name, person: scene.person, is_small }))
+    Ok(Some(Work { before, lines, covers, oc: scene.persona.name, person: scene.person, is_small, model }))
 }
 
 /// Lines of the talk that a prompt shows.
@@ -165,7 +169,7 @@ async fn sum_up(app: &AppState, work: &Work) -> Option<NewSummary> {
     }
     // What a person wrote is only added to.
     let request = request(if own { "" } else { before }, work);
-    let (text, finish) = ask(app, request).await?;
+    let (text, finish) = ask(app, &work.model, request).await?;
     let text = tidy(&text);
     if text.is_empty() {
         return None;
@@ -174,7 +178,7 @@ async fn sum_up(app: &AppState, work: &Work) -> Option<NewSummary> {
     Some(NewSummary {
         content: shortened(&content, own),
         is_edited: own,
-        model: app.model.info().name,
+        model: work.model.info().name,
         tokens: finish.map(|f| (f.prompt_tokens, f.reply_tokens)),
     })
 }
@@ -217,10 +221,10 @@ fn request(before: &str, work: &Work) -> Request {
 }
 
 /// The model's answer; `None` when there was none to use.
-async fn ask(app: &AppState, request: Request) -> Option<(String, Option<Finish>)> {
+async fn ask(app: &AppState, model: &SharedModel, request: Request) -> Option<(String, Option<Finish>)> {
     let cancel = app.shutdown.child_token();
     let _cancelled_in_any_case = cancel.clone().drop_guard();
-    let mut reply = app.model.reply(request, cancel);
+    let mut reply = model.reply(request, cancel);
     let mut text = String::new();
     while let Some(chunk) = reply.recv().await {
         match chunk {

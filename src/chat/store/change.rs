@@ -296,6 +296,7 @@ async fn add_run(
     message: MessageId,
     key: Option<&str>,
 ) -> AppResult<RunId> {
+    crate::models::meter::refuse_if_spent(&ctx.app, tx, user, conversation).await?;
     let run = RunId::new();
     sqlx::query!(
         "insert into runs (run_id, user_id, conversation_id, message_id, idempotency_key, node_id, lease_until)

@@ -14,7 +14,7 @@ pub use read::{
     Pulse, conversation_of, conversations, lines, newest_with, partner, partner_by_slug, pulse, scene, suggestions,
     window,
 };
-pub use runs::{Ended, Keep, RunRow, Start, expire, finish, keep, note_receipt, run_row};
+pub use runs::{Ended, Keep, RunRow, Start, expire, finish, keep, note_fall, note_receipt, run_row};
 pub use tree::{
     Opinion, Wording, branch, delete_message, edit_as_wording, edit_in_place, leaf_at_rest, openings, rate,
     show_message, show_sibling, wordings,

@@ -45,6 +45,8 @@ pub struct Ended {
     pub model: String,
     /// What it cost, if the model said so.
     pub cost: Option<Finish>,
+    /// The same in millionths of a US dollar.
+    pub cost_micros: Option<i64>,
     /// From the start of the run to the first word, milliseconds.
     pub first_token_ms: Option<i32>,
 }
@@ -68,6 +70,24 @@ pub async fn note_receipt(db: &Db, run: RunId, receipt: &Receipt) -> AppResult<(
     let receipt = serde_json::to_value(receipt).unwrap_or_default();
     let mut tx = db.system().await?;
     sqlx::query!("update runs set receipt = $2 where run_id = $1", run.0, receipt).execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+/// Notes in a run's receipt that another model answers than the one that was asked, and why.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn note_fall(db: &Db, run: RunId, via: &str, why: &str) -> AppResult<()> {
+    let why: String = why.chars().take(1000).collect();
+    let mut tx = db.system().await?;
+    sqlx::query!(
+        "update runs set receipt = receipt || jsonb_build_object('via', $2::text, 'fallback', $3::text) where run_id = $1",
+        run.0,
+        via,
+        why
+    )
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await
 }
 
@@ -128,7 +148,7 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
     let reply_tokens = end.cost.as_ref().map(|c| number(c.reply_tokens));
     let found = sqlx::query_scalar!(
         "update runs set status = $3, finish = $4, error = $5, prompt_tokens = $6, cached_tokens = $7, reply_tokens = $8,
-             first_token_ms = $9, lease_until = null
+             first_token_ms = $9, cost_micros = $10, lease_until = null
          where run_id = $1 and node_id = $2 and status in ('queued', 'streaming', 'interrupted')
            and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
          returning run_id",
@@ -140,7 +160,8 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
         prompt_tokens,
         end.cost.as_ref().map(|c| number(c.cached_tokens)),
         reply_tokens,
-        end.first_token_ms
+        end.first_token_ms,
+        end.cost_micros
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -148,12 +169,13 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
         return Ok(false);
     }
     sqlx::query!(
-        "update messages set content = $2, model = $3, prompt_tokens = $4, reply_tokens = $5 where message_id = $1",
+        "update messages set content = $2, model = $3, prompt_tokens = $4, reply_tokens = $5, cost_micros = $6 where message_id = $1",
         start.message_id.0,
         end.content,
         end.model,
         prompt_tokens,
-        reply_tokens
+        reply_tokens,
+        end.cost_micros
     )
     .execute(&mut *tx)
     .await?;

@@ -5,8 +5,9 @@
 
 use crate::{
     chat::{Partner, Talk, api},
+    models::Choices,
     ocs,
-    ui::{Form, FormNote, Icon, IconName, Plate, Submit, TextInput},
+    ui::{Choice, Form, FormNote, Icon, IconName, Plate, Select, Submit, TextInput},
 };
 use leptos::prelude::*;
 
@@ -31,6 +32,9 @@ pub fn Side(
 ) -> impl IntoView {
     let label = format!("About the conversation with {}", talk.oc.short_name());
     let notes = talk.lines.as_ref().map(|l| format!("/chat/{}/notes", l.conversation_id));
+    let models = talk.lines.as_ref().filter(|_| !talk.choices.options.is_empty()).map(|l| {
+        view! { <WhoAnswers id=l.conversation_id.to_string() choices=talk.choices.clone() /> }
+    });
     let manage = talk
         .lines
         .map(|l| view! { <Manage id=l.conversation_id.to_string() title=l.title is_archived=l.is_archived /> });
@@ -45,6 +49,7 @@ pub fn Side(
             <Who oc=talk.oc.clone() />
             <Life oc=talk.oc />
             {notes.map(|href| view! { <p><a class="quiet" href=href>"Notes, persona and summary"</a></p> })}
+            {models}
             {manage}
         </aside>
     }
@@ -64,6 +69,26 @@ pub fn Folded(
             <summary>{title}</summary>
             {children()}
         </details>
+    }
+}
+
+/// Which model answers from the next reply on.
+#[component]
+fn WhoAnswers(id: String, choices: Choices) -> impl IntoView {
+    let choose = ServerAction::<api::ChooseModel>::new();
+    let chosen = Signal::derive(move || {
+        choose.value().with(|v| v.as_ref().and_then(|v| v.as_ref().ok()).map(|name| format!("Now answers: {name}.")))
+    });
+    let options = choices.options.into_iter().map(|(value, label)| Choice::new(value, label)).collect::<Vec<_>>();
+    view! {
+        <Folded title="Who answers">
+            <Form action=choose>
+                <input type="hidden" name="conversation_id" value=id />
+                <Select name="model" label="Model" value=choices.chosen choices=options hint="From the next reply on." />
+                <Submit label="Choose" class="ghost small" />
+                <FormNote done=chosen />
+            </Form>
+        </Folded>
     }
 }
 

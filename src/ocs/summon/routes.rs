@@ -121,8 +121,10 @@ pub async fn begin(ctx: &Ctx, form: &SummonForm, publish: bool, key: Option<&str
 pub async fn find(ctx: &Ctx, id: &str) -> AppResult<(SummonPage, i32)> {
     ctx.require()?;
     let id: JobId = id.trim().parse().map_err(|_| AppError::NotFound)?;
+    // What is wrong with the models is said by the work itself.
+    let writer = ctx.app.models.for_summon().await.ok().and_then(|order| order.into_iter().next());
     let mut tx = ctx.begin().await?;
-    store::page(&mut tx, id, ctx.app.model.info().name).await
+    store::page(&mut tx, id, writer.map(|w| w.name).unwrap_or_default()).await
 }
 
 /// Stops a job of the asker's. What has arrived is kept.

@@ -12,8 +12,10 @@ use super::{
     write::{Halt, OnQueue, Writer},
 };
 use crate::{
+    ai::{SharedModel, chain},
     error::{AppError, AppResult},
     ids::JobId,
+    models::meter::{self, Ending, Purpose},
     ocs::{ExampleLine, OcForm, page_url, portrait::Traits, portrait_url, style::Atmosphere, style::Mood},
     server::{
         AppState,
@@ -202,7 +204,27 @@ impl Work {
         Self { app, claim, topic, cancel, idea, seed }
     }
 
-    async fn run(mut self) -> Result<Finished, Halt> {
+    /// Finds who writes, has it written, and writes down what it took.
+    async fn run(self) -> Result<Finished, Halt> {
+        let app = self.app.clone();
+        let order = app.models.for_summon().await.map_err(wrong)?;
+        let Some(first) = order.first() else { return Err(wrong(AppError::Internal)) };
+        let (user, job) = (self.claim.user, Some(self.claim.id.0));
+        let ticket =
+            meter::begin(&app, user, Purpose::Summon, job, first, meter::SUMMON_TOKENS, 0).await.map_err(wrong)?;
+        let (model, tally) = meter::counting(chain(order.iter().map(|c| c.model.clone()).collect()));
+        let result = self.work(model).await;
+        let ending = match &result {
+            Ok(_) => Ending::Done,
+            Err(Halt::Stopped) => Ending::Stopped,
+            Err(Halt::Shutdown) => Ending::Interrupted,
+            Err(Halt::Failed(_)) => Ending::Failed,
+        };
+        ticket.settle_tally(&app, ending, &tally).await;
+        result
+    }
+
+    async fn work(mut self, model: SharedModel) -> Result<Finished, Halt> {
         for part in self.claim.progress.sheet.parts() {
             self.show(&part);
         }
@@ -212,8 +234,7 @@ impl Work {
         };
         let writer_seed = format!("{}-{}", self.seed, self.claim.attempt);
         let seen = Seen::new(self.idea.pronoun, "", &self.claim.sentence, &self.idea.topic);
-        let mut writer =
-            Writer::new(self.app.model.clone(), self.cancel.clone(), on_queue, writer_seed, craft::SYSTEM, seen);
+        let mut writer = Writer::new(model, self.cancel.clone(), on_queue, writer_seed, craft::SYSTEM, seen);
         self.name_and_look(&mut writer).await?;
         let name = self.claim.progress.sheet.name.clone();
         writer.seen = Seen::new(self.idea.pronoun, &name, &self.claim.sentence, &self.idea.topic)

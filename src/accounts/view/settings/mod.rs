@@ -22,7 +22,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-/// The pages: path, name, what is there, icon.
+/// The pages: path, name, what is there, icon. Those about models are drawn by the server alone.
 const PAGES: &[(&str, &str, &str, IconName)] = &[
     ("/settings/profile", "Profile", "Name, picture and a few lines about you", IconName::User),
     ("/settings/personas", "Personas", "Who you are to the characters", IconName::Message),
@@ -30,7 +30,14 @@ const PAGES: &[(&str, &str, &str, IconName)] = &[
     ("/settings/appearance", "Appearance", "Light or dark", IconName::Sun),
     ("/settings/devices", "Devices", "Where you are signed in", IconName::Device),
     ("/settings/tokens", "API tokens", "For your own programs", IconName::Key),
+    ("/settings/usage", "Usage", "What you used of the models, and what is left of today", IconName::History),
+    ("/settings/models", "Own keys", "A model of your own for your conversations", IconName::Wand),
 ];
+
+/// How a link to a page is followed: those that the server draws alone are fetched whole.
+fn way(path: &str) -> Option<&'static str> {
+    ["/settings/usage", "/settings/models", "/admin"].contains(&path).then_some("external")
+}
 
 /// The list of settings beside one of them.
 #[component]
@@ -49,7 +56,7 @@ pub fn SettingsFrame(
                     .iter()
                     .map(|(path, name, _, icon)| {
                         view! {
-                            <a class="door" href=*path aria-current=(*path == here).then_some("page")>
+                            <a class="door" href=*path rel=way(path) aria-current=(*path == here).then_some("page")>
                                 <Icon name=*icon />
                                 {*name}
                             </a>
@@ -104,7 +111,7 @@ fn overview(frame: Frame) -> impl IntoView {
                         .iter()
                         .map(|(path, name, what, icon)| {
                             view! {
-                                <a class="list-row" href=*path>
+                                <a class="list-row" href=*path rel=way(path)>
                                     <Icon name=*icon />
                                     <span class="grow"><b>{*name}</b><span class="meta block">{*what}</span></span>
                                     <Icon name=IconName::ChevronRight />
@@ -114,6 +121,7 @@ fn overview(frame: Frame) -> impl IntoView {
                         .collect_view()}
                 </div>
                 <div class="row-actions mt-6">
+                    {is_admin.then(|| view! { <a class="btn" rel="external" href="/admin">"Run the site"</a> })}
                     <a class="btn ghost" href=format!("/u/{}", me.username)>"See your page"</a>
                     <a class="btn ghost" href="/developers">"For developers"</a>
                     <SignOutButton class="btn ghost" />

@@ -1,0 +1,149 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import type { Page } from "@playwright/test";
+import { PASSWORD, accessible, expect, fits, freshName, hydrated, newPerson, test, visit } from "./helpers";
+
+/** A name of the page itself, not of the rail. */
+const main = (page: Page) => page.locator("main");
+
+/** Signs in as the first admin: by the link in the server's log, which works once, or as the one who used it. */
+async function asAdmin(page: Page) {
+  const log = process.env.SERVER_LOG;
+  test.skip(!log || !existsSync(log), "the first admin's link is in the server's log");
+  const token = readFileSync(log!, "utf8").match(/\/setup\/([\w-]+)/)?.[1];
+  test.skip(!token, "this server has an admin already");
+  const kept = `${tmpdir()}/sf-admin-${token!.slice(0, 16)}`;
+  const name = freshName("keeper");
+  try {
+    writeFileSync(kept, name, { flag: "wx" });
+  } catch {
+    await page.waitForTimeout(500);
+    const answer = await page.request.post("/api/sessions", { data: { login: readFileSync(kept, "utf8"), password: PASSWORD } });
+    expect(answer.status()).toBe(201);
+    await expect.poll(async () => (await page.request.get("/admin")).status(), { timeout: 20_000 }).toBe(200);
+    return;
+  }
+  const answer = await page.request.post("/api/accounts", {
+    data: { username: name, email: `${name}@example.org`, password: PASSWORD },
+  });
+  expect(answer.status()).toBe(201);
+  await visit(page, `/setup/${token}`);
+  await main(page).getByRole("button", { name: "Become the first admin" }).click();
+  await expect(page).toHaveURL(/\/settings\?admin=1/);
+}
+
+/** A provider that speaks Chat Completions, on this machine. */
+async function provider(): Promise<[Server, string]> {
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => {
+      const piece = (delta: object, finish: string | null) =>
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(piece({ content: "The sea is grey " }, null));
+      setTimeout(() => {
+        response.write(piece({ content: "and loud." }, null));
+        response.write(piece({}, "stop"));
+        response.write(`data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 900, completion_tokens: 8 } })}\n\n`);
+        response.end("data: [DONE]\n\n");
+      }, 60);
+    });
+  });
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  return [server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`];
+}
+
+test("an admin connects a model, tries it, and somebody talks with it", async ({ page, browser, baseURL }) => {
+  const [server, address] = await provider();
+  const name = freshName("Far");
+  try {
+    await asAdmin(page);
+    await page.goto("/settings");
+    await main(page).getByRole("link", { name: "Run the site" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Overview");
+    await accessible(page);
+    await fits(page);
+    await main(page).getByRole("navigation", { name: "Administration" }).getByRole("link", { name: "Models" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Models");
+    const confirm = main(page).getByRole("link", { name: "Confirm your password" });
+    if (await confirm.count()) {
+      await confirm.click();
+      await page.getByLabel("Password").fill(PASSWORD);
+      await main(page).getByRole("button", { name: "Confirm" }).click();
+      await expect(page).toHaveURL(/\/admin\/models/);
+    }
+    await page.getByLabel("Hosts inside your network").fill("127.0.0.1");
+    await main(page).locator("#reach").getByRole("button", { name: "Save" }).click();
+    await expect(main(page).getByText("Saved.")).toBeVisible();
+    await accessible(page);
+    await fits(page);
+
+    await main(page).getByRole("link", { name: "Add a provider" }).click();
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("Address").fill("http://169.254.169.254/v1");
+    await page.getByLabel("Key").fill("sk-only-in-this-test-0000");
+    await main(page).getByRole("button", { name: "Add the provider" }).click();
+    await expect(main(page).locator(".field.bad .error")).toHaveText(/address/i);
+    await expect(page.getByLabel("Name")).toHaveValue(name);
+    await expect(page.getByLabel("Key")).toHaveValue("");
+    await accessible(page);
+    await page.getByLabel("Address").fill(address);
+    await page.getByLabel("Key").fill("sk-only-in-this-test-0000");
+    await main(page).getByRole("button", { name: "Add the provider" }).click();
+    await expect(main(page).getByText("Saved.")).toBeVisible();
+    await expect(main(page).getByText("A key that ends in 0000 is set.")).toBeVisible();
+    await accessible(page);
+    await fits(page);
+
+    await main(page).getByRole("link", { name: "Add a model" }).click();
+    await page.getByLabel("Name at the provider").fill("far-1");
+    await page.getByLabel("Name shown to people").fill(`${name} model`);
+    await page.getByLabel("Read", { exact: true }).fill("3");
+    await page.getByLabel("Written", { exact: true }).fill("15");
+    await page.getByLabel("May be chosen").check();
+    await main(page).getByRole("button", { name: "Add the model" }).click();
+    await expect(main(page).getByText("Saved.")).toBeVisible();
+    await main(page).getByRole("button", { name: "Ask" }).click();
+    await expect(main(page).getByText("The sea is grey and loud.")).toBeVisible();
+    await expect(main(page).getByText(/first word after \d+ ms .* tokens per second/)).toBeVisible();
+    await accessible(page);
+    await fits(page);
+
+    const other = await browser.newContext({ baseURL, javaScriptEnabled: hydrated(page) });
+    const guest = await other.newPage();
+    await newPerson(guest, "guest");
+    await visit(guest, "/talk/lumina");
+    await guest.getByRole("textbox", { name: /^Say something to/ }).fill("Hello");
+    await guest.getByRole("button", { name: "Send" }).click();
+    await expect(guest).toHaveURL(/\/chat\//);
+    const conversation = guest.url().split("/chat/")[1].split(/[?#]/)[0];
+    // The reply of this machine first.
+    await expect
+      .poll(async () => (await (await guest.request.get(`/api/conversations/${conversation}/messages`)).json()).items.at(-1).status, { timeout: 60_000 })
+      .toBe("done");
+    await visit(guest, `/chat/${conversation}`);
+    await guest.getByText("Who answers").click();
+    await guest.getByLabel("Model").selectOption({ label: `${name} model, by ${name}` });
+    await guest.getByRole("button", { name: "Choose" }).click();
+    if (hydrated(page)) await expect(guest.getByText(`Now answers: ${name} model, by ${name}.`)).toBeVisible();
+    await visit(guest, `/chat/${conversation}`);
+    await expect(guest.locator(".with .meta")).toContainText(`${name} model, by ${name}`);
+    await guest.getByRole("textbox", { name: /^Say something to/ }).fill("And the sea?");
+    await guest.getByRole("button", { name: "Send" }).click();
+    await expect(guest.getByText("The sea is grey and loud.")).toBeVisible({ timeout: 30_000 });
+
+    await guest.goto("/settings/usage");
+    await expect(guest.getByRole("cell", { name: `${name} model (${name})` })).toBeVisible();
+    await expect(guest.getByText(/199,092 of 200,000 tokens are left/)).toBeVisible();
+    await accessible(guest);
+    await fits(guest);
+    await guest.goto("/settings/models");
+    await expect(guest.getByText("does not allow own keys")).toBeVisible();
+    await accessible(guest);
+    expect((await guest.goto("/admin/models"))?.status()).toBe(404);
+    await other.close();
+  } finally {
+    server.close();
+  }
+});

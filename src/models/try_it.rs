@@ -1,0 +1,198 @@
+//! An admin tries a model: one question, the reply as it comes, and how fast it came.
+
+use super::{
+    meter::{self, Ending, Purpose},
+    registry::{Candidate, sentence},
+    store,
+};
+use crate::{
+    ai::{Chunk, Finish, Message, Request},
+    error::{AppError, AppResult},
+    ids::{ModelId, UserId},
+    server::{AppState, Ctx, api::ApiResult},
+    text::clean_text,
+};
+use axum::{
+    body::Bytes,
+    extract::Path,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{
+        IntoResponse, Redirect, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+/// Longest question, in characters.
+const PROMPT_MAX: usize = 2000;
+/// Longest reply, in tokens.
+const REPLY_TOKENS: u32 = 200;
+/// Longest wait for the whole reply.
+const LONGEST: Duration = Duration::from_secs(180);
+/// What is asked when nothing is.
+pub const QUESTION: &str = "Say in two sentences what the sea is like in winter.";
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// What was asked.
+    pub prompt: String,
+    /// What the model said.
+    pub text: String,
+    /// Why it did not, or not to its end; empty otherwise.
+    pub error: String,
+    /// Until the first word, milliseconds.
+    pub first_token_ms: Option<i32>,
+    /// Until the end, milliseconds.
+    pub duration_ms: i32,
+    /// Tokens read.
+    pub prompt_tokens: i64,
+    /// Of those, read before.
+    pub cached_tokens: i64,
+    /// Tokens written.
+    pub reply_tokens: i64,
+    /// Millionths of a US dollar.
+    pub cost_micros: i64,
+    /// Tokens written in a second, after the first word; `None` when there were too few to say.
+    pub tokens_per_second: Option<f64>,
+}
+
+/// Tries a model; `say` is called with each piece of the reply.
+async fn attempt(
+    app: &AppState,
+    user: UserId,
+    candidate: &Candidate,
+    prompt: &str,
+    mut say: impl FnMut(&str),
+) -> Trial {
+    let messages = vec![
+        Message::system("You are tried out by the person who runs this site. Answer in a few plain sentences."),
+        Message::user(prompt),
+    ];
+    let estimate = meter::estimate(candidate, &messages);
+    let mut trial = Trial { prompt: prompt.to_owned(), ..Trial::default() };
+    let ticket = match meter::begin(app, user, Purpose::Trial, None, candidate, estimate, REPLY_TOKENS.into()).await {
+        Ok(ticket) => ticket,
+        Err(error) => return Trial { error: error.to_string(), ..trial },
+    };
+    let began = Instant::now();
+    let elapsed = || i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX);
+    let request = Request { max_tokens: REPLY_TOKENS, ..Request::new(messages) };
+    let cancel = app.shutdown.child_token();
+    let _ends_with_us = cancel.clone().drop_guard();
+    let mut reply = candidate.model.reply(request, cancel);
+    let mut finish: Option<Finish> = None;
+    let read = async {
+        loop {
+            match reply.recv().await {
+                Some(Ok(Chunk::Text(text))) => {
+                    trial.first_token_ms.get_or_insert_with(elapsed);
+                    trial.text.push_str(&text);
+                    say(&text);
+                }
+                Some(Ok(Chunk::Done(done))) => {
+                    finish = Some(done);
+                    return None;
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Some(error),
+                None => return Some(crate::ai::ModelError::Failed("it ended without a word of why".to_owned())),
+            }
+        }
+    };
+    let trouble = tokio::time::timeout(LONGEST, read).await;
+    let ending = match &trouble {
+        Ok(None) => Ending::Done,
+        Ok(Some(_)) => Ending::Failed,
+        Err(_) => Ending::Stopped,
+    };
+    match trouble {
+        Ok(trouble) => {
+            app.models.health().note(app, candidate, trouble.as_ref());
+            trial.error = trouble.map(|e| sentence(&e.to_string())).unwrap_or_default();
+        }
+        Err(_) => trial.error = "It was not done after three minutes.".to_owned(),
+    }
+    trial.duration_ms = elapsed();
+    let sum = ticket.settle(app, ending, finish.as_ref(), &trial.text, trial.first_token_ms).await;
+    trial.prompt_tokens = sum.tokens.prompt;
+    trial.cached_tokens = sum.tokens.cached;
+    trial.reply_tokens = sum.tokens.reply;
+    trial.cost_micros = sum.cost_micros;
+    let writing = trial.first_token_ms.map(|first| f64::from(trial.duration_ms - first) / 1000.0);
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred tokens")]
+    let tokens = (trial.reply_tokens - 1) as f64;
+    trial.tokens_per_second = writing.filter(|s| *s > 0.001 && tokens > 0.5).map(|seconds| tokens / seconds);
+    trial
+}
+
+/// `POST /admin/models/model/{id}/try`: as a stream where that is asked for, else waits and leads back to the page.
+///
+/// # Errors
+/// `NotFound` for everybody but admins.
+pub async fn try_model(ctx: Ctx, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> ApiResult<Response> {
+    ctx.require_write()?;
+    let user = store::admin(&ctx)?.id;
+    let id: ModelId = id.parse().map_err(|_| AppError::NotFound)?;
+    let typed = url::form_urlencoded::parse(&body).find(|(name, _)| name == "prompt").map(|(_, v)| v.into_owned());
+    let typed = typed.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| QUESTION.to_owned());
+    let streams =
+        headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/event-stream"));
+    let ready: AppResult<(Candidate, String)> = async {
+        let prompt = clean_text("prompt", &typed, 1, PROMPT_MAX)?;
+        Ok((ctx.app.models.for_trial(id).await?, prompt))
+    }
+    .await;
+    if streams {
+        let (candidate, prompt) = ready?;
+        return Ok(stream(ctx.app, user, candidate, prompt));
+    }
+    let trial = match ready {
+        Ok((candidate, prompt)) => attempt(&ctx.app, user, &candidate, &prompt, |_| {}).await,
+        Err(AppError::NotFound) => return Err(AppError::NotFound.into()),
+        Err(error) => Trial { prompt: typed, error: error.to_string(), ..Trial::default() },
+    };
+    let kept = store::keep_trial(&ctx.app.db, &trial).await?;
+    Ok(Redirect::to(&format!("/admin/models/model/{id}?tried={kept}#try")).into_response())
+}
+
+fn stream(app: AppState, user: UserId, candidate: Candidate, prompt: String) -> Response {
+    let (sender, receiver) = mpsc::channel::<Result<Event, Infallible>>(64);
+    let gone = CancellationToken::new();
+    tokio::spawn(async move {
+        let (pieces, mut pieces_in) = mpsc::unbounded_channel::<String>();
+        let work = attempt(&app, user, &candidate, &prompt, move |text| {
+            let _ = pieces.send(text.to_owned());
+        });
+        let forward = async {
+            while let Some(text) = pieces_in.recv().await {
+                let event = Event::default().event("delta").data(serde_json::json!({ "text": text }).to_string());
+                if sender.send(Ok(event)).await.is_err() {
+                    gone.cancel();
+                }
+            }
+        };
+        // Whoever closes the page stops the model: the reply is dropped with the work.
+        let both = async { tokio::join!(work, forward).0 };
+        tokio::select! {
+            trial = both => {
+                let data = serde_json::to_string(&trial).unwrap_or_default();
+                let _ = sender.send(Ok(Event::default().event("done").data(data))).await;
+            }
+            () = gone.cancelled() => {}
+        }
+    });
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
+    let mut response = Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response();
+    let out = response.headers_mut();
+    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    out.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}

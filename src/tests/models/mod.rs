@@ -1,0 +1,613 @@
+//! Models, keys and budgets over HTTP: what admins set, what people choose, what nobody sees.
+
+mod keys;
+
+use super::{Answer, Client, Step, TestApp};
+use crate::{
+    error::AppError,
+    ids::{ModelId, UserId},
+    models::{
+        meter::{self, Ending, Purpose},
+        settings::Budgets,
+        store::LOCAL_MODEL,
+    },
+};
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor, Row};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+/// A key that must be nowhere.
+const KEY: &str = "sk-canary-0123456789abcdef-wxyz";
+
+/// A server that speaks Chat Completions as a test wants it.
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<FakeState>>);
+
+#[derive(Default)]
+struct FakeState {
+    broken: bool,
+    asked: Vec<(String, Value)>,
+}
+
+impl Fake {
+    /// Listens; gives its host and port.
+    async fn listen(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let app = Router::new().route("/v1/chat/completions", post(complete)).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        host
+    }
+
+    fn set_broken(&self, broken: bool) {
+        self.0.lock().unwrap().broken = broken;
+    }
+
+    fn asked(&self) -> Vec<(String, Value)> {
+        self.0.lock().unwrap().asked.clone()
+    }
+}
+
+async fn complete(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
+    let key = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let asked: Value = serde_json::from_slice(&body).unwrap();
+    let broken = {
+        let mut state = fake.0.lock().unwrap();
+        state.asked.push((key.clone(), asked));
+        state.broken
+    };
+    if broken {
+        let body = json!({"error": {"message": format!("no good: {key}"), "type": "invalid_request_error"}});
+        return (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+    }
+    let piece = |text: &str| json!({"id": "1", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+    let end = json!({"id": "1", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let usage = json!({"id": "1", "object": "chat.completion.chunk", "model": "m", "choices": [],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050, "prompt_tokens_details": {"cached_tokens": 600}}});
+    let text: String = [piece("From "), piece("afar."), end, usage].iter().map(|c| format!("data: {c}\n\n")).collect();
+    ([(header::CONTENT_TYPE, "text/event-stream")], format!("{text}data: [DONE]\n\n")).into_response()
+}
+
+/// The first admin.
+async fn admin(app: &TestApp) -> (Client, UserId) {
+    let (client, id) = app.person("keeper").await;
+    let link = crate::accounts::store::first_admin_link(&app.state).await.unwrap().unwrap();
+    let token = link.rsplit('/').next().unwrap();
+    let done = client.post_form("/fn/accounts/claim_admin", &[("token", token)]).await;
+    assert_eq!(done.location(), "/settings?admin=1");
+    (client, id)
+}
+
+async fn reach(client: &Client, hosts: &str, own_keys: &str) {
+    let done = client
+        .post_form_from(
+            "/fn/models/save_reach",
+            "/admin/models",
+            &[("form[local_hosts]", hosts), ("form[own_keys]", own_keys)],
+        )
+        .await;
+    assert_eq!(done.location(), "/admin/models?saved=reach#reach");
+}
+
+fn id_in(location: &str) -> String {
+    location.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned()
+}
+
+async fn save_provider(client: &Client, fields: &[(&str, &str)]) -> Answer {
+    client.post_form_from("/fn/models/save_provider", "/admin/models/provider/new", fields).await
+}
+
+async fn add_provider(client: &Client, name: &str, url: &str, key: &str) -> String {
+    let fields = [
+        ("form[kind]", "openai"),
+        ("form[name]", name),
+        ("form[base_url]", url),
+        ("form[secret_key]", key),
+        ("form[enabled]", "true"),
+    ];
+    let done = save_provider(client, &fields).await;
+    assert!(done.location().ends_with("?saved=provider"), "{} {}", done.status, done.location());
+    id_in(done.location())
+}
+
+async fn add_model(client: &Client, provider: &str, name: &str) -> String {
+    let fields = [
+        ("form[provider]", provider),
+        ("form[remote_name]", name),
+        ("form[name]", "Far Model"),
+        ("form[context_tokens]", "32,768"),
+        ("form[max_output_tokens]", "500"),
+        ("form[prompt_price]", "3"),
+        ("form[cached_price]", "0.3"),
+        ("form[reply_price]", "15"),
+        ("form[enabled]", "true"),
+    ];
+    let done = client.post_form_from("/fn/models/save_model", "/admin/models/model/new", &fields).await;
+    assert!(done.location().ends_with("?saved=model"), "{} {}", done.status, done.location());
+    id_in(done.location())
+}
+
+async fn set_defaults(client: &Client, chat: &str, fallback: &str) {
+    let fields = [("form[chat_model]", chat), ("form[fallback_1]", fallback)];
+    let done = client.post_form_from("/fn/models/save_defaults", "/admin/models", &fields).await;
+    assert_eq!(done.location(), "/admin/models?saved=defaults#defaults");
+}
+
+async fn set_budgets(client: &Client, explorer: &str) {
+    let fields = [("form[explorer]", explorer), ("form[count_local]", "no")];
+    let done = client.post_form_from("/fn/models/save_budgets", "/admin/models", &fields).await;
+    assert_eq!(done.location(), "/admin/models?saved=budgets#budgets");
+}
+
+/// A site with a provider far away and one model of it; its server, the admin, the provider and the model.
+async fn far(app: &TestApp) -> (Fake, Client, String, String) {
+    let fake = Fake::default();
+    let host = fake.listen().await;
+    let (client, _) = admin(app).await;
+    reach(&client, &host, "no").await;
+    let provider = add_provider(&client, "Far", &format!("http://{host}/v1"), KEY).await;
+    let model = add_model(&client, &provider, "far-1").await;
+    (fake, client, provider, model)
+}
+
+async fn lumina(app: &TestApp) -> String {
+    let mut sql = app.sql().await;
+    sqlx::query("select oc_id::text from ocs where slug = 'lumina'").fetch_one(&mut sql).await.unwrap().get(0)
+}
+
+/// Says something in a conversation, or in a new one, and waits for the end of the reply; the message and its run's row.
+async fn talk(app: &TestApp, client: &Client, oc: &str, conversation: Option<&str>) -> (Value, Value) {
+    let sent = client
+        .post_json(
+            &format!("/api/chat/{oc}/message"),
+            &json!({"content": "Hello there", "conversation_id": conversation}),
+        )
+        .await;
+    assert_eq!(sent.status, 202, "{}", sent.text);
+    let sent = sent.json();
+    let run = sent["run_id"].as_str().unwrap().to_owned();
+    let began = Instant::now();
+    loop {
+        let mut sql = app.sql().await;
+        let row: Value = sqlx::query_scalar(
+            "select to_jsonb(r) || jsonb_build_object('content', m.content, 'model', m.model, 'message_cost', m.cost_micros)
+             from runs r join messages m using (message_id) where run_id = $1::uuid",
+        )
+        .bind(&run)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+        if !["queued", "streaming"].contains(&row["status"].as_str().unwrap()) {
+            return (sent, row);
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "the reply ends");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+/// The newest settled line of somebody's account.
+async fn line_of(app: &TestApp, user: UserId, kind: &str) -> Value {
+    let began = Instant::now();
+    loop {
+        let mut sql = app.sql().await;
+        let found: Option<Value> = sqlx::query_scalar(
+            "select to_jsonb(l) from usage_log l where user_id = $1 and kind = $2 and status <> 'open' order by created_at desc, usage_id desc limit 1",
+        )
+        .bind(user.0)
+        .bind(kind)
+        .fetch_optional(&mut sql)
+        .await
+        .unwrap();
+        if let Some(found) = found {
+            return found;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "a call is written down");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+/// Everything in the database as text.
+async fn dump(app: &TestApp) -> String {
+    let mut sql = app.sql().await;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')",
+    )
+    .fetch_all(&mut sql)
+    .await
+    .unwrap();
+    let mut out = String::new();
+    for table in tables {
+        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!("select t::text from {table} t")))
+            .fetch_all(&mut sql)
+            .await
+            .unwrap();
+        out.push_str(&rows.join("\n"));
+    }
+    out
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|b| format!("{b:02x}")).collect()
+}
+
+async fn base(app: &TestApp, provider: &str) -> String {
+    let mut sql = app.sql().await;
+    sqlx::query_scalar("select base_url from providers where provider_id = $1::uuid")
+        .bind(provider)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_added_chosen_metered_and_its_key_is_nowhere() {
+    let app = TestApp::new().await;
+    let (fake, keeper, provider, model) = far(&app).await;
+    let (client, user) = app.person("ada").await;
+    let oc = lumina(&app).await;
+
+    // Nothing is chosen, so the model of this machine answers.
+    let (sent, run) = talk(&app, &client, &oc, None).await;
+    assert_eq!((run["content"].as_str(), run["model"].as_str()), (Some("The lamp is lit. Come in."), Some("Scripted")));
+    let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
+    let line = line_of(&app, user, "chat").await;
+    assert_eq!((line["counted"].clone(), line["model_id"].clone()), (json!(false), json!(LOCAL_MODEL)));
+
+    let listed = client.get_json("/api/models").await.json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(listed["default"], json!(LOCAL_MODEL));
+    let page = client.get(&format!("/chat/{conversation}")).await;
+    assert!(page.text.contains("Far Model, by Far") && page.text.contains("Who answers"), "{}", page.text);
+    let chosen = client
+        .post_form_from(
+            "/fn/chat/choose_model",
+            &format!("/chat/{conversation}"),
+            &[("conversation_id", &conversation), ("model", &model)],
+        )
+        .await;
+    assert_eq!(chosen.location(), format!("/chat/{conversation}"));
+
+    let (_, run) = talk(&app, &client, &oc, Some(&conversation)).await;
+    assert_eq!(run["status"], "done", "{run}");
+    assert_eq!((run["content"].as_str(), run["model"].as_str()), (Some("From afar."), Some("Far Model")));
+    // 400 tokens at 3, 600 cached at 0.3 and 50 at 15 millionths of a dollar each.
+    assert_eq!((run["cost_micros"].clone(), run["message_cost"].clone()), (json!(2130), json!(2130)));
+    let (key, asked) = fake.asked().pop().unwrap();
+    assert_eq!((key, asked["model"].as_str()), (format!("Bearer {KEY}"), Some("far-1")));
+    let line = line_of(&app, user, "chat").await;
+    let expected = json!({"counted": true, "status": "done", "model": "Far Model", "provider": "Far", "prompt_tokens": 1000,
+        "cached_tokens": 600, "reply_tokens": 50, "cost_micros": 2130, "reserved_tokens": 0, "calls": 1});
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&line[field], value, "{field} of {line}");
+    }
+    let usage = client.get_json("/api/usage").await.json();
+    assert_eq!(usage["used"], 1050);
+    assert_eq!(usage["days"][0]["counted_tokens"], 1050);
+    let page = client.get("/settings/usage").await;
+    assert_eq!(page.status, 200);
+    for part in ["Far Model (Far)", "198,950 of 200,000 tokens are left", "Scripted (scripted)"] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+
+    // The key: in no page, no answer, no row.
+    let mut seen = dump(&app).await;
+    assert!(seen.contains("far-1"), "the dump shows rows");
+    for path in [
+        "/admin".to_owned(),
+        "/admin/models".to_owned(),
+        format!("/admin/models/provider/{provider}"),
+        format!("/admin/models/model/{model}"),
+        "/api/models".to_owned(),
+        "/settings/models".to_owned(),
+    ] {
+        let answer = keeper.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        seen.push_str(&answer.text);
+    }
+    assert!(seen.contains("…wxyz"), "its last four are shown");
+    for hidden in [KEY, &hex(KEY), "canary"] {
+        assert!(!seen.contains(hidden), "{hidden} is shown");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_model_answers_and_the_receipt_says_so() {
+    let app = TestApp::new().await;
+    let (fake, keeper, provider, model) = far(&app).await;
+    set_defaults(&keeper, &model, &LOCAL_MODEL.to_string()).await;
+    let (client, user) = app.person("ada").await;
+    let oc = lumina(&app).await;
+    let (sent, run) = talk(&app, &client, &oc, None).await;
+    assert_eq!(run["content"], "From afar.");
+    assert_eq!(run["receipt"].get("via"), None, "nobody fell back");
+
+    fake.set_broken(true);
+    let (_, run) = talk(&app, &client, &oc, sent["conversation_id"].as_str()).await;
+    assert_eq!((run["content"].as_str(), run["model"].as_str()), (Some("The lamp is lit. Come in."), Some("Scripted")));
+    assert_eq!(run["receipt"]["via"], "Scripted, on this machine");
+    let why = run["receipt"]["fallback"].as_str().unwrap();
+    assert!(why.starts_with("Fell back from Far Model, by Far because Far"), "{why}");
+    // The prompt was made again for the small model.
+    assert_eq!(run["receipt"]["model"], "Scripted");
+    let line = line_of(&app, user, "chat").await;
+    assert_eq!(line["model"], "Scripted");
+    let mut sql = app.sql().await;
+    let failed: i64 = sqlx::query_scalar(
+        "select count(*) from usage_log where status = 'failed' and model = 'Far Model' and reserved_tokens = 0",
+    )
+    .fetch_one(&mut sql)
+    .await
+    .unwrap();
+    assert_eq!(failed, 1);
+
+    // The admin sees that it fails, and nothing that the provider said about the key.
+    let began = Instant::now();
+    loop {
+        let page = keeper.get("/admin/models").await;
+        if page.text.contains(">Fails<") {
+            assert!(!page.text.contains("canary"));
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{}", page.text);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    // Without a fall-back the reply says what is wrong, and so it does for a model that was switched off meanwhile.
+    set_defaults(&keeper, &model, "").await;
+    let (_, run) = talk(&app, &client, &oc, sent["conversation_id"].as_str()).await;
+    assert_eq!(run["status"], "failed");
+    assert!(!run["error"].as_str().unwrap().contains("canary"), "{run}");
+    let off = [
+        ("form[id]", provider.as_str()),
+        ("form[kind]", "openai"),
+        ("form[name]", "Far"),
+        ("form[base_url]", &base(&app, &provider).await),
+    ];
+    assert!(save_provider(&keeper, &off).await.location().ends_with("?saved=provider"));
+    let (_, run) = talk(&app, &client, &oc, sent["conversation_id"].as_str()).await;
+    assert_eq!(run["model"], "Scripted", "the default is gone, so this machine answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_is_refused_before_anything_is_kept() {
+    let app = TestApp::new().await;
+    let (fake, keeper, _, model) = far(&app).await;
+    set_defaults(&keeper, &model, "").await;
+    let (client, _) = app.person("ada").await;
+    let oc = lumina(&app).await;
+    // The first reply uses 1,050; a second one may begin while something is left.
+    set_budgets(&keeper, "5,000").await;
+    let (sent, run) = talk(&app, &client, &oc, None).await;
+    assert_eq!(run["status"], "done", "{run}");
+    let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
+    line_of(&app, client.get_json("/api/me").await.json()["id"].as_str().unwrap().parse().unwrap(), "chat").await;
+    set_budgets(&keeper, "1000").await;
+    let asked = fake.asked().len();
+    let body = json!({"content": "More", "conversation_id": conversation});
+    let refused = client.post_json(&format!("/api/chat/{oc}/message"), &body).await;
+    assert_eq!(refused.status, 429, "{}", refused.text);
+    let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.starts_with("You have used your 1,000 tokens for today. You get new ones at 00:00 (UTC), in "),
+        "{message}"
+    );
+    let wait: u32 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=86_400).contains(&wait));
+    let kept = client.get_json(&format!("/api/conversations/{conversation}/messages")).await.json();
+    assert_eq!(kept["items"].as_array().unwrap().len(), 3, "greeting, message, reply");
+    assert_eq!(fake.asked().len(), asked);
+    // A reply that may need more than is left is refused in its place, where it can be tried again.
+    set_budgets(&keeper, "1100").await;
+    let (_, run) = talk(&app, &client, &oc, Some(&conversation)).await;
+    assert_eq!(run["status"], "failed");
+    assert!(run["error"].as_str().unwrap().starts_with("Of your 1,100 tokens for today 50 are left"), "{run}");
+    // The model of this machine costs nobody anything.
+    set_budgets(&keeper, "1000").await;
+    let path = format!("/api/conversations/{conversation}/model");
+    let chosen = client.json(Method::PUT, &path, &json!({"model": LOCAL_MODEL}), &[]).await;
+    assert_eq!(chosen.status, 204, "{}", chosen.text);
+    let (_, run) = talk(&app, &client, &oc, Some(&conversation)).await;
+    assert_eq!((run["status"].as_str(), run["model"].as_str()), (Some("done"), Some("Scripted")));
+    // Another person has a budget of their own.
+    let (other, _) = app.person("bea").await;
+    set_budgets(&keeper, "5000").await;
+    let (_, run) = talk(&app, &other, &oc, None).await;
+    assert_eq!(run["status"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_use_no_more_than_the_budget() {
+    let app = TestApp::new().await;
+    let (_, keeper, _, model) = far(&app).await;
+    let (_, user) = app.person("ada").await;
+    set_budgets(&keeper, "1000").await;
+    let model: ModelId = model.parse().unwrap();
+    let candidate = app.state.models.for_trial(model).await.unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let (state, candidate) = (app.state.clone(), candidate.clone());
+        calls.spawn(async move { meter::begin(&state, user, Purpose::Chat, None, &candidate, 60, 40).await });
+    }
+    let mut admitted = Vec::new();
+    while let Some(result) = calls.join_next().await {
+        match result.unwrap() {
+            Ok(ticket) => admitted.push(ticket),
+            Err(AppError::TooMany { .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(admitted.len(), 10, "ten times a hundred tokens");
+    for ticket in admitted {
+        ticket.settle(&app.state, Ending::Failed, None, "", None).await;
+    }
+    // What was not used comes back.
+    let again = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
+    again.settle(&app.state, Ending::Failed, None, "", None).await;
+
+    // A call whose process went away gives back what was set aside.
+    let lost = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
+    drop(lost);
+    assert!(meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.is_err());
+    let mut sql = app.sql().await;
+    sql.execute("update usage_log set created_at = now() - interval '31 minutes' where status = 'open'").await.unwrap();
+    assert_eq!(crate::models::store::close_abandoned(&app.state.db).await.unwrap(), 1);
+    let after = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
+    after.settle(&app.state, Ending::Failed, None, "", None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_admins_gets_in() {
+    let app = TestApp::new().await;
+    let (_, _, provider, model) = far(&app).await;
+    let (client, _) = app.person("ada").await;
+    let stranger = app.client();
+    let before = dump(&app).await;
+    for path in [
+        "/admin".to_owned(),
+        "/admin/models".to_owned(),
+        "/admin/models/provider/new".to_owned(),
+        format!("/admin/models/provider/{provider}"),
+        format!("/admin/models/model/{model}"),
+        format!("/admin/models/model/new?provider={provider}"),
+    ] {
+        let answer = client.get(&path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(!answer.text.contains("far-1") && !answer.text.contains("127.0.0.1:"), "{path}: {}", answer.text);
+        let answer = stranger.get(&path).await;
+        assert!(
+            answer.location().starts_with("/sign-in?next=/admin"),
+            "{path}: {} {}",
+            answer.status,
+            answer.location()
+        );
+    }
+    let forms: [(&str, &[(&str, &str)]); 7] = [
+        (
+            "save_provider",
+            &[("form[kind]", "openai"), ("form[name]", "Mine"), ("form[base_url]", "https://example.org/v1")],
+        ),
+        ("delete_provider", &[("id", &provider)]),
+        (
+            "save_model",
+            &[
+                ("form[id]", &model),
+                ("form[remote_name]", "x"),
+                ("form[context_tokens]", "9000"),
+                ("form[max_output_tokens]", "100"),
+            ],
+        ),
+        ("delete_model", &[("id", &model)]),
+        ("save_defaults", &[("form[chat_model]", &model)]),
+        ("save_budgets", &[("form[explorer]", "1")]),
+        ("save_reach", &[("form[own_keys]", "yes"), ("form[local_hosts]", "localhost")]),
+    ];
+    for (name, fields) in forms {
+        for who in [&client, &stranger] {
+            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let request = Request::post(format!("/fn/models/{name}"))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("sec-fetch-site", "same-origin")
+                .body(Body::from(body));
+            let answer = who.send(request.unwrap()).await;
+            assert!([401, 404].contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
+        }
+    }
+    let tried = client.post_form(&format!("/admin/models/model/{model}/try"), &[("prompt", "Hello")]).await;
+    assert_eq!(tried.status, 404, "{}", tried.text);
+    let strip = |text: String| text.lines().filter(|l| !l.contains("last_seen")).count();
+    let after = dump(&app).await;
+    assert_eq!(strip(before), strip(after.clone()), "nothing was added");
+    assert!(!after.contains("example.org/v1"));
+    assert_eq!(stranger.get_json("/api/models").await.status, 401);
+    assert_eq!(stranger.get_json("/api/usage").await.status, 401);
+    assert!(stranger.get("/settings/usage").await.location().starts_with("/sign-in?next=/settings/usage"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_streams_and_waits() {
+    let app = TestApp::new().await;
+    let (fake, keeper, _, model) = far(&app).await;
+    let request = Request::post(format!("/admin/models/model/{model}/try"))
+        .header("accept", "text/event-stream")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from("prompt=Say+something"));
+    let answer = keeper.send(request.unwrap()).await;
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert!(answer.text.contains("event: delta\ndata: {\"text\":\"From \"}"), "{}", answer.text);
+    let done = answer.text.split("event: done\ndata: ").nth(1).expect("an end").trim();
+    let done: Value = serde_json::from_str(done).unwrap();
+    assert_eq!((done["text"].as_str(), done["reply_tokens"].as_i64()), (Some("From afar."), Some(50)));
+    assert!(done["first_token_ms"].is_i64() && done["duration_ms"].is_i64(), "{done}");
+
+    // This machine's model, without scripts.
+    app.model.script(|_| vec![Step::text("Grey "), Step::Wait(Duration::from_millis(50)), Step::text("and loud.")]);
+    let sent = keeper.post_form(&format!("/admin/models/model/{LOCAL_MODEL}/try"), &[("prompt", "The sea?")]).await;
+    assert_eq!(sent.status, 303);
+    let page = keeper.get(sent.location().split('#').next().unwrap()).await;
+    for part in ["Grey and loud.", "first word after", "tokens per second", "The sea?"] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+    fake.set_broken(true);
+    let sent = keeper.post_form(&format!("/admin/models/model/{model}/try"), &[("prompt", "Hello")]).await;
+    let page = keeper.get(sent.location().split('#').next().unwrap()).await;
+    assert!(page.text.contains("Far does not accept the key") && !page.text.contains("canary"), "{}", page.text);
+    let mut sql = app.sql().await;
+    let counted: i64 = sqlx::query_scalar("select count(*) from usage_log where kind = 'try' and not counted")
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(counted, 3, "trials are written down and count for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_is_a_quick_start() {
+    let fake = Fake::default();
+    let host = fake.listen().await;
+    let url = format!("http://{host}/v1");
+    let app = TestApp::with(&[
+        "--limit-factor",
+        "1000",
+        "--openai-api-key",
+        KEY,
+        "--openai-base-url",
+        &url,
+        "--openai-model",
+        "env-1,env-2",
+    ])
+    .await;
+    assert!(!format!("{:?}", app.state.config).contains("canary"), "settings can be printed");
+    crate::models::environment::write(&app.state).await.unwrap();
+    crate::models::environment::write(&app.state).await.unwrap();
+    let (client, _) = app.person("ada").await;
+    let oc = lumina(&app).await;
+    let (_, run) = talk(&app, &client, &oc, None).await;
+    assert_eq!((run["content"].as_str(), run["model"].as_str()), (Some("From afar."), Some("env-1")), "{run}");
+    assert_eq!(fake.asked().pop().unwrap().0, format!("Bearer {KEY}"));
+    let (keeper, _) = admin(&app).await;
+    let page = keeper.get("/admin/models").await;
+    for part in ["From the environment", "Key from the environment", "env-2"] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+    assert!(!page.text.contains("canary") && !dump(&app).await.contains("canary"));
+    // A process without these variables knows the rows, and cannot use them.
+    let plain = app.again();
+    assert!(plain.state.models.for_new_conversation().await.unwrap().iter().all(|c| c.model_id == Some(LOCAL_MODEL)));
+    // What is set by an admin goes before the environment.
+    set_defaults(&keeper, &LOCAL_MODEL.to_string(), "").await;
+    let (other, _) = app.person("bea").await;
+    let (_, run) = talk(&app, &other, &oc, None).await;
+    assert_eq!(run["model"], "Scripted");
+    assert_eq!(Budgets::default(), app.state.models.current().await.unwrap().settings.budgets);
+}
