@@ -220,6 +220,8 @@ pub async fn choices(ctx: &Ctx, tx: &mut Tx, user: UserId, conversation: Option<
 pub async fn choose(ctx: &Ctx, conversation: ConversationId, value: &str) -> AppResult<()> {
     let me = ctx.require_write()?.id;
     let mut tx = ctx.begin().await?;
+    // Before anything is said about the choice: somebody else's conversation is none.
+    crate::chat::store::conversation_of(&mut tx, conversation).await?;
     let offered = choices(ctx, &mut tx, me, Some(conversation)).await?;
     let value = value.trim();
     if !value.is_empty() && !offered.options.iter().any(|(v, _)| v == value) {
