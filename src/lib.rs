@@ -38,6 +38,7 @@ pub mod server;
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a test that meets the unexpected should stop there"
 )]
 mod tests;

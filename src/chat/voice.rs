@@ -15,7 +15,7 @@ use crate::{
     ocs::{seed, store::Persona},
 };
 use clap::Args;
-use std::{fmt::Write, path::PathBuf, sync::Arc};
+use std::{fmt::Write as _, io::Write as _, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Small talk of five kinds, ten lines each.
@@ -147,7 +147,8 @@ pub async fn run(args: VoiceArgs) -> Result<(), String> {
         }
     }
     for task in tasks {
-        println!("{}", task.await.map_err(|e| e.to_string())??);
+        let said = task.await.map_err(|e| e.to_string())??;
+        writeln!(std::io::stdout(), "{said}").map_err(|e| e.to_string())?;
     }
     Ok(())
 }

@@ -161,7 +161,6 @@ fn value(file: &mut BufReader<File>, kind: u64) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
 mod tests {
     use super::*;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Everything that is set about models.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Answers in conversations without a choice of their own.
     pub chat_model: Option<ModelId>,
@@ -21,20 +21,6 @@ pub struct Settings {
     pub budgets: Budgets,
     /// Whether the model of this machine counts against the budget.
     pub count_local: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            chat_model: None,
-            summon_model: None,
-            fallbacks: Vec::new(),
-            own_keys: false,
-            local_hosts: Vec::new(),
-            budgets: Budgets::default(),
-            count_local: false,
-        }
-    }
 }
 
 /// What a person has grown into; kept in `profiles.tier`.

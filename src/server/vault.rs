@@ -256,7 +256,6 @@ fn make_file(file: &Path, keys: &[[u8; KEY]]) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

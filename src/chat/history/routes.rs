@@ -42,7 +42,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/conversations/{id}/export.md", get(export_markdown))
         .route("/api/conversations/{id}/export.json", get(export_json))
         .route("/api/conversations/{id}/export.jsonl", get(export_jsonl))
-        .route("/api/conversations/import", post(import_conversation).layer(upload.clone()))
+        .route("/api/conversations/import", post(import_conversation).layer(upload))
         .route("/chat/{id}/export.md", get(export_markdown))
         .route("/chat/{id}/export.json", get(export_json))
         .route("/chat/{id}/export.jsonl", get(export_jsonl))

@@ -1,7 +1,8 @@
 //! All SQL of the chat room, one file a purpose: what is read, what people change, what they do to the tree, what runs
-//! write, where a window of lines ends.
+//! write, where a window of lines ends, what goes into files.
 
 mod change;
+pub mod export;
 mod read;
 mod runs;
 mod tree;
