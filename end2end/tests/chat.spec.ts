@@ -53,13 +53,15 @@ test("another wording, and deleting it", async ({ page }) => {
   await whole(page);
   await page.getByRole("button", { name: "Again" }).click();
   await whole(page);
-  await expect(page.getByText("2 of 2")).toBeVisible();
-  await page.getByRole("button", { name: "Wording before" }).click();
-  await expect(page.getByText("1 of 2")).toBeVisible();
   const last = page.locator("article.oc").last();
-  await last.locator("summary", { hasText: "Delete" }).click();
+  await expect(last.getByText("2 of 2")).toBeVisible();
+  await last.getByRole("button", { name: "Wording before" }).click();
+  await expect(last.getByText("1 of 2")).toBeVisible();
+  await last.hover();
+  await last.getByRole("button", { name: "More" }).click();
+  await last.locator(".menu").locator("summary", { hasText: "Delete" }).click();
   await last.getByRole("button", { name: "Delete this reply" }).click();
-  await expect(page.getByText("1 of 2")).toHaveCount(0);
+  await expect(last.getByText("1 of 2")).toHaveCount(0);
   await expect(page.locator("article.oc")).toHaveCount(2);
 });
 

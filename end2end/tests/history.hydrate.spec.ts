@@ -66,6 +66,7 @@ test("without a network a message waits, and is sent once when it is back", asyn
 test("a message that waits can be taken back", async ({ page, context, complaints }) => {
   await talking(page);
   await context.setOffline(true);
+  await expect(page.getByText("You are offline. What you send goes out when you are back.")).toBeVisible();
   await box(page).fill("Never mind");
   await box(page).press("Enter");
   await page.getByRole("button", { name: "Do not send" }).click();

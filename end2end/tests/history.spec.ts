@@ -36,7 +36,7 @@ test("a chat comes in, is found, and goes out as files", async ({ page }) => {
   await accessible(page);
   await page.getByRole("searchbox", { name: "Search what was said" }).fill("lamplight 2");
   await page.getByRole("button", { name: "Search", exact: true }).click();
-  await expect(page.locator(".hits mark").first()).toHaveText("lamplight");
+  await expect(page.locator(".hits li").first().locator("mark")).toHaveText(["2", "lamplight"]);
   await accessible(page);
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 800 });
@@ -100,8 +100,10 @@ test("a long talk is read window by window", async ({ page }) => {
   await expect(page.getByText("Question 100 about")).toBeVisible();
   if (hydrated(page)) {
     const last = page.locator("article").last();
+    const earlier = page.getByRole("button", { name: "Earlier lines" });
+    await earlier.scrollIntoViewIfNeeded();
     const before = await last.boundingBox();
-    await page.getByRole("button", { name: "Earlier lines" }).click();
+    await earlier.click();
     await expect(page.locator("article")).toHaveCount(120);
     // Nothing moved under the reader.
     expect((await last.boundingBox())?.y).toBe(before?.y);

@@ -131,7 +131,7 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
     await expect(guest.locator(".with .meta")).toContainText(`${name} model, by ${name}`);
     await guest.getByRole("textbox", { name: /^Say something to/ }).fill("And the sea?");
     await guest.getByRole("button", { name: "Send" }).click();
-    await expect(guest.getByText("The sea is grey and loud.")).toBeVisible({ timeout: 30_000 });
+    await expect(guest.locator(".said", { hasText: "The sea is grey and loud." })).toBeVisible({ timeout: 30_000 });
 
     await guest.goto("/settings/usage");
     await expect(guest.getByRole("cell", { name: `${name} model (${name})` })).toBeVisible();

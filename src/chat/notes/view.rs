@@ -89,7 +89,7 @@ fn page(id: String, notes: NotesView) -> impl IntoView {
                     <Submit label="Save" />
                 </Form>
             </div>
-            <div class="card settings-card" id="summary">
+            <div class="card settings-card" id="older-lines">
                 <h2>"Summary of older lines"</h2>
                 <Form action=sum_up>
                     <FormNote done=summed />
