@@ -131,7 +131,7 @@ pub fn ReceiptPage() -> impl IntoView {
                                 <p><a class="quiet" href=format!("/chat/{id}")>"Back to the talk"</a></p>
                                 <h1>"What went into this reply"</h1>
                                 <div inner_html=html></div>
-                                <p class="meta"><a class="link" href=format!("/chat/{id}/notes")>"Notes of this conversation"</a></p>
+                                <p><a class="quiet" href=format!("/chat/{id}/notes")>"Notes of this conversation"</a></p>
                             </section>
                         }
                             .into_any()
