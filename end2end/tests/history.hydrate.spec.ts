@@ -2,7 +2,9 @@ import { alive, expect, newPerson, test, visit } from "./helpers";
 
 type Page = import("@playwright/test").Page;
 const box = (page: Page) => page.getByRole("textbox", { name: /^Say something to/ });
-const whole = (page: Page) => expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
+/** Waits until the newest reply is whole: not "nothing is being written", for before it begins nothing is. */
+const whole = (page: Page) =>
+  expect(page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ })).toBeVisible({ timeout: 60_000 });
 
 /** A browser without a network writes its failures into the console. */
 const quiet = (complaints: string[]) => {

@@ -102,7 +102,14 @@ test("a long talk is read window by window", async ({ page }) => {
     const last = page.locator("article").last();
     const earlier = page.getByRole("button", { name: "Earlier lines" });
     await earlier.scrollIntoViewIfNeeded();
-    const before = await last.boundingBox();
+    // The column glides; where it stands when it has come to rest counts.
+    let before = await last.boundingBox();
+    await expect(async () => {
+      const now = await last.boundingBox();
+      const rests = now?.y === before?.y;
+      before = now;
+      expect(rests).toBe(true);
+    }).toPass({ intervals: [300] });
     await earlier.click();
     await expect(page.locator("article")).toHaveCount(120);
     // Nothing moved under the reader.
