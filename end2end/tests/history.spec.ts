@@ -103,7 +103,7 @@ test("a long talk is read window by window", async ({ page }) => {
     const earlier = page.getByRole("button", { name: "Earlier lines" });
     await earlier.scrollIntoViewIfNeeded();
     // The column glides; where it stands when it has come to rest counts.
-    let before = await last.boundingBox();
+    let before: Awaited<ReturnType<typeof last.boundingBox>> = null;
     await expect(async () => {
       const now = await last.boundingBox();
       const rests = now?.y === before?.y;
