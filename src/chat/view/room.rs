@@ -192,6 +192,13 @@ impl Shared {
         });
     }
 
+    /// Loads the page again while a reply is written, for browsers without scripts. With its address: a page that was opened at
+    /// a line would otherwise only be scrolled to it again.
+    fn refreshing(self) -> String {
+        let id = self.lines.with(|l| l.as_ref().map(|l| l.conversation_id.to_string())).unwrap_or_default();
+        format!("<meta http-equiv=\"refresh\" content=\"2;url=/chat/{id}\">")
+    }
+
     /// Reads the newest lines again.
     fn refresh(self) {
         let newest = |l: &Lines| l.is_newest.then_some(l.conversation_id);
@@ -420,7 +427,7 @@ pub fn Room(
                     {move || (!is_newest.get()).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
                 </div>
             </div>
-            {move || run.get().is_some().then(|| view! { <noscript inner_html="<meta http-equiv=\"refresh\" content=\"2\">"></noscript> })}
+            {move || run.get().is_some().then(|| view! { <noscript inner_html=shared.refreshing()></noscript> })}
             <p class="sr" aria-live="polite">{move || shared.announced.get()}</p>
             {move || is_newest.get().then(|| view! { <Composer oc=oc quick_start=quick_start.clone() nothing_said=nothing_said /> })}
         </section>
