@@ -60,6 +60,39 @@ pub struct Row {
     pub reply_tokens: Option<i32>,
 }
 
+/// A message as the database has it.
+struct Found {
+    message_id: uuid::Uuid,
+    parent_id: Option<uuid::Uuid>,
+    sender_type: String,
+    content: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    model: String,
+    user_rating: Option<i16>,
+    was_helpful: Option<bool>,
+    prompt_tokens: Option<i32>,
+    reply_tokens: Option<i32>,
+}
+
+impl From<Found> for Row {
+    fn from(r: Found) -> Self {
+        Self {
+            id: MessageId(r.message_id),
+            parent_id: r.parent_id.map(MessageId),
+            sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
+            content: r.content,
+            created_at: r.created_at,
+            updated_at: r.updated_at,
+            model: r.model,
+            rating: r.user_rating,
+            helpful: r.was_helpful,
+            prompt_tokens: r.prompt_tokens,
+            reply_tokens: r.reply_tokens,
+        }
+    }
+}
+
 /// What stands above the messages.
 ///
 /// # Errors
@@ -110,7 +143,8 @@ pub async fn branch(ctx: &Ctx, head: &Head) -> AppResult<Vec<MessageId>> {
 pub async fn with_siblings(ctx: &Ctx, conversation: ConversationId, ids: &[MessageId]) -> AppResult<Vec<Row>> {
     let ids: Vec<uuid::Uuid> = ids.iter().map(|m| m.0).collect();
     let mut tx = ctx.begin().await?;
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         r#"select s.message_id as "message_id!", s.parent_id, s.sender_type as "sender_type!", s.content as "content!",
                s.created_at as "created_at!", s.updated_at as "updated_at!", s.model as "model!", s.user_rating, s.was_helpful,
                s.prompt_tokens, s.reply_tokens
@@ -125,24 +159,7 @@ pub async fn with_siblings(ctx: &Ctx, conversation: ConversationId, ids: &[Messa
         &ids,
         conversation.0
     );
-    Ok(rows
-        .fetch_all(&mut *tx)
-        .await?
-        .into_iter()
-        .map(|r| Row {
-            id: MessageId(r.message_id),
-            parent_id: r.parent_id.map(MessageId),
-            sender: sender(&r.sender_type),
-            content: r.content,
-            created_at: r.created_at,
-            updated_at: r.updated_at,
-            model: r.model,
-            rating: r.user_rating,
-            helpful: r.was_helpful,
-            prompt_tokens: r.prompt_tokens,
-            reply_tokens: r.reply_tokens,
-        })
-        .collect())
+    Ok(rows.fetch_all(&mut *tx).await?.into_iter().map(Row::from).collect())
 }
 
 /// All messages, in the order in which they were made.
@@ -151,7 +168,8 @@ pub async fn with_siblings(ctx: &Ctx, conversation: ConversationId, ids: &[Messa
 /// When the database cannot be reached.
 pub async fn all(ctx: &Ctx, id: ConversationId, after: Option<MessageId>) -> AppResult<Vec<Row>> {
     let mut tx = ctx.begin().await?;
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         "select message_id, parent_id, sender_type, content, created_at, updated_at, model, user_rating, was_helpful,
              prompt_tokens, reply_tokens
          from messages where conversation_id = $1 and ($2::uuid is null or message_id > $2) order by message_id limit $3",
@@ -159,26 +177,5 @@ pub async fn all(ctx: &Ctx, id: ConversationId, after: Option<MessageId>) -> App
         after.map(|m| m.0),
         i64::try_from(BATCH).unwrap_or(400)
     );
-    Ok(rows
-        .fetch_all(&mut *tx)
-        .await?
-        .into_iter()
-        .map(|r| Row {
-            id: MessageId(r.message_id),
-            parent_id: r.parent_id.map(MessageId),
-            sender: sender(&r.sender_type),
-            content: r.content,
-            created_at: r.created_at,
-            updated_at: r.updated_at,
-            model: r.model,
-            rating: r.user_rating,
-            helpful: r.was_helpful,
-            prompt_tokens: r.prompt_tokens,
-            reply_tokens: r.reply_tokens,
-        })
-        .collect())
-}
-
-fn sender(word: &str) -> Sender {
-    if word == "user" { Sender::User } else { Sender::Oc }
+    Ok(rows.fetch_all(&mut *tx).await?.into_iter().map(Row::from).collect())
 }
