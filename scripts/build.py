@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import common
+import fonts
 import setup
 from common import CARGO_TARGET, END2END, ROOT, SERVER, SITE, TARGET, Stop, say, step
 
@@ -23,12 +24,6 @@ WASM_OPT = [
     "-O1", "--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext", "--enable-mutable-globals",
     "--enable-reference-types", "--enable-multivalue", "--strip-debug", "--strip-producers", "--strip-target-features",
 ]
-#: The faces the style sheet asks for, by package: latin, one variable file for all weights.
-FONTS = {
-    "literata": {"literata.woff2": "literata-latin-wght-normal.woff2",
-                 "literata-italic.woff2": "literata-latin-wght-italic.woff2"},
-    "hanken-grotesk": {"hanken-grotesk.woff2": "hanken-grotesk-latin-wght-normal.woff2"},
-}
 
 
 #: Starts the production tree from wherever it was unpacked.
@@ -113,14 +108,9 @@ def styles():
 
 def assemble(small=True):
     """Puts the site together in target/site, names the changing files after their contents, writes hash.txt."""
-    wanted = {}  # place in the site -> file
+    wanted = fonts.cut()  # place in the site -> file
     for path in common.files_below(ROOT / "public"):
         wanted[path.relative_to(ROOT / "public")] = path
-    for family, files in FONTS.items():
-        package = END2END / "node_modules" / "@fontsource-variable" / family
-        for name, file in files.items():
-            wanted[Path("fonts", name)] = package / "files" / file
-        wanted[Path("fonts", f"{family}-license.txt")] = package / "LICENSE"
     sheet = TARGET / "style" / f"{NAME}.css"
     hashes = {"css": common.sha256(sheet)[:20]}
     wanted[Path("pkg", f"{NAME}.{hashes['css']}.css")] = sheet
@@ -189,7 +179,7 @@ def compress():
 def site():
     """The whole site: module, style sheet, typefaces, public files."""
     def rest():
-        setup.node_packages()
+        fonts.cut()
         styles()
 
     common.together(browser, rest)

@@ -6,7 +6,7 @@ The name of a rule is the first line of its function's text.
 import re
 from pathlib import Path
 
-import build
+import fonts
 from common import ROOT
 
 SRC = ROOT / "src"
@@ -130,12 +130,17 @@ def pins():
     return [] if ours == lock else [f"{ours} and {lock}"]
 
 
-def fonts():
-    """every typeface that pages and styles ask for is one that the build serves"""
-    served = {name for files in build.FONTS.values() for name in files}
+def typefaces():
+    """every typeface is named after what it is cut to, and what pages ask for is one that the build serves"""
+    faces = fonts.declared()
+    found = [
+        f"style/fonts.css: {face.file} must be {face.name}.{face.wanted()}.woff2"
+        for face in faces if face.hash != face.wanted()
+    ]
+    served = {face.file for face in faces}
     asked = re.compile(r"/fonts/([\w.-]+)")
     places = [*sources(".rs"), *sources(".css", below=ROOT / "style")]
-    return [
+    return found + [
         f"{path.relative_to(ROOT)}: {name}"
         for path, lines in places for line in lines for name in asked.findall(line) if name not in served
     ]
@@ -143,5 +148,5 @@ def fonts():
 
 RULES = [
     titles, textareas, style_attributes, allowances, module_texts, long_files, unfinished, server_functions, queries,
-    settings, migrations, pins, fonts,
+    settings, migrations, pins, typefaces,
 ]

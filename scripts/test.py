@@ -31,8 +31,8 @@ from common import CARGO_TARGET, END2END, ROOT, SERVER, SITE, TARGET, Stop, say
 LOGS = TARGET / "test-logs"
 #: Crates that must never reach the browser.
 SERVER_ONLY = [
-    "ammonia", "argon2", "axum", "chrono", "clap", "image", "leptos_axum", "llama-cpp-2", "object_store", "resvg", "rustix", "sqlx",
-    "tokio", "tower-http", "utoipa",
+    "ammonia", "argon2", "axum", "chrono", "clap", "image", "leptos_axum", "llama-cpp-2", "object_store", "resvg", "rustix",
+    "sqlx", "tokio", "tower-http", "utoipa",
 ]
 #: The most that the first visit may weigh, brotli, in bytes: the module's first part, its glue and the style sheet.
 FIRST_VISIT = 300_000
