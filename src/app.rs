@@ -49,11 +49,37 @@ fn document<V: IntoView + 'static>(
                 <link rel="preload" href="/fonts/literata.0ec22d46.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <HashedStylesheet options=options id="leptos" />
                 {scripts}
+                {preview()}
                 <MetaTags />
             </head>
             <body>{body()}</body>
         </html>
     }
+}
+
+/// What other sites and messengers show beside a link, for pages that say nothing about it themselves.
+#[cfg(feature = "ssr")]
+fn preview() -> Option<impl IntoView> {
+    let path = use_context::<axum::http::request::Parts>()?.uri.path().to_owned();
+    // A character's page has a picture of its own.
+    let is_own = path.strip_prefix("/c/").is_some_and(|rest| !rest.trim_end_matches('/').contains('/'));
+    let origin = use_context::<crate::server::AppState>()?.config.origin();
+    let image = format!("{origin}/banner.png?v={}", ocs::banner_version(0));
+    let tag = |name: &'static str, content: &str| {
+        leptos::html::meta().attr("property", name).attr("content", content.to_owned())
+    };
+    (!is_own).then(|| {
+        [
+            tag("og:site_name", "SoulForge"),
+            tag("og:image", &image),
+            tag("og:image:type", "image/png"),
+            tag("og:image:width", "1200"),
+            tag("og:image:height", "630"),
+            tag("og:image:alt", "Three drawn characters of SoulForge"),
+            tag("twitter:card", "summary_large_image"),
+        ]
+        .collect_view()
+    })
 }
 
 /// The pages that the server draws alone, in the same frame as all others. They are for few people, and cost nobody's

@@ -4,6 +4,8 @@
 //! the world once. Every change keeps what it replaced, and two people who change it at the same time hear of each other.
 
 pub mod api;
+#[cfg(feature = "ssr")]
+pub mod banner;
 pub mod form;
 #[cfg(feature = "ssr")]
 pub mod plates;
@@ -35,6 +37,21 @@ pub const DRAWING: i32 = 1;
 #[must_use]
 pub fn portrait_url(id: OcId, version: i32) -> String {
     format!("/portraits/{id}?v={version}-{DRAWING}")
+}
+
+/// Version of the rules that banners are composed by, which a test notices as it does for [`DRAWING`].
+pub const BANNER: i32 = 1;
+
+/// What stands for a version of a banner in addresses; `version` is the character's.
+#[must_use]
+pub fn banner_version(version: i32) -> String {
+    format!("{version}-{DRAWING}-{BANNER}")
+}
+
+/// Address of a character's banner, the picture beside links to it; changes as [`portrait_url`] does.
+#[must_use]
+pub fn banner_url(id: OcId, version: i32) -> String {
+    format!("/portraits/{id}/banner.png?v={}", banner_version(version))
 }
 
 /// Address of a character's colours as a stylesheet; the class that carries them is [`theme_class`].

@@ -19,7 +19,7 @@ use crate::{
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Multipart, Path, Query},
+    extract::{DefaultBodyLimit, Multipart, Path, Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -39,6 +39,8 @@ pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/portraits/preview.svg", get(preview_svg))
         .route("/portraits/{id}", get(plate))
+        .route("/portraits/{id}/banner.png", get(banner))
+        .route("/banner.png", get(site_banner))
         .route("/themes/preview.css", get(preview_css))
         .route("/themes/{file}", get(theme))
         .route("/c/{slug}/avatar", post(upload).layer(DefaultBodyLimit::max(UPLOAD_BODY)))
@@ -57,30 +59,49 @@ async fn look(ctx: &Ctx, id: &str) -> AppResult<(OcId, Look)> {
     Ok((id, store::look(&mut tx, id).await?))
 }
 
+/// How long and by whom an answer may be kept: for long where its address names the `current` version.
+fn keeping(is_public: bool, versioned: &Versioned, current: &str) -> String {
+    let who = if is_public { "public" } else { "private" };
+    let rest = if versioned.v.as_deref() == Some(current) { "max-age=604800, immutable" } else { "no-cache" };
+    format!("{who}, {rest}")
+}
+
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(tag))
+}
+
 /// A file that its address names with a version, or one to ask about again.
 fn file(headers: &HeaderMap, kind: &'static str, body: Bytes, look: &Look, versioned: &Versioned) -> Response {
     let hash = Sha256::digest(&body);
     let tag: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
     let tag = format!("\"{tag}\"");
-    let who = if look.is_public { "public" } else { "private" };
     // The drawing has a version of its own, colours have only the character's.
     let current = match kind {
         "text/css; charset=utf-8" => look.version.to_string(),
         _ => format!("{}-{}", look.version, super::DRAWING),
     };
-    let cache = if versioned.v.as_ref() == Some(&current) {
-        format!("{who}, max-age=604800, immutable")
-    } else {
-        format!("{who}, no-cache")
-    };
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(&tag));
-    let head = [(header::ETAG, tag), (header::CACHE_CONTROL, cache)];
+    let known = is_known(headers, &tag);
+    let head = [(header::ETAG, tag), (header::CACHE_CONTROL, keeping(look.is_public, versioned, &current))];
     if known {
         return (StatusCode::NOT_MODIFIED, head).into_response();
     }
     // A picture that is opened by itself may load and run nothing.
     let policy = (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
     (head, [(header::CONTENT_TYPE, kind), policy], body).into_response()
+}
+
+/// The uploaded plate of a character, if it has one and the file is there.
+async fn upload_of(ctx: &Ctx, id: OcId, look: &Look) -> AppResult<Option<Bytes>> {
+    let Some(key) = &look.avatar_key else { return Ok(None) };
+    match ctx.app.files.get(&format!("{PLATES}/{key}")).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        // A lost file is no reason for a page without a face: the drawn plate takes its place.
+        Err(AppError::NotFound) => {
+            tracing::warn!(%id, key, "an uploaded plate is missing");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn plate(
@@ -90,17 +111,56 @@ async fn plate(
     Query(versioned): Query<Versioned>,
 ) -> ApiResult<Response> {
     let (id, look) = look(&ctx, id.trim_end_matches(".svg")).await?;
-    if let Some(key) = &look.avatar_key {
-        let kind = images::content_type(key);
-        match ctx.app.files.get(&format!("{PLATES}/{key}")).await {
-            Ok(bytes) => return Ok(file(&headers, kind, bytes, &look, &versioned)),
-            // A lost file is no reason for a page without a face: the drawn plate takes its place.
-            Err(AppError::NotFound) => tracing::warn!(%id, key, "an uploaded plate is missing"),
-            Err(error) => return Err(error.into()),
-        }
+    if let Some(bytes) = upload_of(&ctx, id, &look).await? {
+        let kind = images::content_type(look.avatar_key.as_deref().unwrap_or_default());
+        return Ok(file(&headers, kind, bytes, &look, &versioned));
     }
     let svg = portrait::svg(&id.to_string(), &look.name, &look.style, &Traits::from_words(&look.appearance));
     Ok(file(&headers, "image/svg+xml", svg.into(), &look, &versioned))
+}
+
+/// The picture beside links to a character on other sites. Whoever may see the character's page may see it.
+async fn banner(
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Query(versioned): Query<Versioned>,
+) -> ApiResult<Response> {
+    let (id, look) = look(&ctx, &id).await?;
+    let current = super::banner_version(look.version);
+    let head = banner_head(look.is_public, &versioned, &current);
+    if is_known(&headers, &format!("\"{current}\"")) {
+        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+    }
+    let upload = upload_of(&ctx, id, &look).await?;
+    let png = ctx.app.banners.of(id, &look, upload).await?;
+    Ok((head, [(header::CONTENT_TYPE, "image/png")], png).into_response())
+}
+
+/// The picture beside links to pages that have none of their own.
+async fn site_banner(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Query(versioned): Query<Versioned>,
+) -> ApiResult<Response> {
+    let current = super::banner_version(0);
+    let head = banner_head(true, &versioned, &current);
+    if is_known(&headers, &format!("\"{current}\"")) {
+        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+    }
+    let png = app.banners.of_site().await?;
+    Ok((head, [(header::CONTENT_TYPE, "image/png")], png).into_response())
+}
+
+/// What is said about a banner before it is drawn, so that nobody waits for one that he has. Other sites may show it.
+fn banner_head(is_public: bool, versioned: &Versioned, current: &str) -> [(header::HeaderName, String); 3] {
+    let readers = if is_public { "cross-origin" } else { "same-origin" };
+    [
+        // Weak: an upgrade may write the same picture in other bytes.
+        (header::ETAG, format!("W/\"{current}\"")),
+        (header::CACHE_CONTROL, keeping(is_public, versioned, current)),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), readers.to_owned()),
+    ]
 }
 
 async fn theme(

@@ -66,6 +66,30 @@ struct Item {
     rarity: String,
 }
 
+/// How one of them looks.
+pub struct SeedFace {
+    /// Its id, which decides what the rest leaves open.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its colours.
+    pub style: VisualStyle,
+    /// Words that the drawing takes up.
+    pub appearance: Vec<String>,
+}
+
+/// How they look, in their order.
+///
+/// # Errors
+/// When a file cannot be read as a character.
+pub fn faces() -> Result<Vec<SeedFace>, toml::de::Error> {
+    let face = |file: &&str| {
+        let Seed { id, name, visual_style, appearance, .. } = toml::from_str(file)?;
+        Ok(SeedFace { id: id.to_string(), name, style: visual_style, appearance })
+    };
+    FILES.iter().map(face).collect()
+}
+
 /// Makes those that were never made. Runs as the owner of the database.
 ///
 /// # Errors

@@ -60,6 +60,17 @@ pub async fn plate(bytes: Bytes, max_width: u32, max_height: u32) -> AppResult<P
     })?
 }
 
+/// A kept picture as pixels of exactly this size, cropped as [`plate`] does. Takes a while: not for an async thread.
+///
+/// # Errors
+/// As [`square`].
+pub fn cover(bytes: &[u8], width: u32, height: u32) -> AppResult<image::RgbaImage> {
+    let part = crop(decode(bytes)?, width, height);
+    let fits = part.width() == width && part.height() == height;
+    let whole = if fits { part } else { part.resize_exact(width, height, FilterType::CatmullRom) };
+    Ok(whole.into_rgba8())
+}
+
 /// What a picture's key says about its format.
 #[must_use]
 pub fn content_type(key: &str) -> &'static str {

@@ -240,6 +240,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         runs: Arc::new(crate::chat::run::Runs::new(hub.bell.clone())),
         summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),
         hub,
+        banners: Arc::default(),
         node: Node(uuid::Uuid::now_v7()),
         draining: CancellationToken::new(),
         shutdown: CancellationToken::new(),

@@ -30,6 +30,8 @@ pub struct AppState {
     pub runs: Arc<crate::chat::run::Runs>,
     /// Summons under way in this process.
     pub summons: Arc<crate::ocs::summon::run::Summons>,
+    /// Pictures for links on other sites, drawn once for a crowd.
+    pub banners: Arc<crate::ocs::banner::Banners>,
     /// This process, in leases.
     pub node: Node,
     /// The process is about to end: not ready any more, finishing what it began.

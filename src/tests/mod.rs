@@ -5,6 +5,7 @@
 
 mod accounts;
 mod avatars;
+mod banners;
 mod chat;
 mod chat_history;
 mod chat_prompt;

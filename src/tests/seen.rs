@@ -34,7 +34,8 @@ async fn mature_characters_are_for_people_of_age() {
             let whole = client.get_json(&format!("/api/ocs/{id}")).await.status == 200;
             let listed = client.get_json("/api/ocs?q=harrow&limit=100").await.text.contains(id.as_str());
             let plate = client.get(&format!("/portraits/{id}")).await.status == 200;
-            assert_eq!((whole, listed), (plate, whole), "page, list and plate of {id} agree");
+            let banner = client.get(&format!("/portraits/{id}/banner.png")).await.status == 200;
+            assert_eq!((whole, listed, banner), (plate, whole, plate), "page, list and pictures of {id} agree");
             if let Some(slug) = slug {
                 assert_eq!(client.get(&format!("/c/{slug}")).await.status == 200, whole, "the page of {slug}");
             }

@@ -4,7 +4,7 @@ use super::items::items_of;
 use crate::{
     error::{AppError, AppResult},
     ids::{ForumPostId, OcId},
-    ocs::{Oc, OcPage, Trace, page_url, portrait_url, spoken_line, style::VisualStyle},
+    ocs::{Oc, OcPage, Trace, banner_url, page_url, portrait_url, spoken_line, style::VisualStyle},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ pub struct Look {
     pub style: VisualStyle,
     /// What the drawing takes up: words of appearance, or else the description.
     pub appearance: String,
-    /// Seen by everybody, so that a shared cache may keep it.
+    /// Seen by everybody, whatever they set for themselves, so that a shared cache may keep it.
     pub is_public: bool,
     /// Key of an uploaded plate.
     pub avatar_key: Option<String>,
@@ -31,11 +31,15 @@ pub struct Look {
 /// # Errors
 /// `NotFound`, also for somebody else's draft.
 pub async fn look(tx: &mut PgConnection, id: OcId) -> AppResult<Look> {
-    let row =
-        sqlx::query!("select name, description, visual_style, appearance_tags, avatar_key, version, is_public from ocs where oc_id = $1", id.0)
-            .fetch_optional(tx)
-            .await?
-            .ok_or(AppError::NotFound)?;
+    let row = sqlx::query!(
+        r#"select name, description, visual_style, appearance_tags, avatar_key, version,
+                   is_public and content_rating = 'general' as "is_public!"
+               from ocs where oc_id = $1"#,
+        id.0
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
     Ok(Look {
         name: row.name,
         style: VisualStyle::from_json_lenient(&row.visual_style).0,
@@ -191,10 +195,11 @@ fn line_of(oc: &Oc) -> String {
 
 /// What machines read, safe inside a script element.
 fn json_ld(oc: &Oc, owner_name: &str, origin: &str) -> String {
+    let origin_url = |path: &str| format!("{origin}{path}");
     let mut data = serde_json::json!({
         "@context": "https://schema.org",
         "@type": "ProfilePage",
-        "url": format!("{origin}{}", oc.url),
+        "url": origin_url(&oc.url),
         "dateCreated": oc.created_at.iso,
         "dateModified": oc.updated_at.iso,
         "mainEntity": {
@@ -202,7 +207,7 @@ fn json_ld(oc: &Oc, owner_name: &str, origin: &str) -> String {
             "additionalType": "https://schema.org/FictionalCharacter",
             "name": oc.name,
             "description": oc.description,
-            "image": format!("{origin}{}", oc.portrait_url),
+            "image": [origin_url(&banner_url(oc.id, oc.version)), origin_url(&oc.portrait_url)],
         },
     });
     if !owner_name.is_empty()

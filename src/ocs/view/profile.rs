@@ -5,7 +5,7 @@ use crate::{
     ocs::{
         Oc, OcItem, OcPage, Trace,
         api::{PublishOc, get_page},
-        short_name, theme_class, theme_url,
+        banner_url, short_name, theme_class, theme_url,
     },
     ui::{ErrorView, Form, FormNote, Icon, IconName, PageTitle, Plate, Submit, Time, load},
 };
@@ -108,9 +108,12 @@ fn Head(oc: Oc, canonical: String) -> impl IntoView {
         <Meta property="og:title" content=title />
         <Meta property="og:description" content=words />
         <Meta property="og:url" content=canonical />
-        <Meta property="og:image" content=format!("{origin}{}", oc.portrait_url) />
+        <Meta property="og:image" content=format!("{origin}{}", banner_url(oc.id, oc.version)) />
+        <Meta property="og:image:type" content="image/png" />
+        <Meta property="og:image:width" content="1200" />
+        <Meta property="og:image:height" content="630" />
         <Meta property="og:image:alt" content=plate_alt(&oc) />
-        <Meta name="twitter:card" content="summary" />
+        <Meta name="twitter:card" content="summary_large_image" />
         {(!oc.is_public).then(|| view! { <Meta name="robots" content="noindex" /> })}
     }
 }

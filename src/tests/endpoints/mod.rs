@@ -141,6 +141,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET /", "the home page"),
     ("GET /api/ocs", "the gallery for programs; drafts are not in it"),
     ("GET /api/openapi.json", "the description of the API"),
+    ("GET /banner.png", "the picture beside links to pages without one of their own"),
     ("GET /characters", "the gallery"),
     ("GET /developers", "the description of the API, for people"),
     ("GET /fn/accounts/frame", "every page asks it who is signed in"),
