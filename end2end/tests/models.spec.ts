@@ -34,9 +34,17 @@ async function asAdmin(page: Page) {
   await expect(page).toHaveURL(/\/settings\?admin=1/);
 }
 
-/** A provider that speaks Chat Completions, on this machine. */
+/** A provider that speaks Chat Completions, on this machine; it wants its key before it says which models it has. */
 async function provider(): Promise<[Server, string]> {
   const server = createServer((request, response) => {
+    if (request.url === "/v1/models") {
+      const known = request.headers.authorization === "Bearer sk-only-in-this-test-0000";
+      response.writeHead(known ? 200 : 401, { "content-type": "application/json" });
+      const price = { prompt: "0.000003", completion: "0.000015" };
+      const data = [{ id: "far-2" }, { id: "far-1", name: "The far one", context_length: 65_536, pricing: price }];
+      response.end(JSON.stringify(known ? { object: "list", data } : { error: { message: "no", type: "authentication_error" } }));
+      return;
+    }
     request.resume().on("end", () => {
       const piece = (delta: object, finish: string | null) =>
         `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
@@ -97,10 +105,25 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
     await fits(page);
 
     await main(page).getByRole("link", { name: "Add a model" }).click();
-    await page.getByLabel("Name at the provider").fill("far-1");
+    await main(page).getByRole("button", { name: "Fetch the list" }).click();
+    await expect(main(page).locator(".listed li")).toHaveCount(2);
+    await accessible(page);
+    for (const width of [390, 320]) {
+      await page.setViewportSize({ width, height: 800 });
+      await fits(page);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.getByRole("searchbox", { name: "A part of the name" }).fill("FAR-1");
+    await main(page).getByRole("button", { name: "Find" }).click();
+    await expect(main(page).locator(".listed li")).toHaveCount(1);
+    await main(page).locator(".listed").getByText("65,536 tokens of context").click();
+    await expect(page.getByLabel("Name at the provider")).toHaveValue("far-1");
+    await expect(page.getByLabel("Name shown to people")).toHaveValue("The far one");
+    await expect(page.getByLabel("Context, tokens")).toHaveValue("65536");
+    await expect(page.getByLabel("Read", { exact: true })).toHaveValue("3");
+    await expect(page.getByLabel("Written", { exact: true })).toHaveValue("15");
+    await accessible(page);
     await page.getByLabel("Name shown to people").fill(`${name} model`);
-    await page.getByLabel("Read", { exact: true }).fill("3");
-    await page.getByLabel("Written", { exact: true }).fill("15");
     await page.getByLabel("May be chosen").check();
     await main(page).getByRole("button", { name: "Add the model" }).click();
     await expect(main(page).getByText("Saved.")).toBeVisible();
@@ -126,7 +149,11 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
     await guest.getByText("Who answers").click();
     await guest.getByLabel("Model").selectOption({ label: `${name} model, by ${name}` });
     await guest.getByRole("button", { name: "Choose" }).click();
-    if (hydrated(page)) await expect(guest.getByText(`Now answers: ${name} model, by ${name}.`)).toBeVisible();
+    if (hydrated(page)) {
+      // Said beside the choice, and in the head of the talk without opening it again.
+      await expect(guest.getByText(`Now answers: ${name} model, by ${name}.`)).toBeVisible();
+      await expect(guest.locator(".with .meta")).toContainText(`${name} model, by ${name}`);
+    }
     await visit(guest, `/chat/${conversation}`);
     await expect(guest.locator(".with .meta")).toContainText(`${name} model, by ${name}`);
     await guest.getByRole("textbox", { name: /^Say something to/ }).fill("And the sea?");

@@ -33,6 +33,17 @@ pub async fn delete_provider(id: String) -> Result<(), AppError> {
     .await
 }
 
+/// Fetches the list of a provider's models for the page on which one of them is added.
+#[server(prefix = "/fn", endpoint = "models/fetch_list")]
+pub async fn fetch_list(id: String) -> Result<(), AppError> {
+    reply(async {
+        let (provider, list) = super::list::fetch(&ctx()?, &id).await?;
+        leptos_axum::redirect(&format!("/admin/models/model/new?provider={provider}&list={list}#list"));
+        Ok(())
+    })
+    .await
+}
+
 /// Adds or changes a model.
 #[server(prefix = "/fn", endpoint = "models/save_model")]
 pub async fn save_model(form: ModelForm) -> Result<(), AppError> {

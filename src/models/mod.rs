@@ -17,9 +17,13 @@ pub mod forms;
 #[cfg(feature = "ssr")]
 pub mod gguf;
 #[cfg(feature = "ssr")]
+pub mod list;
+#[cfg(feature = "ssr")]
 pub mod meter;
 #[cfg(feature = "ssr")]
 pub mod metered;
+#[cfg(feature = "ssr")]
+pub mod money;
 #[cfg(feature = "ssr")]
 pub mod registry;
 #[cfg(feature = "ssr")]

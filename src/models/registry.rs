@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     ai::{
-        Capabilities, ModelInfo, SharedModel,
-        remote::{Endpoint, Outgoing, Timeouts, anthropic, check_url, openai},
+        Capabilities, ModelError, ModelInfo, SharedModel,
+        remote::{
+            Catalogue, Endpoint, Outgoing, Timeouts, anthropic, anthropic_models, check_url, openai, openai_models,
+        },
     },
     error::{AppError, AppResult},
     ids::{ConversationId, ModelId, ProviderId, UserId, UserKeyId},
@@ -32,6 +34,8 @@ use url::Url;
 const BELIEVED: Duration = Duration::from_secs(2);
 /// Own keys whose connections are kept ready.
 const OWN_KEPT: usize = 500;
+/// How long a provider may take to list its models.
+const LIST_PATIENCE: Duration = Duration::from_secs(20);
 /// Longest reply that is asked of a model by somebody's own key.
 const OWN_MAX_OUTPUT: u32 = 4096;
 
@@ -406,6 +410,42 @@ impl Registry {
         let entry = loaded.get(id).ok_or(AppError::NotFound)?;
         let candidate = self.candidate(&loaded, entry);
         candidate.ok_or_else(|| AppError::unavailable(entry.model.as_ref().err().cloned().unwrap_or_default()))
+    }
+
+    /// The models that a provider says it has, asked with its key, as the rows are now.
+    ///
+    /// # Errors
+    /// `NotFound` for this machine and for what is gone; `Unavailable` with what the provider did instead.
+    pub async fn models_of(&self, id: ProviderId) -> AppResult<Catalogue> {
+        let outgoing = self.outgoing().await?;
+        let rows = store::rows(&self.0.db).await?;
+        let provider = rows.providers.iter().find(|p| p.id == id).ok_or(AppError::NotFound)?;
+        let Door::Remote { base_url, key } = self.door(provider, &outgoing).map_err(AppError::unavailable)? else {
+            return Err(AppError::NotFound);
+        };
+        let endpoint = Endpoint {
+            provider: provider.name.clone(),
+            base_url,
+            key,
+            model: String::new(),
+            context: 0,
+            max_output: 0,
+            capabilities: Capabilities::default(),
+            timeouts: Timeouts { total: LIST_PATIENCE, ..Timeouts::default() },
+        };
+        let found = match provider.kind {
+            Kind::Anthropic => anthropic_models(&outgoing, &endpoint).await,
+            _ => openai_models(&outgoing, &endpoint).await,
+        };
+        found.map_err(|error| match (error, endpoint.key.is_some()) {
+            (ModelError::Auth { provider }, true) => AppError::unavailable(format!(
+                "{provider} does not accept the key. Enter it again on the provider's page."
+            )),
+            (ModelError::Auth { provider }, false) => {
+                AppError::unavailable(format!("{provider} wants a key. Enter one on the provider's page."))
+            }
+            (error, _) => AppError::unavailable(sentence(&error.to_string())),
+        })
     }
 
     /// Id of the model that conversations get which chose nothing.

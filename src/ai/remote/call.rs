@@ -3,17 +3,15 @@
 use super::{
     Endpoint, Outgoing, Protocol, anthropic, count_tokens,
     event::{Event, Garbled, Usage},
-    fault::{Said, Trouble, judge, redact},
+    fault::{Said, Trouble, causes, judge, redact, unreachable},
     frames::Frame,
     openai,
-    outgoing::LeadsInside,
     standing::{Quirk, Quirks, Standing},
     voice::Voice,
     wire::{Reader, Shape, address, headers, prompt_tokens, read_failure},
 };
 use crate::ai::{Chunk, Finish, FinishReason, ModelError, Request, breaker::Permit};
 use reqwest::Response;
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -281,7 +279,7 @@ impl<'a> Talk<'a> {
         let sent = timeout_at(first_by, client.post(url).headers(headers).json(&body).send()).await;
         let response = match sent {
             Err(_) => return Err(self.silent(endpoint.timeouts.first_token)),
-            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Ok(Err(error)) => return Err(unreachable(&error, endpoint)),
             Ok(Ok(response)) => response,
         };
         if response.status().is_success() {
@@ -418,33 +416,10 @@ impl<'a> Talk<'a> {
     }
 
     fn broken(&self, error: &reqwest::Error) -> Trouble {
-        Trouble::passing(self.bad("broke off in the middle of its answer; please try again"), self.causes(error))
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> Trouble {
-        let mut cause: Option<&dyn std::error::Error> = Some(error);
-        let inside = std::iter::from_fn(|| {
-            let this = cause?;
-            cause = this.source();
-            Some(this)
-        })
-        .any(|e| e.is::<LeadsInside>());
-        let gone = ModelError::Unreachable { provider: self.provider() };
-        if inside {
-            return Trouble::lasting(gone, "its name leads inside the own network");
-        }
-        Trouble::passing(gone, self.causes(error))
-    }
-
-    /// An error with its causes, without the address.
-    fn causes(&self, error: &reqwest::Error) -> String {
-        let mut text = String::new();
-        let mut cause = std::error::Error::source(error);
-        while let Some(this) = cause {
-            text.push_str(&format!("{this}; "));
-            cause = this.source();
-        }
-        redact(&text, self.call.endpoint.key.as_ref().map(ExposeSecret::expose_secret))
+        Trouble::passing(
+            self.bad("broke off in the middle of its answer; please try again"),
+            causes(error, &self.call.endpoint),
+        )
     }
 }
 

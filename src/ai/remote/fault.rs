@@ -3,7 +3,7 @@
 //! What a provider writes about its own failure is never shown, for it may repeat the key, the address or the prompt. The
 //! log gets it shortened and with everything that looks like a secret blacked out.
 
-use super::{Endpoint, standing::Quirk};
+use super::{Endpoint, outgoing::LeadsInside, standing::Quirk};
 use crate::ai::ModelError;
 use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
@@ -199,6 +199,33 @@ fn quirk(text: &str) -> Option<Quirk> {
     } else {
         None
     }
+}
+
+/// What it means that no connection stands, or that it broke.
+pub(super) fn unreachable(error: &reqwest::Error, endpoint: &Endpoint) -> Trouble {
+    let gone = ModelError::Unreachable { provider: endpoint.provider.clone() };
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    let inside = std::iter::from_fn(|| {
+        let this = cause?;
+        cause = this.source();
+        Some(this)
+    })
+    .any(|e| e.is::<LeadsInside>());
+    if inside {
+        return Trouble::lasting(gone, "its name leads inside the own network");
+    }
+    Trouble::passing(gone, causes(error, endpoint))
+}
+
+/// An error with its causes, without the address.
+pub(super) fn causes(error: &reqwest::Error, endpoint: &Endpoint) -> String {
+    let mut text = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(this) = cause {
+        text.push_str(&format!("{this}; "));
+        cause = this.source();
+    }
+    redact(&text, endpoint.key.as_ref().map(ExposeSecret::expose_secret))
 }
 
 fn whole_seconds(time: Duration) -> u32 {

@@ -14,6 +14,7 @@ mod estimate;
 mod event;
 mod fault;
 mod frames;
+mod list;
 mod openai;
 mod outgoing;
 mod standing;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use address::is_public;
 pub use estimate::count_tokens;
+pub use list::{Catalogue, Listed, ListedPrices, anthropic_models, openai_models};
 pub use outgoing::{Lookup, Outgoing, UrlFault, check_url};
 
 use super::{Capabilities, ChatModel, Message, ModelInfo, Reply, Request, SharedModel};

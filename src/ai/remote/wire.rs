@@ -118,6 +118,15 @@ pub(super) fn address(endpoint: &Endpoint, protocol: Protocol) -> Url {
     url
 }
 
+/// Where the list of models is: beside the place where requests go.
+pub(super) fn list_address(endpoint: &Endpoint, protocol: Protocol) -> Url {
+    let mut url = address(endpoint, protocol);
+    let end = if protocol == Protocol::OpenAi { "/chat/completions" } else { "/messages" };
+    let path = format!("{}/models", url.path().strip_suffix(end).unwrap_or_default());
+    url.set_path(&path);
+    url
+}
+
 pub(super) fn headers(endpoint: &Endpoint, protocol: Protocol) -> Result<HeaderMap, ModelError> {
     let mut headers = HeaderMap::new();
     if protocol == Protocol::Anthropic {
@@ -168,7 +177,10 @@ mod tests {
                 capabilities: Default::default(),
                 timeouts: Default::default(),
             };
-            address(&endpoint, protocol).to_string()
+            let path = address(&endpoint, protocol).to_string();
+            let beside = path.trim_end_matches("/chat/completions").trim_end_matches("/messages");
+            assert_eq!(list_address(&endpoint, protocol).as_str(), format!("{beside}/models"));
+            path
         };
         for base in ["https://a.example/v1", "https://a.example/v1/", "https://a.example/v1/chat/completions"] {
             assert_eq!(path(base, Protocol::OpenAi), "https://a.example/v1/chat/completions");

@@ -1,11 +1,13 @@
 //! All SQL of the models room.
 
 mod admin;
+mod kept;
 mod own;
 mod rows;
 mod usage;
 
 pub use admin::*;
+pub use kept::*;
 pub use own::*;
 pub use rows::*;
 pub use usage::*;

@@ -1,11 +1,13 @@
 //! One model: its name, its shape, its prices, and a try.
 
-use super::{dollars, frame::AdminFrame, loaded, saved};
+use super::{frame::AdminFrame, list::ListCard, loaded, saved};
 use crate::{
+    ai::remote::Catalogue,
     error::AppError,
     models::{
         api::{DeleteModel, SaveModel},
         forms::shown_price,
+        list,
         meter::grouped,
         store::{self, Kind, ModelView, ProviderView},
         try_it::{QUESTION, Trial},
@@ -22,31 +24,40 @@ struct Shown {
     provider: ProviderView,
     model: Option<ModelView>,
     trial: Option<Trial>,
+    /// For a new one: what the provider has, and what was chosen of it.
+    list: Option<list::Shown>,
+    chosen: Option<ModelView>,
 }
 
 /// `/admin/models/model/{id}`, with `new` as id and `?provider=` for another one.
 #[component]
 pub fn ModelPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|p| p.get("id").unwrap_or_default());
-    let (of, tried) =
-        use_query_map().with_untracked(|q| (q.get("provider").unwrap_or_default(), q.get("tried").unwrap_or_default()));
+    let asked = |name: &str| use_query_map().with_untracked(|q| q.get(name).unwrap_or_default());
+    let (of, tried) = (asked("provider"), asked("tried"));
+    let (kept, find, pick) = (asked("list"), asked("find"), asked("pick"));
     let here = format!("/admin/models/model/{id}");
     let fetch = move |ctx: crate::server::Ctx| {
         let (id, of, tried) = (id.clone(), of.clone(), tried.clone());
+        let (kept, find, pick) = (kept.clone(), find.clone(), pick.clone());
         async move {
             let page = store::models_page(&ctx).await?;
             let found = |wanted: &dyn Fn(&ProviderView) -> bool| page.providers.iter().find(|p| wanted(p)).cloned();
             if id == "new" {
                 let provider = found(&|p| p.id.to_string() == of && p.source == "admin").ok_or(AppError::NotFound)?;
-                return Ok(Shown { provider, model: None, trial: None });
+                let found: Option<Catalogue> = store::kept_for_page(&ctx.app.db, &kept).await?;
+                let picked = pick.parse().ok().and_then(|at: usize| found.as_ref()?.models.get(at));
+                let chosen = picked.map(|m| list::begun(m, &provider));
+                let list = found.as_ref().map(|f| list::Shown::of(f, &kept, find.trim(), &provider));
+                return Ok(Shown { provider, model: None, trial: None, list, chosen });
             }
             let provider = found(&|p| p.models.iter().any(|m| m.id.to_string() == id)).ok_or(AppError::NotFound)?;
             let model = provider.models.iter().find(|m| m.id.to_string() == id).cloned();
-            let trial = store::kept_trial(&ctx.app.db, &tried).await?;
-            Ok(Shown { provider, model, trial })
+            let trial = store::kept_for_page(&ctx.app.db, &tried).await?;
+            Ok(Shown { provider, model, trial, list: None, chosen: None })
         }
     };
-    loaded(here, fetch, |Shown { provider, model, trial }: Shown| {
+    loaded(here, fetch, |Shown { provider, model, trial, list, chosen }: Shown| {
         let title = model.as_ref().map_or_else(|| format!("A new model of {}", provider.name), |m| m.name.clone());
         let trouble = model.as_ref().map(|m| m.trouble.clone()).unwrap_or_default();
         let tryable = model.as_ref().filter(|m| m.trouble.is_empty()).map(|m| m.id.to_string());
@@ -58,7 +69,8 @@ pub fn ModelPage() -> impl IntoView {
                 </p>
                 {(!trouble.is_empty()).then(|| view! { <p class="note bad">{trouble.clone()}</p> })}
                 {tryable.map(|id| view! { <TryCard id=id trial=trial /> })}
-                {form(provider, model)}
+                {model.is_none().then(|| view! { <ListCard provider=provider.clone() list=list /> })}
+                {form(provider, model, chosen)}
             </AdminFrame>
         }
         .into_any()
@@ -103,14 +115,12 @@ fn figures(t: &Trial) -> String {
     if t.reply_tokens > 0 {
         out.push(format!("{} tokens read, {} written", grouped(t.prompt_tokens), grouped(t.reply_tokens)));
     }
-    let cost = dollars(t.cost_micros);
-    if !cost.is_empty() {
-        out.push(cost);
-    }
+    out.extend((!t.cost.is_empty()).then(|| t.cost.clone()));
     out.join(" · ")
 }
 
-fn form(provider: ProviderView, model: Option<ModelView>) -> impl IntoView {
+/// The form of a model, or of a new one that begins with what was `chosen` of the provider's list.
+fn form(provider: ProviderView, model: Option<ModelView>, chosen: Option<ModelView>) -> impl IntoView {
     let save = ServerAction::<SaveModel>::new();
     let delete = ServerAction::<DeleteModel>::new();
     let done = saved("model", "Saved.");
@@ -121,7 +131,8 @@ fn form(provider: ProviderView, model: Option<ModelView>) -> impl IntoView {
     let enabled = model.as_ref().is_none_or(|m| m.enabled);
     let can_go = !is_new && !is_local;
     let gone = id.clone();
-    let m = model.clone();
+    let is_chosen = chosen.is_some();
+    let m = model.clone().or(chosen);
     let number =
         |f: fn(&ModelView) -> i32, otherwise: &str| m.as_ref().map_or(otherwise.to_owned(), |m| f(m).to_string());
     let price = |f: fn(&ModelView) -> i64| m.as_ref().map(|m| shown_price(f(m))).unwrap_or_default();
@@ -159,8 +170,9 @@ fn form(provider: ProviderView, model: Option<ModelView>) -> impl IntoView {
         }
     });
     view! {
-        <div class="card settings-card">
+        <div class="card settings-card" id="model">
             <h2>{if is_new { "The model" } else { "Change it" }}</h2>
+            {is_chosen.then(|| view! { <p class="note good">"Filled in from the list. Look through it, and type what the list does not tell."</p> })}
             <Form action=save>
                 <FormNote done=done />
                 <input type="hidden" name="form[id]" value=id.clone() />

@@ -282,6 +282,7 @@ const BLIND: &[(&str, &str)] = &[
     ("POST /admin/models/model/{id}/try", "for admins"),
     ("POST /fn/models/delete_model", "for admins"),
     ("POST /fn/models/delete_provider", "for admins"),
+    ("POST /fn/models/fetch_list", "for admins"),
     ("POST /fn/models/save_model", "for admins"),
     ("POST /fn/models/save_provider", "for admins"),
     ("POST /fn/ocs/wake_summoned", "the summon of the fixture has made nobody yet"),

@@ -1,6 +1,8 @@
 //! Models, keys and budgets over HTTP: what admins set, what people choose, what nobody sees.
 
 mod keys;
+mod list;
+mod told;
 
 use super::{Answer, Client, Step, TestApp};
 use crate::{
@@ -492,12 +494,13 @@ async fn nobody_but_admins_gets_in() {
             answer.location()
         );
     }
-    let forms: [(&str, &[(&str, &str)]); 7] = [
+    let forms: [(&str, &[(&str, &str)]); 8] = [
         (
             "save_provider",
             &[("form[kind]", "openai"), ("form[name]", "Mine"), ("form[base_url]", "https://example.org/v1")],
         ),
         ("delete_provider", &[("id", &provider)]),
+        ("fetch_list", &[("id", &provider)]),
         (
             "save_model",
             &[

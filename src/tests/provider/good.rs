@@ -101,6 +101,21 @@ async fn tools_are_called_and_answered() {
 }
 
 #[tokio::test]
+async fn that_a_tool_is_called_decides_and_not_what_is_said_about_the_end() {
+    let provider = ScriptedProvider::start().await;
+    provider.plays(vec![Act::Tool("", "gift_item", vec!["{\"to\": \"Mira\"}"]), Act::End("stop")]);
+    for speaks in BOTH {
+        let mut wish = request();
+        wish.tools = vec![gift()];
+        let heard = listen(provider.model(speaks).reply(wish, CancellationToken::new())).await;
+        assert_eq!(heard.reason(), FinishReason::ToolUse, "{speaks:?}");
+        let call = heard.chunks.iter().find_map(|c| if let Chunk::ToolCall(call) = c { Some(call) } else { None });
+        let call = call.expect("a call");
+        assert_eq!((call.id.as_str(), &call.arguments, &call.fault), ("call_0", &json!({ "to": "Mira" }), &None));
+    }
+}
+
+#[tokio::test]
 async fn a_model_without_tools_is_not_told_of_them() {
     let provider = ScriptedProvider::start().await;
     for speaks in BOTH {

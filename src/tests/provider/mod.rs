@@ -2,6 +2,7 @@
 
 mod bad;
 mod good;
+mod lists;
 mod outside;
 pub mod script;
 mod together;

@@ -1,7 +1,7 @@
 //! Where requests may go.
 
 use super::{BOTH, KEY, ScriptedProvider, ask};
-use crate::ai::remote::{Endpoint, Lookup, Outgoing, UrlFault, check_url, openai};
+use crate::ai::remote::{Endpoint, Lookup, Outgoing, UrlFault, anthropic, check_url, openai};
 use futures::future::BoxFuture;
 use std::{
     io,
@@ -186,10 +186,12 @@ async fn a_name_that_changes_its_answer_gains_nothing() {
     let outgoing = Outgoing::with_lookup(vec![], lookup.clone());
     let url = check_url(&format!("https://rebind.example.com:{port}/v1"), &outgoing).expect("a good address");
     outgoing.check_name(&url).await.expect("outside, for now");
-    let heard = ask(&openai(&outgoing, endpoint(url.clone()))).await;
-    assert_eq!(heard.kind(), "unreachable");
+    for speak in [openai, anthropic] {
+        let heard = ask(&speak(&outgoing, endpoint(url.clone()))).await;
+        assert_eq!(heard.kind(), "unreachable");
+    }
     assert_eq!(outgoing.check_name(&url).await, Err(UrlFault::Inside));
-    assert_eq!(lookup.asked.load(Ordering::SeqCst), 3, "each connection looks for itself, once");
+    assert_eq!(lookup.asked.load(Ordering::SeqCst), 4, "each connection looks for itself, once");
     assert_eq!(calls.load(Ordering::SeqCst), 0, "nobody called inside");
 
     // Listed for another port, it is still outside on this one.
@@ -215,8 +217,10 @@ async fn an_address_that_was_let_in_by_mistake_is_still_refused() {
         format!("https://127.0.0.1:{port}/v1"),
         format!("https://localhost:{port}/"),
     ] {
-        let heard = ask(&openai(&outgoing, endpoint(text.parse().unwrap()))).await;
-        assert_eq!(heard.kind(), "unavailable", "{text}");
+        for speak in [openai, anthropic] {
+            let heard = ask(&speak(&outgoing, endpoint(text.parse().unwrap()))).await;
+            assert_eq!(heard.kind(), "unavailable", "{text}");
+        }
     }
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     let nobody = Outgoing::with_lookup(vec![], Fickle::new(&[&[]]));

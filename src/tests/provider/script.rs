@@ -310,7 +310,11 @@ pub fn request() -> Request {
 async fn play(State(stage): State<Arc<Stage>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let asked =
         Asked { line: format!("{method} {uri}"), headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) };
-    let speaks = if uri.path().ends_with("/messages") { Speaks::Anthropic } else { Speaks::OpenAi };
+    // The lists of both protocols may have the same address.
+    let speaks = match uri.path().ends_with("/messages") || asked.headers.contains_key("anthropic-version") {
+        true => Speaks::Anthropic,
+        false => Speaks::OpenAi,
+    };
     let before = {
         let mut all = stage.asked.lock().unwrap();
         all.push(asked.clone());
