@@ -41,8 +41,7 @@ for (const form of document.querySelectorAll("form[data-try]")) {
             if (data.first_token_ms !== null) figures.push(`first word after ${data.first_token_ms} ms`);
             if (data.tokens_per_second !== null) figures.push(`${data.tokens_per_second.toFixed(1)} tokens per second`);
             if (data.reply_tokens > 0) figures.push(`${data.prompt_tokens.toLocaleString("en")} tokens read, ${data.reply_tokens.toLocaleString("en")} written`);
-            if (data.cost_micros >= 10000) figures.push(`$${(data.cost_micros / 1e6).toFixed(2)}`);
-            else if (data.cost_micros > 0) figures.push("under $0.01");
+            if (data.cost) figures.push(data.cost);
             add("meta", figures.join(" · "));
           }
         }

@@ -2,6 +2,7 @@
 
 use super::{
     meter::{self, Ending, Purpose},
+    money,
     registry::{Candidate, sentence},
     store,
 };
@@ -58,8 +59,8 @@ pub struct Trial {
     pub cached_tokens: i64,
     /// Tokens written.
     pub reply_tokens: i64,
-    /// Millionths of a US dollar.
-    pub cost_micros: i64,
+    /// What it cost, for reading; empty when nothing was counted.
+    pub cost: String,
     /// Tokens written in a second, after the first word; `None` when there were too few to say.
     pub tokens_per_second: Option<f64>,
 }
@@ -125,7 +126,9 @@ async fn attempt(
     trial.prompt_tokens = sum.tokens.prompt;
     trial.cached_tokens = sum.tokens.cached;
     trial.reply_tokens = sum.tokens.reply;
-    trial.cost_micros = sum.cost_micros;
+    if sum.tokens.total() > 0 {
+        trial.cost = money::cost(sum.cost_micros, candidate.model.info().local);
+    }
     let writing = trial.first_token_ms.map(|first| f64::from(trial.duration_ms - first) / 1000.0);
     #[expect(clippy::cast_precision_loss, reason = "a few hundred tokens")]
     let tokens = (trial.reply_tokens - 1) as f64;
@@ -159,7 +162,7 @@ pub async fn try_model(ctx: Ctx, Path(id): Path<String>, headers: HeaderMap, bod
         Err(AppError::NotFound) => return Err(AppError::NotFound.into()),
         Err(error) => Trial { prompt: typed, error: error.to_string(), ..Trial::default() },
     };
-    let kept = store::keep_trial(&ctx.app.db, &trial).await?;
+    let kept = store::keep_for_page(&ctx.app.db, &trial).await?;
     Ok(Redirect::to(&format!("/admin/models/model/{id}?tried={kept}#try")).into_response())
 }
 

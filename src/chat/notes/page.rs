@@ -3,6 +3,7 @@
 use super::store::ReceiptRow;
 use crate::{
     chat::prompt::{Receipt, Section},
+    models::money,
     ui::escape,
 };
 use std::fmt::Write;
@@ -64,7 +65,8 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
     fact(out, "Prompt", &prompt);
     let most = receipt.map(|r| format!(", at most {}", r.reply)).unwrap_or_default();
     fact(out, "Reply", &row.reply_tokens.map(|n| format!("{n} tokens{most}")).unwrap_or_default());
-    fact(out, "Cost", &row.cost_micros.map(dollars).unwrap_or_default());
+    let is_local = receipt.is_some_and(|r| r.provider == "local");
+    fact(out, "Cost", &row.cost_micros.map(|micros| money::cost(micros, is_local)).unwrap_or_default());
     if let Some(receipt) = receipt {
         let s = &receipt.sampling;
         let mut drawn = format!("temperature {}, top-p {}", s.temperature, s.top_p);
@@ -86,7 +88,7 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
         _ => "",
     };
     fact(out, "End", end);
-    fact(out, "Error", &row.error);
+    fact(out, if row.finish.is_empty() { "Error" } else { "Note" }, &row.error);
     out.push_str("</dl>");
 }
 
@@ -152,10 +154,6 @@ fn seconds(ms: i64) -> String {
     if ms < 100 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
 }
 
-fn dollars(micros: i64) -> String {
-    format!("{}.{:06} US dollars", micros / 1_000_000, micros % 1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +162,6 @@ mod tests {
     fn figures_are_readable() {
         assert_eq!(seconds(42), "42 ms");
         assert_eq!(seconds(1234), "1.2 s");
-        assert_eq!(dollars(1_234), "0.001234 US dollars");
         assert_eq!(count(1, "entry"), "1 entry");
         assert_eq!(count(0, "token"), "0 tokens");
     }

@@ -312,7 +312,7 @@ pub struct ReceiptRow {
     pub created_at: Stamp,
     /// The prompt, as it was noted; empty before it was sent.
     pub receipt: Value,
-    /// Why it failed.
+    /// Why it failed, or what else there is to say about it.
     pub error: String,
     /// Why the model wrote no more.
     pub finish: String,

@@ -1,6 +1,6 @@
 //! The account of calls: what was admitted, what it came to, and what a person sees of it.
 
-use super::Tokens;
+use super::{LOCAL_MODEL, Tokens};
 use crate::{
     error::AppResult,
     ids::{ModelId, UserId},
@@ -213,6 +213,8 @@ pub struct DayUse {
     pub reply_tokens: i64,
     /// Millionths of a US dollar, by the prices that were set then.
     pub cost_micros: i64,
+    /// The model of this machine, which costs nobody anything.
+    pub local: bool,
     /// Of all tokens, those that counted against the daily budget.
     pub counted_tokens: i64,
 }
@@ -229,12 +231,14 @@ pub async fn use_of(tx: &mut Tx, user: UserId) -> AppResult<Vec<DayUse>> {
         r#"select (l.created_at at time zone 'utc')::date as "day!", l.model, l.provider, l.own_key,
                sum(l.calls)::bigint as "calls!", sum(l.prompt_tokens)::bigint as "prompt!", sum(l.cached_tokens)::bigint as "cached!",
                sum(l.reply_tokens)::bigint as "reply!", sum(l.cost_micros)::bigint as "cost!",
+               coalesce(bool_or(l.model_id = $3), false) as "local!",
                coalesce(sum(l.prompt_tokens + l.reply_tokens) filter (where l.counted), 0)::bigint as "counted!"
            from usage_log l
            where l.user_id = $1 and l.status <> 'open' and l.created_at > now() - make_interval(days => $2)
            group by 1, 2, 3, 4 order by 1 desc, sum(l.prompt_tokens + l.reply_tokens) desc, 2 limit 400"#,
         user.0,
-        SHOWN_DAYS
+        SHOWN_DAYS,
+        LOCAL_MODEL.0
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -250,6 +254,7 @@ pub async fn use_of(tx: &mut Tx, user: UserId) -> AppResult<Vec<DayUse>> {
             cached_tokens: r.cached,
             reply_tokens: r.reply,
             cost_micros: r.cost,
+            local: r.local,
             counted_tokens: r.counted,
         })
         .collect())
@@ -274,6 +279,8 @@ pub struct ModelUse {
     pub tokens: i64,
     /// Millionths of a US dollar.
     pub cost_micros: i64,
+    /// The model of this machine.
+    pub local: bool,
     /// Middle of the times until the first word, milliseconds.
     pub first_token_ms: Option<i32>,
 }
@@ -287,9 +294,11 @@ pub async fn use_of_all(tx: &mut Tx) -> AppResult<Vec<ModelUse>> {
         r#"select model, provider, own_key, count(distinct user_id) as "people!", sum(calls)::bigint as "calls!",
                count(*) filter (where status = 'failed') as "failed!",
                sum(prompt_tokens + reply_tokens)::bigint as "tokens!", sum(cost_micros)::bigint as "cost!",
+               coalesce(bool_or(model_id = $1), false) as "local!",
                (percentile_disc(0.5) within group (order by first_token_ms) filter (where kind = 'chat')) as first_token_ms
            from usage_log where created_at > now() - interval '7 days' and status <> 'open'
-           group by 1, 2, 3 order by sum(prompt_tokens + reply_tokens) desc, 1 limit 50"#
+           group by 1, 2, 3 order by sum(prompt_tokens + reply_tokens) desc, 1 limit 50"#,
+        LOCAL_MODEL.0
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -304,37 +313,8 @@ pub async fn use_of_all(tx: &mut Tx) -> AppResult<Vec<ModelUse>> {
             failed: r.failed,
             tokens: r.tokens,
             cost_micros: r.cost,
+            local: r.local,
             first_token_ms: r.first_token_ms,
         })
         .collect())
-}
-
-/// Keeps what came of a trial for the page that shows it next; gives where.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn keep_trial(db: &Db, trial: &crate::models::try_it::Trial) -> AppResult<Uuid> {
-    let id = Uuid::new_v4();
-    let fields = serde_json::to_value(trial).unwrap_or_default();
-    let mut tx = db.system().await?;
-    // Beside refused forms, which are kept for minutes, too, and for the same reason: a plain form leads to another page.
-    sqlx::query!("insert into form_drafts (form_draft_id, fields) values ($1, $2)", id, fields)
-        .execute(&mut *tx)
-        .await?;
-    tx.commit().await?;
-    Ok(id)
-}
-
-/// What came of a trial, if it is still kept.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn kept_trial(db: &Db, id: &str) -> AppResult<Option<crate::models::try_it::Trial>> {
-    let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
-    let mut tx = db.system().await?;
-    let found = sqlx::query_scalar!(
-        "select fields from form_drafts where form_draft_id = $1 and created_at > now() - interval '10 minutes'",
-        id
-    );
-    Ok(found.fetch_optional(&mut *tx).await?.and_then(|fields| serde_json::from_value(fields).ok()))
 }

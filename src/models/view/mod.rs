@@ -4,6 +4,7 @@
 //! with the page, as everywhere. `public/try.js` adds the words of a trial as they come.
 
 mod frame;
+mod list;
 mod model;
 mod overview;
 mod own;
@@ -75,15 +76,6 @@ fn saved(key: &'static str, words: &'static str) -> Signal<Option<String>> {
     Signal::derive(move || query.with(|q| q.get("saved").is_some_and(|s| s == key)).then(|| words.to_owned()))
 }
 
-/// An amount of US dollars from millionths; empty for nothing.
-fn dollars(micros: i64) -> String {
-    match micros {
-        0 => String::new(),
-        1..10_000 => "under $0.01".to_owned(),
-        _ => format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000),
-    }
-}
-
 /// A size in memory or on the disk.
 fn megabytes(bytes: u64) -> String {
     match bytes {
@@ -103,10 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_and_sizes() {
-        assert_eq!(dollars(0), "");
-        assert_eq!(dollars(9_999), "under $0.01");
-        assert_eq!(dollars(12_345_678), "$12.34");
+    fn sizes_are_readable() {
         assert_eq!(megabytes(1_500_000), "1.5 MB");
         assert_eq!(megabytes(144_811_456), "145 MB");
         assert_eq!(megabytes(4_680_000_000), "4.7 GB");

@@ -9,6 +9,7 @@ use crate::{
     models::{
         gguf::ModelFile,
         meter::grouped,
+        money,
         store::{self, AuditLine, Kind, ModelUse, ModelView, ModelsPage, Overview, ProviderView},
     },
     ui::{FormNote, Icon, IconName, Time},
@@ -60,7 +61,7 @@ fn week_table(week: Vec<ModelUse>) -> AnyView {
                 grouped(u.failed),
                 grouped(u.tokens),
                 u.first_token_ms.map(|ms| format!("{ms} ms")).unwrap_or_default(),
-                super::dollars(u.cost_micros),
+                money::cost(u.cost_micros, u.local),
             ]
         })
         .collect();

@@ -1,10 +1,11 @@
 //! What one used of the models, by day, and what is left of today.
 
-use super::{dollars, frame::Figures, loaded};
+use super::{frame::Figures, loaded};
 use crate::{
     accounts::view::settings::SettingsFrame,
     models::{
         meter::{self, grouped},
+        money,
         store::{self, DayUse, SHOWN_DAYS},
     },
 };
@@ -95,7 +96,7 @@ fn table(days: Vec<DayUse>) -> AnyView {
                 grouped(d.cached_tokens),
                 grouped(d.reply_tokens),
                 grouped(d.counted_tokens),
-                dollars(d.cost_micros),
+                money::cost(d.cost_micros, d.local),
             ]
         })
         .collect();
