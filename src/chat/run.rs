@@ -51,6 +51,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 /// Longest reply, in characters; the database refuses more.
 const REPLY_MAX: usize = 60_000;
+/// Said of a reply that was to go on and did not.
+pub const NOTHING_TO_ADD: &str = "The model had nothing to add.";
 /// Waits between tries to write the end of a run while the database is away.
 const FINISH_TRIES: [u64; 8] = [0, 100, 300, 1000, 2000, 4000, 8000, 15_000];
 
@@ -74,6 +76,8 @@ pub enum End {
         content: String,
         /// `end`, `stop` or `length`.
         finish: &'static str,
+        /// What there is to say about it; empty for most.
+        note: &'static str,
     },
     /// The model could not.
     Failed(String),
@@ -431,8 +435,12 @@ async fn keep(app: &AppState, start: &Start, live: &Live) -> Finished {
 /// Writes the end of a run, again and again while the database is away, and gives what streams are told.
 async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome, cost_micros: Option<i64>) -> End {
     let text = live.text();
+    let added = text.get(start.kept.len()..).unwrap_or_default();
+    let note = if start.kept.is_empty() || !added.trim().is_empty() { "" } else { NOTHING_TO_ADD };
     let (status, finish, error) = match &outcome.end {
-        Finished::Written(reason) => (RunStatus::Done, Some(word(*reason)), None),
+        Finished::Written(reason) => {
+            (RunStatus::Done, Some(word(*reason)), Some(note.to_owned()).filter(|n| !n.is_empty()))
+        }
         Finished::Failed(message) => (RunStatus::Failed, None, Some(message.chars().take(1000).collect::<String>())),
         Finished::Stopped => (RunStatus::Stopped, Some("cancelled"), None),
         Finished::Interrupted => (RunStatus::Interrupted, None, None),
@@ -461,7 +469,7 @@ async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome, cos
         match store::finish(app, start, &end).await {
             Ok(true) => {
                 return match status {
-                    RunStatus::Done => End::Done { content: end.content, finish: finish.unwrap_or("end") },
+                    RunStatus::Done => End::Done { content: end.content, finish: finish.unwrap_or("end"), note },
                     RunStatus::Stopped => End::Stopped,
                     RunStatus::Interrupted => End::Interrupted,
                     _ => End::Failed(error.unwrap_or_default()),

@@ -171,7 +171,7 @@ async fn follow_live(out: &mut Out, live: &Arc<Live>, offset: &mut usize) -> boo
         }
         if let Phase::Ended(end) = &fresh.phase {
             match end {
-                End::Done { content, finish } => done(out, live.message_id, content, finish).await,
+                End::Done { content, finish, note } => done(out, live.message_id, content, finish, note).await,
                 End::Failed(message) => {
                     out.send("failed", &json!({ "message": message }), None).await;
                 }
@@ -223,7 +223,7 @@ async fn follow_row(out: &mut Out, id: RunId, mut offset: usize) {
                 }
                 match row.status {
                     RunStatus::Queued | RunStatus::Streaming => {}
-                    RunStatus::Done => return done(out, row.message_id, &row.content, &row.finish).await,
+                    RunStatus::Done => return done(out, row.message_id, &row.content, &row.finish, &row.error).await,
                     RunStatus::Failed => {
                         out.send("failed", &json!({ "message": row.error }), None).await;
                         return;
@@ -244,12 +244,13 @@ async fn follow_row(out: &mut Out, id: RunId, mut offset: usize) {
     }
 }
 
-async fn done(out: &Out, message: MessageId, content: &str, finish: &str) {
+async fn done(out: &Out, message: MessageId, content: &str, finish: &str, note: &str) {
     let data = json!({
         "message_id": message,
         "html": markdown::render(content),
         "content": content,
         "finish": finish,
+        "note": note,
     });
     out.send("done", &data, Some(content.len())).await;
 }

@@ -39,7 +39,7 @@ pub struct Ended {
     pub last_line: String,
     /// `end`, `stop`, `length` or `cancelled`.
     pub finish: Option<&'static str>,
-    /// Why it failed.
+    /// Why it failed, or what else there is to say about it.
     pub error: Option<String>,
     /// Name of the model.
     pub model: String,
@@ -237,7 +237,7 @@ pub struct RunRow {
     pub message_id: MessageId,
     /// Its words so far.
     pub content: String,
-    /// Why it failed.
+    /// Why it failed, or what else there is to say about it.
     pub error: String,
     /// Why the model wrote no more.
     pub finish: String,

@@ -72,6 +72,7 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
         _ if line.is_edited => String::new(),
         Some(RunStatus::Failed) => format!("{name} could not answer. {error}"),
         Some(RunStatus::Stopped) => "Stopped.".to_owned(),
+        Some(RunStatus::Done) => error,
         Some(RunStatus::Interrupted) => "Interrupted while it was written; the words are kept.".to_owned(),
         _ => String::new(),
     };
