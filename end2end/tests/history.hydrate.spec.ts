@@ -104,6 +104,39 @@ test("an answer that was lost on the way does not make a second message", async 
   complaints.splice(0, complaints.length, ...kept);
 });
 
+test("what one tab types, the other shows within a second, but not over what is typed there", async ({ page, context }) => {
+  await talking(page);
+  const second = await context.newPage();
+  await visit(second, page.url());
+  const leave = (tab: typeof page) => tab.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  await leave(second);
+  await box(page).fill("half a thought");
+  await expect(box(second)).toHaveValue("half a thought", { timeout: 1_500 });
+  // Gone on with over there, while the first tab is left alone.
+  await leave(page);
+  await box(second).pressSequentially(" more");
+  await expect(box(page)).toHaveValue(/more/, { timeout: 1_500 });
+  // Whoever types is not disturbed.
+  const here = await box(second).inputValue();
+  await box(page).fill("something else");
+  await page.waitForTimeout(1_000);
+  await expect(box(second)).toHaveValue(here);
+  await box(second).fill("");
+  await expect(box(page)).toHaveValue("something else");
+  // What was sent is nobody's draft any more, and the next message is another one.
+  await leave(second);
+  await box(page).fill("Sent from the first");
+  await expect(box(second)).toHaveValue("Sent from the first", { timeout: 1_500 });
+  await box(page).press("Enter");
+  await expect(page.locator(".me", { hasText: "Sent from the first" })).toHaveCount(1);
+  await expect(box(second)).toHaveValue("");
+  await whole(second);
+  await box(second).fill("Sent from the second");
+  await box(second).press("Enter");
+  await expect(page.locator(".me", { hasText: "Sent from the second" })).toHaveCount(1);
+  await whole(page);
+});
+
 test("what one tab says, the other shows within a second", async ({ page, context }) => {
   await talking(page);
   const second = await context.newPage();

@@ -35,9 +35,15 @@ impl Draft {
     }
 }
 
+/// The name under which a place's draft is kept; other tabs hear of its changes by it.
+#[must_use]
+pub fn name(place: &str) -> String {
+    format!("draft:{place}")
+}
+
 #[cfg(feature = "hydrate")]
 mod browser {
-    use super::Draft;
+    use super::{Draft, name};
     use leptos::prelude::window;
 
     fn storage() -> Option<web_sys::Storage> {
@@ -47,13 +53,13 @@ mod browser {
 
     /// The draft of a place, if there is one.
     pub fn load(place: &str) -> Option<Draft> {
-        Draft::read(&storage()?.get_item(&format!("draft:{place}")).ok()??)
+        Draft::read(&storage()?.get_item(&name(place)).ok()??)
     }
 
     /// Keeps the draft of a place; an empty one is forgotten.
     pub fn keep(place: &str, draft: &Draft) {
         let Some(storage) = storage() else { return };
-        let name = format!("draft:{place}");
+        let name = name(place);
         let _full_or_forbidden = if draft.text.trim().is_empty() {
             storage.remove_item(&name)
         } else {

@@ -131,11 +131,40 @@ impl Keeping {
                 self.offline.set(false);
                 self.shared.reopen.update(|n| *n += 1);
             });
+            // Browsers tell every other tab what one of them keeps.
+            let typed = window_event_listener(ev::storage, move |event| {
+                if event.key().is_some_and(|name| name == draft::name(&self.place())) {
+                    self.follow(event.old_value().as_deref(), event.new_value().as_deref());
+                }
+            });
             on_cleanup(move || {
                 gone.remove();
                 back.remove();
+                typed.remove();
             });
         });
+    }
+
+    /// Another tab typed or sent: the box says the same, unless somebody types in it, or it says something of its own.
+    fn follow(self, before: Option<&str>, now: Option<&str>) {
+        let Some(area) = self.input.get_untracked() else { return };
+        let has_focus =
+            document().has_focus().unwrap_or(true) && document().active_element().is_some_and(|e| e.id() == area.id());
+        let text = area.value();
+        let is_same = text.is_empty() || before.and_then(Draft::read).is_some_and(|d| d.text == text);
+        if has_focus || !is_same || self.waiting.get_untracked() || self.in_flight.get_value() {
+            return;
+        }
+        let found = now.and_then(Draft::read).unwrap_or_default();
+        area.set_value(&found.text);
+        if !found.key.is_empty() {
+            // It is tried over there; sent from here, too, it is still one message.
+            self.shared.key.set(found.key);
+            self.sent.set_value(found.text);
+        } else if self.sent.with_value(|s| !s.is_empty()) {
+            self.sent.set_value(String::new());
+            self.shared.key.update(|key| key.push('~'));
+        }
     }
 
     /// The server has answered what was sent, or could not be reached.
