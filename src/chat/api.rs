@@ -39,9 +39,16 @@ pub async fn get_lines(conversation_id: String, #[server(default)] before: Strin
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        ctx.require()?;
+        let me = ctx.require()?.id;
+        let id = server::id(&conversation_id)?;
         let mut tx = ctx.begin().await?;
-        super::store::window(&mut tx, server::id(&conversation_id)?, server::at(&before, "", "")?).await
+        let mut lines = super::store::window(&mut tx, id, server::at(&before, "", "")?).await?;
+        drop(tx);
+        // Another tab may have chosen another model.
+        if before.is_empty() {
+            lines.model = server::model_line(&ctx, me, Some(id)).await;
+        }
+        Ok(lines)
     })
     .await
 }
@@ -219,9 +226,10 @@ pub async fn archive_conversation(conversation_id: String, #[server(default)] ar
     .await
 }
 
-/// Deletes a conversation and everything said in it.
+/// Deletes a conversation and everything said in it. From its own page it leads to the list; with `stay`, from a row of the list,
+/// nowhere.
 #[server(prefix = "/fn", endpoint = "chat/delete_conversation")]
-pub async fn delete_conversation(conversation_id: String) -> Result<(), AppError> {
+pub async fn delete_conversation(conversation_id: String, #[server(default)] stay: bool) -> Result<(), AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
@@ -230,7 +238,9 @@ pub async fn delete_conversation(conversation_id: String) -> Result<(), AppError
             ctx.app.runs.stop(run);
         }
         ctx.app.runs.touch(id);
-        leptos_axum::redirect("/conversations");
+        if !stay {
+            leptos_axum::redirect("/conversations");
+        }
         Ok(())
     })
     .await

@@ -139,7 +139,7 @@ pub struct LineRun {
     pub id: RunId,
     /// Where it is.
     pub status: RunStatus,
-    /// Why it failed; empty if it did not.
+    /// Why it failed, or what else there is to say about it; empty for most.
     pub error: String,
     /// The model reached its length before its end.
     pub cut: bool,
@@ -246,6 +246,9 @@ pub struct Lines {
     pub title: String,
     /// Put away.
     pub is_archived: bool,
+    /// Which model answers from the next reply on, as in [`Talk`]; empty where nobody looked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
     /// The conversation that this one branched off from, while it is there.
     pub origin: Option<Origin>,
     /// Changes with everything that happens in the conversation.
@@ -424,6 +427,7 @@ mod tests {
             conversation_id: ConversationId(uuid::Uuid::nil()),
             title: String::new(),
             is_archived: false,
+            model: String::new(),
             origin: None,
             revision: String::new(),
             lines: range.map(line).collect(),

@@ -1,7 +1,7 @@
 //! Plain routes of the chat room: the public JSON contract and the streams.
 
 use super::{
-    ConversationCard, Line, RunStatus, Sender, Sent, check_message, run,
+    ConversationCard, Line, RunStatus, Sender, Sent, check_message, check_title, run,
     store::{self, To},
     stream::{self, Pass},
 };
@@ -29,9 +29,16 @@ use utoipa::{OpenApi, ToSchema};
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        send_message, run_events, stop_run, list_conversations, list_messages, conversation_events, delete_conversation
+        send_message,
+        run_events,
+        stop_run,
+        list_conversations,
+        list_messages,
+        conversation_events,
+        change_conversation,
+        delete_conversation
     ),
-    components(schemas(NewMessage, Accepted, ApiMessage, ConversationCard)),
+    components(schemas(NewMessage, Accepted, ApiMessage, ConversationCard, ConversationChange)),
     tags((name = "chat", description = "Conversations with characters"))
 )]
 pub struct Api;
@@ -43,7 +50,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/runs/{id}/events", get(run_events))
         .route("/api/runs/{id}/stop", post(stop_run))
         .route("/api/conversations", get(list_conversations))
-        .route("/api/conversations/{id}", delete(delete_conversation))
+        .route("/api/conversations/{id}", delete(delete_conversation).patch(change_conversation))
         .route("/api/conversations/{id}/messages", get(list_messages))
         .route("/api/conversations/{id}/events", get(conversation_events))
 }
@@ -59,6 +66,17 @@ pub struct NewMessage {
     /// Where a conversation begins with it: which of its first lines the character has said, from 0.
     #[serde(default)]
     pub opening: u32,
+}
+
+/// What is to be changed of a conversation; what is absent stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ConversationChange {
+    /// Its title, at most 120 characters; empty takes the character's name again.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Whether it is put away.
+    #[serde(default)]
+    pub archived: Option<bool>,
 }
 
 /// What a message set going.
@@ -104,7 +122,7 @@ pub struct ApiMessage {
     /// Where that run is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,
-    /// Why it failed.
+    /// Why it failed, or what else there is to say about it: a reply that was whole may have had nothing added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Which of the turn's wordings this is, from 1.
@@ -302,6 +320,36 @@ pub async fn conversation_events(
 ) -> ApiResult<Response> {
     let pass = Pass::of(&ctx, &headers)?;
     Ok(stream::conversation(ctx, pass, id(&conversation)?).await?)
+}
+
+/// Rename a conversation, put it away, or take it out again.
+#[utoipa::path(
+    patch, path = "/api/conversations/{id}", tag = "chat",
+    params(("id" = Uuid, Path, description = "The conversation")),
+    request_body = ConversationChange,
+    responses(
+        (status = 204, description = "It is changed"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody)
+    )
+)]
+pub async fn change_conversation(
+    ctx: Ctx,
+    Path(conversation): Path<String>,
+    JsonBody(change): JsonBody<ConversationChange>,
+) -> ApiResult<StatusCode> {
+    ctx.require_write()?;
+    let conversation: ConversationId = id(&conversation)?;
+    // All of it is looked at before any of it is done.
+    let title = change.title.as_deref().map(check_title).transpose()?;
+    store::conversation_of(&mut ctx.begin().await?, conversation).await?;
+    if let Some(title) = title {
+        store::rename(&ctx, conversation, &title).await?;
+    }
+    if let Some(archived) = change.archived {
+        store::archive(&ctx, conversation, archived).await?;
+    }
+    ctx.app.runs.touch(conversation);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Delete a conversation and everything said in it.

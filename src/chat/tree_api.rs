@@ -45,6 +45,25 @@ pub async fn edit_message(
     .await
 }
 
+/// Shows the branch that a line is on, and leads to the line; gives its address.
+#[server(prefix = "/fn", endpoint = "chat/show_branch")]
+pub async fn show_branch(message_id: String) -> Result<String, AppError> {
+    use super::{api::server, store};
+    use crate::{error::reply, ids::MessageId, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let id: MessageId = server::id(&message_id)?;
+        let conversation = store::show_message(&ctx, id).await?;
+        ctx.app.runs.touch(conversation);
+        let address = format!("/chat/{conversation}?at={id}#m-{id}");
+        if server::is_plain_form() {
+            leptos_axum::redirect(&address);
+        }
+        Ok(address)
+    })
+    .await
+}
+
 /// Begins a new conversation with what was said up to a message, and leads there.
 #[server(prefix = "/fn", endpoint = "chat/branch_conversation")]
 pub async fn branch_conversation(message_id: String) -> Result<(), AppError> {

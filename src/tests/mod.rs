@@ -10,6 +10,7 @@ mod chat;
 mod chat_history;
 mod chat_prompt;
 mod chat_tree;
+mod chat_ways;
 mod client;
 mod endpoints;
 mod model;

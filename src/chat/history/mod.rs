@@ -43,6 +43,8 @@ pub struct Hit {
     pub sender: Sender,
     /// When.
     pub created_at: Stamp,
+    /// It is on the branch that the conversation shows.
+    pub is_shown: bool,
     /// The words around what was found, as HTML with nothing in it but `<mark>`.
     pub html: String,
 }

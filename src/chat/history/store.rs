@@ -29,15 +29,27 @@ pub async fn search(
     within: Option<ConversationId>,
     before: Option<MessageId>,
 ) -> AppResult<(Vec<Hit>, Option<String>)> {
+    // Which finds are shown: from the end of each shown branch up to the oldest find of its conversation, and no further. What
+    // answers a line is younger than the line, and its id says so.
     let mut rows = sqlx::query!(
-        r#"select m.message_id as "message_id!", m.conversation_id as "conversation_id!", m.sender_type as "sender_type!",
-               m.content as "content!", m.created_at as "created_at!", c.title as "title!", c.oc_id as "oc_id!",
-               o.name as "name!", o.version as "version!"
-           from app.search_messages($1, $2, $3, $4, $5, $6) f(message_id)
-           join messages m on m.message_id = f.message_id
-           join conversations c on c.conversation_id = m.conversation_id
+        r#"with recursive hit as materialized (
+               select m.message_id, m.conversation_id, m.sender_type, m.content, m.created_at
+               from app.search_messages($1, $2, $3, $4, $5, $6) f(message_id) join messages m on m.message_id = f.message_id
+           ), path as (
+               select c.active_leaf_id as message_id, h.oldest
+               from (select conversation_id, (array_agg(message_id order by message_id))[1] as oldest from hit group by 1) h
+               join conversations c on c.conversation_id = h.conversation_id where c.active_leaf_id is not null
+               union all
+               select m.parent_id, p.oldest from path p join messages m on m.message_id = p.message_id
+               where m.parent_id is not null and p.message_id > p.oldest
+           )
+           select h.message_id as "message_id!", h.conversation_id as "conversation_id!", h.sender_type as "sender_type!",
+               h.content as "content!", h.created_at as "created_at!", c.title as "title!", c.oc_id as "oc_id!",
+               o.name as "name!", o.version as "version!", h.message_id in (select message_id from path) as "is_shown!"
+           from hit h
+           join conversations c on c.conversation_id = h.conversation_id
            join ocs o on o.oc_id = c.oc_id
-           order by m.message_id desc"#,
+           order by h.message_id desc"#,
         &terms.words,
         &terms.phrases,
         &terms.exact,
@@ -61,6 +73,7 @@ pub async fn search(
             portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
             sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
             created_at: r.created_at.into(),
+            is_shown: r.is_shown,
             html: terms.snippet(&r.content),
         })
         .collect();

@@ -173,6 +173,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
         conversation_id: id,
         title: head.title,
         is_archived: head.archived_at.is_some(),
+        model: String::new(),
         origin: head.from_id.map(|id| Origin { id: ConversationId(id), title: head.from_title.unwrap_or_default() }),
         revision: revision(head.updated_at),
         lines,

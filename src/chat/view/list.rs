@@ -15,8 +15,12 @@ pub fn ConversationsPage() -> impl IntoView {
     let query = use_query_map();
     let archived = Memo::new(move |_| query.with(|q| q.get("archived").is_some_and(|v| v == "true")));
     let after = Memo::new(move |_| query.with(|q| q.get("after").unwrap_or_default()));
-    let list =
-        load(move || (archived.get(), after.get()), |(archived, after)| api::list_conversations(archived, after));
+    let deeds = Deeds { archive: ServerAction::new(), delete: ServerAction::new() };
+    provide_context(deeds);
+    let list = load(
+        move || (archived.get(), after.get(), deeds.done()),
+        |(archived, after, _)| api::list_conversations(archived, after),
+    );
     let q = Memo::new(move |_| query.with(|q| q.get("q").unwrap_or_default()));
     let is_search = Memo::new(move |_| !q.get().trim().is_empty());
     view! {
@@ -36,6 +40,8 @@ pub fn ConversationsPage() -> impl IntoView {
                     <a class="btn ghost small" href="/conversations/import"><Icon name=IconName::Upload />"Import"</a>
                 </p>
             </div>
+            {move || deeds.refused().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
+            <p class="sr" role="status">{move || deeds.told(archived.get())}</p>
             {move || {
                 if is_search.get() {
                     return view! { <Results page="/conversations" /> }.into_any();
@@ -54,6 +60,36 @@ pub fn ConversationsPage() -> impl IntoView {
                     .into_any()
             }}
         </section>
+    }
+}
+
+/// What can be done with a conversation from its row.
+#[derive(Clone, Copy)]
+struct Deeds {
+    archive: ServerAction<api::ArchiveConversation>,
+    delete: ServerAction<api::DeleteConversation>,
+}
+
+impl Deeds {
+    /// Grows with everything that was done: the list is read again then.
+    fn done(self) -> (usize, usize) {
+        (self.archive.version().get(), self.delete.version().get())
+    }
+
+    /// What the server refused last.
+    fn refused(self) -> Option<AppError> {
+        let of = |value: Option<Result<(), AppError>>| value.and_then(Result::err);
+        of(self.archive.value().get()).or_else(|| of(self.delete.value().get()))
+    }
+
+    /// What was done last, for whoever does not see the row go.
+    fn told(self, archived: bool) -> &'static str {
+        match (self.archive.value().get(), self.delete.value().get()) {
+            (_, Some(Ok(()))) => "The conversation is deleted.",
+            (Some(Ok(())), _) if archived => "The conversation is taken out again.",
+            (Some(Ok(())), _) => "The conversation is put away.",
+            _ => "",
+        }
     }
 }
 
@@ -79,7 +115,11 @@ fn Found(list: ConversationList, archived: bool) -> impl IntoView {
 
 #[component]
 fn Row(card: ConversationCard) -> impl IntoView {
+    let deeds = expect_context::<Deeds>();
     let (name, title) = if card.title.is_empty() { (card.oc_name, String::new()) } else { (card.title, card.oc_name) };
+    let (for_archive, for_delete, menu) = (card.id.to_string(), card.id.to_string(), format!("menu-{}", card.id));
+    let label = format!("More for {name}");
+    let (away, words) = if card.is_archived { ("false", "Take it out again") } else { ("true", "Put it away") };
     view! {
         <a class="list-row" href=format!("/chat/{}", card.id)>
             <Mini src=card.portrait_url />
@@ -90,6 +130,23 @@ fn Row(card: ConversationCard) -> impl IntoView {
             </span>
             <span class="meta when"><Time at=card.last_message_at /></span>
         </a>
+        <button class="do dots" type="button" popovertarget=menu.clone()><Icon name=IconName::More /><span class="sr">{label.clone()}</span></button>
+        <div class="menu" id=menu popover="auto" role="group" aria-label=label>
+            <ActionForm action=deeds.archive>
+                <input type="hidden" name="conversation_id" value=for_archive />
+                <input type="hidden" name="archived" value=away />
+                <button class="entry" type="submit">{words}</button>
+            </ActionForm>
+            <details class="sure">
+                <summary class="entry">"Delete"</summary>
+                <p class="meta">"Everything said here is deleted for good."</p>
+                <ActionForm action=deeds.delete>
+                    <input type="hidden" name="conversation_id" value=for_delete />
+                    <input type="hidden" name="stay" value="true" />
+                    <button class="entry danger" type="submit">"Delete the conversation"</button>
+                </ActionForm>
+            </details>
+        </div>
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     composer::Composer,
     keys,
     line::LineView,
+    search::{Elsewhere, follow_shown},
     side::{OpenSide, Side},
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct Shared {
     pub spoken: RwSignal<String>,
     /// How many replies come before this one; 0 is unknown.
     pub place: RwSignal<u32>,
+    /// Which model answers from the next reply on.
+    pub model: RwSignal<String>,
     /// What a reader of the screen is told.
     pub announced: RwSignal<String>,
     /// A message that was sent and not yet answered for.
@@ -59,6 +62,8 @@ pub struct Shared {
     pub rate: ServerAction<tree_api::RateReply>,
     /// A new conversation from here.
     pub branch: ServerAction<tree_api::BranchConversation>,
+    /// The branch that is looked at becomes the one that is shown.
+    pub show: ServerAction<tree_api::ShowBranch>,
     /// The line that is being changed; in the address, so that it needs no script and Back ends it.
     pub editing: Memo<Option<String>>,
     /// The window begins before this message; empty for the newest.
@@ -82,6 +87,7 @@ impl Shared {
             lines,
             spoken: RwSignal::new(String::new()),
             place: RwSignal::new(0),
+            model: RwSignal::new(talk.model.clone()),
             announced: RwSignal::new(String::new()),
             send: ServerAction::new(),
             key: RwSignal::new(talk.key.clone()),
@@ -94,6 +100,7 @@ impl Shared {
             edit: ServerAction::new(),
             rate: ServerAction::new(),
             branch: ServerAction::new(),
+            show: ServerAction::new(),
             editing: Memo::new(move |_| Some(asked("edit")).filter(|e| !e.is_empty())),
             before: Memo::new(move |_| Some(asked("before")).filter(|b| !b.is_empty()).unwrap_or_else(ends)),
             opening: Memo::new(move |_| asked("opening").parse().unwrap_or(0)),
@@ -121,6 +128,7 @@ impl Shared {
                 .or_else(|| of(self.turn.value().get()))
                 .or_else(|| of(self.rate.value().get()))
                 .or_else(|| of(self.branch.value().get()))
+                .or_else(|| of(self.show.value().get()))
         })
     }
 
@@ -152,6 +160,9 @@ impl Shared {
 
     /// Takes up the newest lines as they are now; what was scrolled up to stays.
     pub fn take(self, new: Lines) {
+        if !new.model.is_empty() && self.model.with_untracked(|known| *known != new.model) {
+            self.model.set(new.model.clone());
+        }
         self.lines.update(|lines| *lines = Some(new.after_those_of(lines.take())));
     }
 
@@ -229,14 +240,14 @@ impl Shared {
             "delta" => self.spoken.update(|s| s.push_str(&text("text"))),
             "done" => {
                 let (html, content) = (text("html"), text("content"));
-                let cut = text("finish") == "length";
-                self.announced.set(content.replace('*', ""));
+                let (cut, note) = (text("finish") == "length", text("note"));
+                self.announced.set(if note.is_empty() { content.replace('*', "") } else { note.clone() });
                 self.lines.update(|lines| {
                     let line = lines.as_mut().and_then(|l| l.lines.iter_mut().find(|l| l.open_run() == Some(run)));
                     if let Some(line) = line {
                         line.html = html;
                         line.content = content;
-                        line.run = Some(LineRun { id: run, status: RunStatus::Done, error: String::new(), cut });
+                        line.run = Some(LineRun { id: run, status: RunStatus::Done, error: note, cut });
                     }
                 });
             }
@@ -370,6 +381,7 @@ pub fn Room(
         }
     });
     keys::listen();
+    follow_shown(shared.show);
     leave(shared);
     Effect::new(move |_| {
         if let Some(Ok(delivered)) = shared.send.value().get() {
@@ -392,6 +404,11 @@ pub fn Room(
     });
     let later = Memo::new(move |_| {
         shared.lines.with(|l| l.as_ref().and_then(|l| l.later.map(|m| format!("/chat/{}?from={m}", l.conversation_id))))
+    });
+    // The end of a branch, and not of the one that is shown.
+    let elsewhere = Memo::new(move |_| {
+        let ends = |l: &&Lines| !l.is_newest && l.later.is_none();
+        shared.lines.with(|l| l.as_ref().filter(ends).and_then(|l| l.lines.last().map(|l| l.id)))
     });
     let newest = talk.lines.as_ref().map(|l| format!("/chat/{}", l.conversation_id)).unwrap_or_default();
     let openings = StoredValue::new(talk.openings.clone());
@@ -424,6 +441,7 @@ pub fn Room(
                     {move || shared.send.input().get().map(|input| view! { <p class="me pending">{input.content}</p> })}
                     {move || refused.get().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
                     {move || later.get().map(|href| view! { <a class="quiet earlier" href=href>"Later lines"</a> })}
+                    {move || elsewhere.get().map(|id| view! { <div class="elsewhere"><Elsewhere id=id.to_string() show=shared.show /></div> })}
                     {move || (!is_newest.get()).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
                 </div>
             </div>
@@ -503,8 +521,10 @@ fn Opening(openings: StoredValue<Vec<String>>, slug: String, oc: StoredValue<cra
 
 #[component]
 fn Head(talk: Talk) -> impl IntoView {
+    let shared = expect_context::<Shared>();
     let start = ServerAction::<api::StartConversation>::new();
-    let title = talk.lines.as_ref().map(|l| l.title.clone()).unwrap_or_default();
+    // What it is called and who answers may be changed beside it, or in another tab.
+    let title = Memo::new(move |_| shared.lines.with(|l| l.as_ref().map(|l| l.title.clone()).unwrap_or_default()));
     let begun = talk.lines.is_some();
     let name = talk.oc.name.clone();
     view! {
@@ -514,8 +534,8 @@ fn Head(talk: Talk) -> impl IntoView {
             <div class="with">
                 <h1>{name.clone()}</h1>
                 <p class="meta">
-                    {(!title.is_empty()).then(|| view! { <span>{title.clone()}" · "</span> })}
-                    {talk.model.clone()}
+                    {move || Some(title.get()).filter(|t| !t.is_empty()).map(|t| view! { <span>{t}" · "</span> })}
+                    <span>{move || shared.model.get()}</span>
                 </p>
             </div>
             {begun

@@ -4,6 +4,7 @@ use crate::{
     chat::{
         ConversationCard, Sender, Talk,
         history::{Found, Hit, QUERY_MAX, api},
+        tree_api::ShowBranch,
     },
     error::AppError,
     ocs,
@@ -82,7 +83,11 @@ fn Page(found: Found, is_one: bool, q: String, page: String, oc: String) -> impl
         return view! { <Empty title="Nothing was found" hint=hint /> }.into_any();
     }
     let next = found.next.map(|after| format!("{page}?q={}&after={after}", encoded(&q)));
+    let show = ServerAction::<ShowBranch>::new();
+    follow_shown(show);
+    let refused = move || show.value().get().and_then(Result::err);
     view! {
+        {move || refused().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
         {(!found.conversations.is_empty())
             .then(|| {
                 view! {
@@ -94,7 +99,7 @@ fn Page(found: Found, is_one: bool, q: String, page: String, oc: String) -> impl
             .then(|| {
                 view! {
                     {(!is_one).then(|| view! { <h2 class="part-head">"Lines"</h2> })}
-                    <ol class="list talks hits">{found.hits.into_iter().map(|h| view! { <li><HitRow hit=h is_one=is_one oc=oc.clone() /></li> }).collect_view()}</ol>
+                    <ol class="list talks hits">{found.hits.into_iter().map(|h| view! { <li><HitRow hit=h is_one=is_one oc=oc.clone() show=show /></li> }).collect_view()}</ol>
                 }
             })}
         {next.map(|href| view! { <p class="more"><a class="btn ghost" href=href>"Older finds"</a></p> })}
@@ -121,8 +126,9 @@ fn Called(card: ConversationCard) -> impl IntoView {
 
 /// A line in which something was found. The link is an ordinary one, so that the browser itself goes to the line.
 #[component]
-fn HitRow(hit: Hit, is_one: bool, oc: String) -> impl IntoView {
+fn HitRow(hit: Hit, is_one: bool, oc: String, show: ServerAction<ShowBranch>) -> impl IntoView {
     let href = hit.url();
+    let elsewhere = (!hit.is_shown).then(|| hit.message_id.to_string());
     let by = match (hit.sender, is_one) {
         (Sender::User, _) => "You".to_owned(),
         (Sender::Oc, true) => oc,
@@ -139,7 +145,39 @@ fn HitRow(hit: Hit, is_one: bool, oc: String) -> impl IntoView {
             </span>
             <span class="meta when"><Time at=hit.created_at /></span>
         </a>
+        {elsewhere.map(|id| view! { <div class="branch"><Elsewhere id=id show=show /></div> })}
     }
+}
+
+/// Says that a line is not on the branch that its conversation shows, and shows it with one press.
+#[component]
+pub fn Elsewhere(
+    /// The line.
+    #[prop(into)]
+    id: String,
+    /// What shows it; [`follow_shown`] leads there.
+    show: ServerAction<ShowBranch>,
+) -> impl IntoView {
+    view! {
+        <span class="meta">"On another branch."</span>
+        <ActionForm action=show>
+            <input type="hidden" name="message_id" value=id />
+            <button class="quiet" type="submit">"Show this branch"</button>
+        </ActionForm>
+    }
+}
+
+/// Goes to a line whose branch is shown now. The browser itself goes there, so that it finds the line on the page.
+pub fn follow_shown(show: ServerAction<ShowBranch>) {
+    Effect::new(move |_| {
+        let Some(Ok(address)) = show.value().get() else { return };
+        let place = window().location();
+        // The same address again would only be scrolled to.
+        let _gone = match place.href() {
+            Ok(here) if here.ends_with(&address) => place.reload(),
+            _ => place.set_href(&address),
+        };
+    });
 }
 
 /// Search in one conversation: `/chat/{id}?q=`.

@@ -3,6 +3,7 @@
 //! On wide windows the panel stands at the right. Under 1100 pixels it is a popover that the button in the talk's head
 //! opens: without a script, with Escape to close it, and with its own place in the order of the Tab key.
 
+use super::room::Shared;
 use crate::{
     chat::{Partner, Talk, api},
     models::Choices,
@@ -76,6 +77,12 @@ pub fn Folded(
 #[component]
 fn WhoAnswers(id: String, choices: Choices) -> impl IntoView {
     let choose = ServerAction::<api::ChooseModel>::new();
+    let model = expect_context::<Shared>().model;
+    Effect::new(move |_| {
+        if let Some(Ok(name)) = choose.value().get() {
+            model.set(name);
+        }
+    });
     let chosen = Signal::derive(move || {
         choose.value().with(|v| v.as_ref().and_then(|v| v.as_ref().ok()).map(|name| format!("Now answers: {name}.")))
     });
