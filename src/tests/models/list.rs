@@ -39,11 +39,11 @@ async fn a_model_is_chosen_from_the_list_of_its_provider() {
         { "id": "acme/plain", "object": "model" },
     ] }))]);
     for speaks in BOTH {
-        let name = format!("{speaks:?}");
+        let (name, base) = (format!("{speaks:?}"), far.base(speaks));
         let fields = [
             ("form[kind]", if speaks == Speaks::OpenAi { "openai" } else { "anthropic" }),
             ("form[name]", name.as_str()),
-            ("form[base_url]", far.base(speaks).as_str()),
+            ("form[base_url]", base.as_str()),
             ("form[secret_key]", KEY),
             ("form[enabled]", "true"),
         ];
