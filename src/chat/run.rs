@@ -76,8 +76,8 @@ pub enum End {
         content: String,
         /// `end`, `stop` or `length`.
         finish: &'static str,
-        /// What there is to say about it; empty for most.
-        note: &'static str,
+        /// What there is to say about it.
+        note: Option<&'static str>,
     },
     /// The model could not.
     Failed(String),
@@ -435,12 +435,10 @@ async fn keep(app: &AppState, start: &Start, live: &Live) -> Finished {
 /// Writes the end of a run, again and again while the database is away, and gives what streams are told.
 async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome, cost_micros: Option<i64>) -> End {
     let text = live.text();
-    let added = text.get(start.kept.len()..).unwrap_or_default();
-    let note = if start.kept.is_empty() || !added.trim().is_empty() { "" } else { NOTHING_TO_ADD };
+    let has_more = text.get(start.kept.len()..).is_some_and(|added| !added.trim().is_empty());
+    let note = (!start.kept.is_empty() && !has_more).then_some(NOTHING_TO_ADD);
     let (status, finish, error) = match &outcome.end {
-        Finished::Written(reason) => {
-            (RunStatus::Done, Some(word(*reason)), Some(note.to_owned()).filter(|n| !n.is_empty()))
-        }
+        Finished::Written(reason) => (RunStatus::Done, Some(word(*reason)), note.map(str::to_owned)),
         Finished::Failed(message) => (RunStatus::Failed, None, Some(message.chars().take(1000).collect::<String>())),
         Finished::Stopped => (RunStatus::Stopped, Some("cancelled"), None),
         Finished::Interrupted => (RunStatus::Interrupted, None, None),

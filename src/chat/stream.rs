@@ -171,7 +171,9 @@ async fn follow_live(out: &mut Out, live: &Arc<Live>, offset: &mut usize) -> boo
         }
         if let Phase::Ended(end) = &fresh.phase {
             match end {
-                End::Done { content, finish, note } => done(out, live.message_id, content, finish, note).await,
+                End::Done { content, finish, note } => {
+                    done(out, live.message_id, content, finish, note.unwrap_or_default()).await
+                }
                 End::Failed(message) => {
                     out.send("failed", &json!({ "message": message }), None).await;
                 }
