@@ -132,13 +132,14 @@ def end_with_us():
         ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
-def queries(cluster, out, command=("check",), extra=()):
+def queries(cluster, out, command=("check", "--all-targets"), more=None):
     """Compiles our crate against a live database, so that sqlx describes every query into the folder `out`.
 
     Cargo does not know that the macros read a database: touching the roots makes it expand them again. Their times are
-    put back, so that nothing else is compiled because of this. Returns the compiler's output.
+    put back, so that nothing else is compiled because of this. `more` is added to the environment. Returns the compiler's
+    output.
     """
-    env = setup.compiler_environment()
+    env = {**setup.compiler_environment(), **(more or {})}
     env.pop("SQLX_OFFLINE")
     env["DATABASE_URL"] = cluster.url()
     env["SQLX_OFFLINE_DIR"] = str(out)
@@ -148,8 +149,8 @@ def queries(cluster, out, command=("check",), extra=()):
         path.touch()
     try:
         return common.run(
-            ["cargo", *command, "--release", "--locked", "--features", "ssr", "--all-targets", *extra], "queries",
-            env=env, progress="the server's queries",
+            ["cargo", *command, "--release", "--locked", "--features", "ssr"], "queries", env=env,
+            progress="the server's queries",
         )
     finally:
         for path, before in zip(roots, times):

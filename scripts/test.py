@@ -38,6 +38,12 @@ SERVER_ONLY = [
 FIRST_VISIT = 300_000
 #: The most that all parts may weigh together.
 ALL_PARTS = 1_200_000
+#: The Rust tests, as cargo knows them.
+RUST_TESTS = ["test", "--lib"]
+#: Compiles our own crate, and no other, by the lints' compiler, as `cargo clippy` does. That one only checks, for which every
+#: dependency would be read a second time; this makes the program of the tests on the way. Without optimisation it takes a third of
+#: the time; what is served, which the other suites try, is compiled as it should be.
+LINTED = {"RUSTC_WORKSPACE_WRAPPER": "clippy-driver", "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0"}
 #: Seconds until a suite counts as hanging.
 PATIENCE = 1800
 
@@ -108,12 +114,14 @@ def lint(results):
     """Lints of server and browser code, the query cache against a live database, the border between the two."""
     with database.Cluster() as cluster, tempfile.TemporaryDirectory() as temporary:
         cluster.migrate()
-        # One run serves two checks: the lints, and the queries that sqlx describes while the macros expand.
-        clean = results.attempt("clippy, server", lambda: database.queries(
-            cluster, temporary, command=["clippy"], extra=["--", "-D", "warnings"]
+        # One compilation serves three: the lints, the queries that sqlx describes while the macros expand, and the tests.
+        output = results.attempt("the tests compile", lambda: database.queries(
+            cluster, temporary, command=[*RUST_TESTS, "--no-run"], more=LINTED
         ))
+        if output is not None:
+            results.one("clippy, server", warnings(output))
         stale = database.differences(Path(temporary))
-        if clean is None:
+        if output is None:
             # The compiler may have stopped before it saw every query.
             stale = [note for note in stale if "no longer used" not in note]
         advice = "\nRun `make sqlx` and commit .sqlx."
@@ -135,10 +143,10 @@ def lint(results):
 
 def rust(results):
     """The Rust tests: the real router over HTTP, an own database per test, the real model."""
-    env = setup.compiler_environment()
-    build_command = ["cargo", "test", "--release", "--locked", "--features", "ssr", "--lib"]
-    if results.attempt("the tests compile", lambda: common.run(
-        [*build_command, "--no-run"], "rust-build", env=env, folder=LOGS, progress="the tests"
+    env = {**setup.compiler_environment(), **LINTED}
+    command = ["cargo", *RUST_TESTS, "--release", "--locked", "--features", "ssr"]
+    if results.attempt("the tests are built", lambda: common.run(
+        [*command, "--no-run"], "rust-build", env=env, folder=LOGS, progress="the tests"
     )) is None:
         return
     with database.Cluster() as cluster:
@@ -146,7 +154,7 @@ def rust(results):
         env["TEST_DATABASE_URL"] = cluster.url()
         try:
             output = common.run(
-                [*build_command, "--no-fail-fast", "--", *os.environ.get("TEST_FILTER", "").split()], "rust", env=env, folder=LOGS, progress="the Rust tests", check=False,
+                [*command, "--no-fail-fast", "--", *os.environ.get("TEST_FILTER", "").split()], "rust", env=env, folder=LOGS, progress="the Rust tests", check=False,
                 limit=PATIENCE,
             )
         except Stop as stop:
@@ -168,6 +176,13 @@ def site(results):
     BACKGROUND.join()
     results.attempt("the site builds", build.site)
     results.attempt("the server builds", lambda: build.server(setup.compiler_environment()))
+    # What the lints do not see, since they look at the library with its tests.
+    log = common.LOGS / "server.log"
+    results.one("the server builds without a warning", warnings(log.read_text()) if log.exists() else None)
+    results.attempt("the benchmarks compile", lambda: common.run(
+        ["cargo", "build", "--release", "--locked", "--features", "ssr", "--example", "bench"], "bench-build",
+        env=setup.compiler_environment(), folder=LOGS, progress="the benchmarks",
+    ))
     setup.quantise(SERVER)
     weights = {path.name: path.stat().st_size for path in (SITE / "pkg").glob("*.br")}
     for name, weight in sorted(weights.items()):
@@ -348,6 +363,12 @@ def chromium():
     raise Stop(
         "The page tests need Chromium: install it (Debian: apt-get install chromium), or set CHROMIUM to its program."
     )
+
+
+def warnings(output):
+    """The warnings about our code in a compiler's output, or `None`. Cargo tells those of an earlier compilation again."""
+    found = [text for text in re.findall(r"^warning: .*(?:\n.+)*", output, re.M) if " --> " in text]
+    return "\n" + "\n\n".join(found) if found else None
 
 
 def quiet(command, log):
