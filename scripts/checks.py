@@ -10,7 +10,7 @@ import fonts
 from common import ROOT
 
 SRC = ROOT / "src"
-LONGEST = 640
+LONGEST = 600
 
 
 def sources(*ends, below=SRC):

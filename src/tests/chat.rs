@@ -1,120 +1,48 @@
-//! Conversations over HTTP, from the first message to a crash and back.
+//! Conversations over HTTP: messages and replies, the plain forms, what is refused. Streams are in `chat_stream`.
 
-use super::{Client, ScriptedModel, Step, TestApp};
-use crate::{
-    ai::{FinishReason, ModelError, Role},
-    chat::run,
+use super::{
+    Answer, Client, ScriptedModel, Step, TestApp,
+    sse::{Event, Events},
 };
+use crate::ai::{FinishReason, ModelError, Role};
 use axum::{
-    body::{Body, BodyDataStream},
+    body::Body,
     http::{Method, Request},
 };
-use futures::StreamExt;
 use serde_json::{Value, json};
-use sqlx::{Executor, Row};
+use sqlx::Row;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 
-/// One event of a stream.
-#[derive(Debug)]
-pub(super) struct Event {
-    pub name: String,
-    pub id: Option<u64>,
-    pub data: Value,
-}
-
-impl Event {
-    fn text(&self) -> &str {
-        self.data["text"].as_str().unwrap_or_default()
-    }
-}
-
-/// An open stream.
-pub(super) struct Events {
-    status: u16,
-    body: BodyDataStream,
-    buffer: Vec<u8>,
-}
-
-impl Events {
-    pub async fn open(client: &Client, path: &str, last: Option<u64>) -> Self {
-        let mut request = Request::get(path).header("accept", "text/event-stream");
-        if let Some(last) = last {
-            request = request.header("last-event-id", last.to_string());
-        }
-        Self::of(client.send_raw(request.body(Body::empty()).unwrap()).await)
-    }
-
-    fn of(response: axum::response::Response) -> Self {
-        let status = response.status().as_u16();
-        Self { status, body: response.into_body().into_data_stream(), buffer: Vec::new() }
-    }
-
-    /// The next event; `None` when the stream has ended.
-    pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(end) = self.buffer.windows(2).position(|w| w == b"\n\n") {
-                let frame: Vec<u8> = self.buffer.drain(..end + 2).collect();
-                let frame = String::from_utf8(frame).expect("whole characters");
-                let field =
-                    |name: &str| frame.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim_start().to_owned());
-                let Some(name) = field("event:") else { continue };
-                return Some(Event {
-                    name,
-                    id: field("id:").and_then(|v| v.parse().ok()),
-                    data: serde_json::from_str(&field("data:").unwrap_or_default()).expect("JSON"),
-                });
-            }
-            match tokio::time::timeout(Duration::from_secs(15), self.body.next()).await.expect("an event in time") {
-                Some(bytes) => self.buffer.extend_from_slice(&bytes.expect("a whole body")),
-                None => return None,
-            }
-        }
-    }
-
-    /// Events up to and including the first that is none of these.
-    async fn until_end(&mut self) -> (String, Event) {
-        let mut text = String::new();
-        loop {
-            let event = self.next().await.expect("an end before the stream ends");
-            match event.name.as_str() {
-                "delta" => text.push_str(event.text()),
-                "queued" | "started" | "accepted" => {}
-                _ => return (text, event),
-            }
-        }
-    }
-}
-
-async fn oc(app: &TestApp, slug: &str) -> String {
+pub(super) async fn oc(app: &TestApp, slug: &str) -> String {
     let mut sql = app.sql().await;
     let row = sqlx::query("select oc_id::text from ocs where slug = $1").bind(slug).fetch_one(&mut sql).await.unwrap();
     row.get(0)
 }
 
-async fn say(client: &Client, oc: &str, content: &str, key: Option<&str>) -> super::Answer {
+pub(super) async fn say(client: &Client, oc: &str, content: &str, key: Option<&str>) -> Answer {
     let headers: Vec<(&str, &str)> = key.map(|k| ("idempotency-key", k)).into_iter().collect();
     client.json(Method::POST, &format!("/api/chat/{oc}/message"), &json!({ "content": content }), &headers).await
 }
 
-fn id(answer: &super::Answer, field: &str) -> String {
+pub(super) fn id(answer: &Answer, field: &str) -> String {
     answer.json()[field].as_str().unwrap_or_else(|| panic!("{field} in {}", answer.text)).to_owned()
 }
 
-async fn finish(client: &Client, run: &str) -> (String, Event) {
+pub(super) async fn finish(client: &Client, run: &str) -> (String, Event) {
     Events::open(client, &format!("/api/runs/{run}/events"), None).await.until_end().await
 }
 
-async fn messages(client: &Client, conversation: &str) -> Vec<Value> {
+pub(super) async fn messages(client: &Client, conversation: &str) -> Vec<Value> {
     let answer = client.get_json(&format!("/api/conversations/{conversation}/messages")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()["items"].as_array().unwrap().clone()
 }
 
-async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
+pub(super) async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
     let began = Instant::now();
     while !check().await {
         assert!(began.elapsed() < Duration::from_secs(15), "{what}");
@@ -161,42 +89,6 @@ async fn a_message_gets_a_reply() {
     let list = client.get_json("/api/conversations").await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     assert_eq!(list["items"][0]["last_line"], "She looks up. Oh, you.");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broken_stream_goes_on_at_the_byte() {
-    let app = TestApp::new().await;
-    let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
-    let gate = Arc::new(Notify::new());
-    let held = Arc::clone(&gate);
-    app.model.script(move |_| {
-        vec![Step::text("héllo ☂ "), Step::Gate(Arc::clone(&held)), Step::text("世界 👩‍🚀"), Step::text(" end.")]
-    });
-    let run = id(&say(&client, &lumina, "Hi", None).await, "run_id");
-    let path = format!("/api/runs/{run}/events");
-    let mut first = Events::open(&client, &path, None).await;
-    let mut other = Events::open(&client, &path, None).await;
-    let mut seen = String::new();
-    let mut last = None;
-    while seen != "héllo ☂ " {
-        let event = first.next().await.unwrap();
-        seen.push_str(event.text());
-        last = event.id.or(last);
-    }
-    assert_eq!(last, Some(seen.len() as u64));
-    drop(first);
-    gate.notify_one();
-    let mut second = Events::open(&client, &path, last).await;
-    let (rest, end) = second.until_end().await;
-    assert_eq!(format!("{seen}{rest}"), "héllo ☂ 世界 👩‍🚀 end.");
-    assert_eq!(end.name, "done");
-    // Another tab saw all of it, and whoever asks from the middle of a character gets the whole character.
-    assert_eq!(other.until_end().await.0, "héllo ☂ 世界 👩‍🚀 end.");
-    let (rest, _) = Events::open(&client, &format!("{path}?after=2"), None).await.until_end().await;
-    assert_eq!(rest, "éllo ☂ 世界 👩‍🚀 end.");
-    let (rest, _) = Events::open(&client, &path, Some(99_999)).await.until_end().await;
-    assert_eq!(rest, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,70 +153,6 @@ async fn sending_twenty_times_sends_once() {
     // Somebody else's key is their own.
     let (other, _) = app.person("bob").await;
     assert_eq!(say(&other, &lumina, "Once", Some("the same key")).await.status, 202);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_interrupts_and_the_words_stay() {
-    let app = TestApp::new().await;
-    let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
-    app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
-    let sent = say(&client, &lumina, "Hi", None).await;
-    let (conversation, run) = (id(&sent, "conversation_id"), id(&sent, "run_id"));
-    eventually("words are kept", || async { messages(&client, &conversation).await[2]["content"] == "Half a " }).await;
-
-    // Another process, which reads the row while the first one writes.
-    let other = app.again();
-    let elsewhere = other.client();
-    for (name, value) in client.cookies() {
-        elsewhere.set_cookie(&name, &value);
-    }
-    let mut events = Events::open(&elsewhere, &format!("/api/runs/{run}/events"), None).await;
-    let mut text = String::new();
-    while text != "Half a " {
-        text.push_str(events.next().await.unwrap().text());
-    }
-    // The first one dies: nobody renews its lease.
-    let dead = "update runs set node_id = gen_random_uuid(), lease_until = now() - interval '1 second'";
-    app.sql().await.execute(dead).await.unwrap();
-    assert_eq!(events.until_end().await.1.name, "interrupted");
-    run::recover(&other.state).await.unwrap();
-    let said = messages(&elsewhere, &conversation).await;
-    assert_eq!((said[2]["status"].as_str(), said[2]["content"].as_str()), (Some("interrupted"), Some("Half a ")));
-
-    other.model.script(|request| {
-        assert_eq!(request.prefill, "Half a ");
-        vec![Step::text("moon.")]
-    });
-    let message = id(&sent, "message_id");
-    let answer = elsewhere.post_form("/fn/chat/continue_reply", &[("message_id", &message)]).await;
-    assert_eq!(answer.status, 302, "{}", answer.text);
-    eventually("continued", || async { messages(&elsewhere, &conversation).await[2]["content"] == "Half a moon." })
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_ends_says_so_and_keeps_the_words() {
-    let app = TestApp::new().await;
-    let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
-    app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
-    let sent = say(&client, &lumina, "Hi", None).await;
-    let run = id(&sent, "run_id");
-    let mut events = Events::open(&client, &format!("/api/runs/{run}/events"), None).await;
-    let mut pulse =
-        Events::open(&client, &format!("/api/conversations/{}/events", id(&sent, "conversation_id")), None).await;
-    assert_eq!(pulse.next().await.unwrap().name, "changed");
-    while events.next().await.unwrap().name != "delta" {}
-    app.state.shutdown.cancel();
-    let (_, end) = events.until_end().await;
-    assert!(matches!(end.name.as_str(), "interrupted" | "reconnect"), "{end:?}");
-    assert_eq!(pulse.until_end().await.1.name, "reconnect");
-    app.state.tasks.close();
-    tokio::time::timeout(Duration::from_secs(5), app.state.tasks.wait()).await.expect("all runs end in time");
-    let row = sqlx::query("select r.status, m.content from runs r join messages m using (message_id)");
-    let row = row.fetch_one(&mut app.sql().await).await.unwrap();
-    assert_eq!((row.get::<&str, _>(0), row.get::<&str, _>(1)), ("interrupted", "Half a "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -463,29 +291,6 @@ async fn writing_faster_than_anybody_answers_is_slowed_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_ends_ends_its_streams() {
-    let app = TestApp::new().await;
-    let (client, user) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
-    app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
-    let sent = say(&client, &lumina, "Hi", None).await;
-    let run = format!("/api/runs/{}/events", id(&sent, "run_id"));
-    let mut events = Events::open(&client, &run, None).await;
-    let mut pulse =
-        Events::open(&client, &format!("/api/conversations/{}/events", id(&sent, "conversation_id")), None).await;
-    assert_eq!(pulse.next().await.unwrap().name, "changed");
-    while events.next().await.unwrap().name != "delta" {}
-    let began = Instant::now();
-    sqlx::query("delete from sessions where user_id = $1").bind(user.0).execute(&mut app.sql().await).await.unwrap();
-    for stream in [&mut events, &mut pulse] {
-        assert_eq!(stream.until_end().await.1.name, "signed_out");
-        assert!(stream.next().await.is_none());
-    }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(Events::open(&client, &run, None).await.status, 401);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn everything_works_as_a_plain_form() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
@@ -555,41 +360,6 @@ async fn everything_works_as_a_plain_form() {
     assert_eq!(gone.location(), "/conversations");
     assert_eq!(client.get(&chat).await.status, 404);
     assert_eq!(count().await, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_can_be_the_answer_and_tabs_hear_of_each_other() {
-    let app = TestApp::new().await;
-    let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
-    let request = || {
-        Request::post(format!("/api/chat/{lumina}/message"))
-            .header("content-type", "application/json")
-            .header("accept", "text/event-stream")
-            .body(Body::from(json!({ "content": "Hi" }).to_string()))
-            .unwrap()
-    };
-    let response = client.send_raw(request()).await;
-    assert_eq!(response.headers()["x-accel-buffering"], "no");
-    assert_eq!(response.headers()["cache-control"], "no-store");
-    let mut events = Events::of(response);
-    let accepted = events.next().await.unwrap();
-    assert_eq!(accepted.name, "accepted");
-    let conversation = accepted.data["conversation_id"].as_str().unwrap().to_owned();
-    assert_eq!(events.until_end().await.0, "The lamp is lit. Come in.");
-    assert!(events.next().await.is_none());
-
-    let mut tab = Events::open(&client, &format!("/api/conversations/{conversation}/events"), None).await;
-    let before = tab.next().await.unwrap();
-    assert!(before.data["run_id"].is_null());
-    app.model.script(|_| vec![Step::Wait(Duration::from_millis(800)), Step::text("Yes.")]);
-    let sent = say(&client, &lumina, "There?", None).await;
-    let began = Instant::now();
-    let heard = tab.next().await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    assert_eq!((heard.name.as_str(), heard.data["run_id"].as_str()), ("changed", Some(id(&sent, "run_id").as_str())));
-    let after = tab.next().await.unwrap();
-    assert!(after.data["run_id"].is_null() && after.data["revision"] != heard.data["revision"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Looking back over HTTP: search, windows of long conversations, files that go out and come in, two processes.
 
-use super::{Answer, Client, Step, TestApp, chat::Events};
+use super::{Answer, Client, Step, TestApp, sse::Events};
 use crate::{
     chat::{
         At,

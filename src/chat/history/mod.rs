@@ -1,7 +1,7 @@
 //! Looking back: search through what was said, conversations that leave as files and files that become conversations.
 //!
 //! Three formats go out: Markdown to read, JSON with everything (the format below, which comes in again as well), and the
-//! JSONL of SillyTavern. JSON and JSONL come in (`import.rs` reads, `store.rs` keeps).
+//! JSONL of SillyTavern. JSON and JSONL come in (`import` reads, `store` keeps).
 
 pub mod api;
 #[cfg(feature = "ssr")]

@@ -1,29 +1,26 @@
 //! Models, keys and budgets over HTTP: what admins set, what people choose, what nobody sees.
 
+mod admin;
+mod budgets;
 mod keys;
 mod list;
 mod told;
 
-use super::{Answer, Client, Step, TestApp};
+use super::{Answer, Client, TestApp};
 use crate::{
-    error::AppError,
-    ids::{ModelId, UserId},
-    models::{
-        meter::{self, Ending, Purpose},
-        settings::Budgets,
-        store::LOCAL_MODEL,
-    },
+    ids::UserId,
+    models::{settings::Budgets, store::LOCAL_MODEL},
 };
 use axum::{
     Json, Router,
-    body::{Body, Bytes},
+    body::Bytes,
     extract::State,
-    http::{HeaderMap, Method, Request, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
 };
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Executor, Row};
+use sqlx::{AssertSqlSafe, Row};
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -379,199 +376,6 @@ async fn another_model_answers_and_the_receipt_says_so() {
     assert!(save_provider(&keeper, &off).await.location().ends_with("?saved=provider"));
     let (_, run) = talk(&app, &client, &oc, sent["conversation_id"].as_str()).await;
     assert_eq!(run["model"], "Scripted", "the default is gone, so this machine answers");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_budget_is_refused_before_anything_is_kept() {
-    let app = TestApp::new().await;
-    let (fake, keeper, _, model) = far(&app).await;
-    set_defaults(&keeper, &model, "").await;
-    let (client, _) = app.person("ada").await;
-    let oc = lumina(&app).await;
-    // The first reply uses 1,050; a second one may begin while something is left.
-    set_budgets(&keeper, "5,000").await;
-    let (sent, run) = talk(&app, &client, &oc, None).await;
-    assert_eq!(run["status"], "done", "{run}");
-    let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
-    line_of(&app, client.get_json("/api/me").await.json()["id"].as_str().unwrap().parse().unwrap(), "chat").await;
-    set_budgets(&keeper, "1000").await;
-    let asked = fake.asked().len();
-    let body = json!({"content": "More", "conversation_id": conversation});
-    let refused = client.post_json(&format!("/api/chat/{oc}/message"), &body).await;
-    assert_eq!(refused.status, 429, "{}", refused.text);
-    let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
-    assert!(
-        message.starts_with("You have used your 1,000 tokens for today. You get new ones at 00:00 (UTC), in "),
-        "{message}"
-    );
-    let wait: u32 = refused.header("retry-after").parse().unwrap();
-    assert!((1..=86_400).contains(&wait));
-    let kept = client.get_json(&format!("/api/conversations/{conversation}/messages")).await.json();
-    assert_eq!(kept["items"].as_array().unwrap().len(), 3, "greeting, message, reply");
-    assert_eq!(fake.asked().len(), asked);
-    // A reply that may need more than is left is refused in its place, where it can be tried again.
-    set_budgets(&keeper, "1100").await;
-    let (_, run) = talk(&app, &client, &oc, Some(&conversation)).await;
-    assert_eq!(run["status"], "failed");
-    assert!(run["error"].as_str().unwrap().starts_with("Of your 1,100 tokens for today 50 are left"), "{run}");
-    // The model of this machine costs nobody anything.
-    set_budgets(&keeper, "1000").await;
-    let path = format!("/api/conversations/{conversation}/model");
-    let chosen = client.json(Method::PUT, &path, &json!({"model": LOCAL_MODEL}), &[]).await;
-    assert_eq!(chosen.status, 204, "{}", chosen.text);
-    let (_, run) = talk(&app, &client, &oc, Some(&conversation)).await;
-    assert_eq!((run["status"].as_str(), run["model"].as_str()), (Some("done"), Some("Scripted")));
-    // Another person has a budget of their own.
-    let (other, _) = app.person("bea").await;
-    set_budgets(&keeper, "5000").await;
-    let (_, run) = talk(&app, &other, &oc, None).await;
-    assert_eq!(run["status"], "done");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_calls_at_once_use_no_more_than_the_budget() {
-    let app = TestApp::new().await;
-    let (_, keeper, _, model) = far(&app).await;
-    let (_, user) = app.person("ada").await;
-    set_budgets(&keeper, "1000").await;
-    let model: ModelId = model.parse().unwrap();
-    let candidate = app.state.models.for_trial(model).await.unwrap();
-    let mut calls = tokio::task::JoinSet::new();
-    for _ in 0..60 {
-        let (state, candidate) = (app.state.clone(), candidate.clone());
-        calls.spawn(async move { meter::begin(&state, user, Purpose::Chat, None, &candidate, 60, 40).await });
-    }
-    let mut admitted = Vec::new();
-    while let Some(result) = calls.join_next().await {
-        match result.unwrap() {
-            Ok(ticket) => admitted.push(ticket),
-            Err(AppError::TooMany { .. }) => {}
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(admitted.len(), 10, "ten times a hundred tokens");
-    for ticket in admitted {
-        ticket.settle(&app.state, Ending::Failed, None, "", None).await;
-    }
-    // What was not used comes back.
-    let again = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    again.settle(&app.state, Ending::Failed, None, "", None).await;
-
-    // A call whose process went away gives back what was set aside.
-    let lost = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    drop(lost);
-    assert!(meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.is_err());
-    let mut sql = app.sql().await;
-    sql.execute("update usage_log set created_at = now() - interval '31 minutes' where status = 'open'").await.unwrap();
-    assert_eq!(crate::models::store::close_abandoned(&app.state.db).await.unwrap(), 1);
-    let after = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    after.settle(&app.state, Ending::Failed, None, "", None).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_but_admins_gets_in() {
-    let app = TestApp::new().await;
-    let (_, _, provider, model) = far(&app).await;
-    let (client, _) = app.person("ada").await;
-    let stranger = app.client();
-    let before = dump(&app).await;
-    for path in [
-        "/admin".to_owned(),
-        "/admin/models".to_owned(),
-        "/admin/models/provider/new".to_owned(),
-        format!("/admin/models/provider/{provider}"),
-        format!("/admin/models/model/{model}"),
-        format!("/admin/models/model/new?provider={provider}"),
-    ] {
-        let answer = client.get(&path).await;
-        assert_eq!(answer.status, 404, "{path}");
-        assert!(!answer.text.contains("far-1") && !answer.text.contains("127.0.0.1:"), "{path}: {}", answer.text);
-        let answer = stranger.get(&path).await;
-        assert!(
-            answer.location().starts_with("/sign-in?next=/admin"),
-            "{path}: {} {}",
-            answer.status,
-            answer.location()
-        );
-    }
-    let forms: [(&str, &[(&str, &str)]); 8] = [
-        (
-            "save_provider",
-            &[("form[kind]", "openai"), ("form[name]", "Mine"), ("form[base_url]", "https://example.org/v1")],
-        ),
-        ("delete_provider", &[("id", &provider)]),
-        ("fetch_list", &[("id", &provider)]),
-        (
-            "save_model",
-            &[
-                ("form[id]", &model),
-                ("form[remote_name]", "x"),
-                ("form[context_tokens]", "9000"),
-                ("form[max_output_tokens]", "100"),
-            ],
-        ),
-        ("delete_model", &[("id", &model)]),
-        ("save_defaults", &[("form[chat_model]", &model)]),
-        ("save_budgets", &[("form[explorer]", "1")]),
-        ("save_reach", &[("form[own_keys]", "yes"), ("form[local_hosts]", "localhost")]),
-    ];
-    for (name, fields) in forms {
-        for who in [&client, &stranger] {
-            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-            let request = Request::post(format!("/fn/models/{name}"))
-                .header("content-type", "application/x-www-form-urlencoded")
-                .header("sec-fetch-site", "same-origin")
-                .body(Body::from(body));
-            let answer = who.send(request.unwrap()).await;
-            assert!([401, 404].contains(&answer.status), "{name}: {} {}", answer.status, answer.text);
-        }
-    }
-    let tried = client.post_form(&format!("/admin/models/model/{model}/try"), &[("prompt", "Hello")]).await;
-    assert_eq!(tried.status, 404, "{}", tried.text);
-    let strip = |text: String| text.lines().filter(|l| !l.contains("last_seen")).count();
-    let after = dump(&app).await;
-    assert_eq!(strip(before), strip(after.clone()), "nothing was added");
-    assert!(!after.contains("example.org/v1"));
-    assert_eq!(stranger.get_json("/api/models").await.status, 401);
-    assert_eq!(stranger.get_json("/api/usage").await.status, 401);
-    assert!(stranger.get("/settings/usage").await.location().starts_with("/sign-in?next=/settings/usage"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_trial_streams_and_waits() {
-    let app = TestApp::new().await;
-    let (fake, keeper, _, model) = far(&app).await;
-    let request = Request::post(format!("/admin/models/model/{model}/try"))
-        .header("accept", "text/event-stream")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("sec-fetch-site", "same-origin")
-        .body(Body::from("prompt=Say+something"));
-    let answer = keeper.send(request.unwrap()).await;
-    assert_eq!(answer.header("content-type"), "text/event-stream");
-    assert!(answer.text.contains("event: delta\ndata: {\"text\":\"From \"}"), "{}", answer.text);
-    let done = answer.text.split("event: done\ndata: ").nth(1).expect("an end").trim();
-    let done: Value = serde_json::from_str(done).unwrap();
-    assert_eq!((done["text"].as_str(), done["reply_tokens"].as_i64()), (Some("From afar."), Some(50)));
-    assert!(done["first_token_ms"].is_i64() && done["duration_ms"].is_i64(), "{done}");
-
-    // This machine's model, without scripts.
-    app.model.script(|_| vec![Step::text("Grey "), Step::Wait(Duration::from_millis(50)), Step::text("and loud.")]);
-    let sent = keeper.post_form(&format!("/admin/models/model/{LOCAL_MODEL}/try"), &[("prompt", "The sea?")]).await;
-    assert_eq!(sent.status, 303);
-    let page = keeper.get(sent.location().split('#').next().unwrap()).await;
-    for part in ["Grey and loud.", "first word after", "tokens per second", "The sea?"] {
-        assert!(page.text.contains(part), "{part} in {}", page.text);
-    }
-    fake.set_broken(true);
-    let sent = keeper.post_form(&format!("/admin/models/model/{model}/try"), &[("prompt", "Hello")]).await;
-    let page = keeper.get(sent.location().split('#').next().unwrap()).await;
-    assert!(page.text.contains("Far does not accept the key") && !page.text.contains("canary"), "{}", page.text);
-    let mut sql = app.sql().await;
-    let counted: i64 = sqlx::query_scalar("select count(*) from usage_log where kind = 'try' and not counted")
-        .fetch_one(&mut sql)
-        .await
-        .unwrap();
-    assert_eq!(counted, 3, "trials are written down and count for nobody");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,163 @@
+//! Chats of SillyTavern: JSONL with a head, then a line a message.
+
+use super::{Chat, LINES_MAX, MESSAGES_MAX, Node, WORDINGS_MAX, at_line, content, date::date, short};
+use crate::{chat::Sender, error::AppResult};
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// Reads a chat. Lenient where its versions differ: heads without metadata, dates as
+/// numbers, words or ISO, `swipe_id` out of range, fields that are absent.
+pub(super) fn read(text: &str) -> AppResult<Chat> {
+    let mut chat = Chat { has_macros: true, ..Chat::default() };
+    let mut lines = 0;
+    let mut said: Vec<(usize, Value)> = Vec::new();
+    for (number, line) in text.lines().enumerate().map(|(i, l)| (i + 1, l.trim())) {
+        if line.is_empty() {
+            continue;
+        }
+        lines += 1;
+        if lines > LINES_MAX {
+            return Err(at_line(number, &format!("a chat may have {LINES_MAX} lines.")));
+        }
+        let value: Value = serde_json::from_str(line).map_err(|_| {
+            let what = if number == 1 {
+                "this is neither a SillyTavern chat (.jsonl) nor a conversation exported here."
+            } else {
+                "this is not JSON. The file may have been cut off."
+            };
+            at_line(number, what)
+        })?;
+        let Some(fields) = value.as_object() else {
+            return Err(at_line(number, "a line of a SillyTavern chat is an object in braces."));
+        };
+        if fields.contains_key("mes") {
+            said.push((number, value));
+        } else if lines == 1 {
+            head(&mut chat, &value)?;
+        } else {
+            return Err(at_line(number, "the message (`mes`) is missing."));
+        }
+    }
+    let others = speakers(&said);
+    if chat.name.is_empty() {
+        chat.name = others.first().map(|n| short(n)).unwrap_or_default();
+    }
+    for (number, line) in &said {
+        add(&mut chat, *number, line, &others)?;
+    }
+    Ok(chat)
+}
+
+fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn head(chat: &mut Chat, value: &Value) -> AppResult<()> {
+    let is_head =
+        ["chat_metadata", "user_name", "character_name", "create_date"].iter().any(|f| value.get(f).is_some());
+    if !is_head {
+        let what = "this is neither the head nor a message of a SillyTavern chat; the message (`mes`) is missing.";
+        return Err(at_line(1, what));
+    }
+    // Newer versions write the word instead of a name.
+    let name = text_of(value, "character_name");
+    if name != "unused" {
+        chat.name = short(name);
+    }
+    if let Some(own) = value.pointer("/chat_metadata/soulforge") {
+        chat.title = short(text_of(own, "title"));
+        chat.slug = text_of(own, "slug").to_owned();
+    }
+    Ok(())
+}
+
+/// Everybody but the person, who spoke most first: in a group's chat the others are named in their lines.
+fn speakers(said: &[(usize, Value)]) -> Vec<String> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    let names = said.iter().map(|(_, l)| l).filter(|l| l.get("is_user") != Some(&Value::Bool(true)) && !is_note(l));
+    for name in names.map(|l| text_of(l, "name").trim()).filter(|n| !n.is_empty()) {
+        if let Some((_, count)) = counts.iter_mut().find(|(n, _)| n == name) {
+            *count += 1;
+        } else if counts.len() < 100 {
+            counts.push((name.to_owned(), 1));
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Lines that the program wrote about itself. Lines that somebody has hidden are part of the talk.
+fn is_note(line: &Value) -> bool {
+    let kind = line.pointer("/extra/type").and_then(Value::as_str).unwrap_or_default();
+    line.get("is_system") == Some(&Value::Bool(true)) && !kind.is_empty()
+}
+
+fn add(chat: &mut Chat, number: usize, line: &Value, others: &[String]) -> AppResult<()> {
+    let Some(mes) = line.get("mes").and_then(Value::as_str) else {
+        return Err(at_line(number, "the message (`mes`) is not a text."));
+    };
+    if is_note(line) {
+        chat.left_out += 1;
+        return Ok(());
+    }
+    let is_user = match line.get("is_user") {
+        Some(Value::Bool(is_user)) => *is_user,
+        None | Some(Value::Null) => false,
+        Some(_) => return Err(at_line(number, "`is_user` is neither true nor false.")),
+    };
+    let by = if is_user { Sender::User } else { Sender::Oc };
+    let name = text_of(line, "name").trim();
+    let named = (!is_user && others.len() > 1 && !name.is_empty() && others.first().is_none_or(|o| o != name))
+        .then(|| format!("**{}:** ", short(name)));
+    let swipes: Vec<&str> = match line.get("swipes") {
+        Some(Value::Array(swipes)) if !is_user => swipes.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if swipes.len() > WORDINGS_MAX {
+        return Err(at_line(number, &format!("there are more than {WORDINGS_MAX} swipes.")));
+    }
+    // What is shown counts; swipes may lag behind an edit.
+    let chosen = line.get("swipe_id").and_then(Value::as_u64).and_then(|i| usize::try_from(i).ok());
+    let chosen = chosen.filter(|i| *i < swipes.len()).or_else(|| swipes.iter().position(|s| *s == mes));
+    let mut wordings: Vec<(usize, &str)> = swipes.into_iter().enumerate().collect();
+    match chosen.and_then(|i| wordings.get_mut(i)) {
+        Some(shown) => shown.1 = mes,
+        None => wordings.push((wordings.len(), mes)),
+    }
+    let chosen = chosen.unwrap_or(wordings.len().saturating_sub(1));
+    let parent = chat.leaf;
+    let mut seen = HashSet::new();
+    let mut kept = false;
+    for (i, wording) in wordings {
+        let words = content(wording).map_err(|what| at_line(number, &what))?;
+        if words.is_empty() || (!seen.insert(words.clone()) && i != chosen) {
+            continue;
+        }
+        if chat.nodes.len() >= MESSAGES_MAX {
+            return Err(at_line(number, &format!("a chat may have {MESSAGES_MAX} messages, other wordings included.")));
+        }
+        let info = line.pointer(&format!("/swipe_info/{i}"));
+        let at = info.and_then(|i| i.get("send_date")).and_then(date).or_else(|| line.get("send_date").and_then(date));
+        let model = info.and_then(|i| i.pointer("/extra/model")).or_else(|| line.pointer("/extra/model"));
+        if i == chosen {
+            chat.leaf = Some(chat.nodes.len());
+            kept = true;
+        }
+        let words = match &named {
+            Some(name) => format!("{name}{words}"),
+            None => words,
+        };
+        let model = model.and_then(Value::as_str).map(short).unwrap_or_default();
+        chat.nodes.push(Node { parent, by, content: words, at, model, rating: None, helpful: None });
+    }
+    if !kept {
+        // An empty message: what follows answers its other wording, if there is one, or what came before.
+        chat.left_out += 1;
+        if chat.nodes.last().is_some_and(|n| n.parent == parent && n.by == by)
+            && chat.nodes.len() > parent.map_or(0, |p| p + 1)
+        {
+            chat.leaf = chat.nodes.len().checked_sub(1);
+        }
+    }
+    Ok(())
+}
