@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     accounts::view::{refused, settings::SettingsFrame},
-    ui::{Check, Form, FormNote, Icon, IconName, Submit, TextArea, TextInput, load},
+    ui::{Check, Form, FormNote, Icon, IconName, Submit, Sure, TextArea, TextInput, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -118,13 +118,11 @@ fn Fields(save: ServerAction<SavePersona>, persona: Option<UserPersona>, is_firs
 #[component]
 fn Delete(delete: ServerAction<DeletePersona>, id: String) -> impl IntoView {
     view! {
-        <details class="sure">
-            <summary class="quiet danger">"Delete this persona"</summary>
-            <p>"Conversations that chose it go on with your default."</p>
+        <Sure label="Delete this persona" warning="Conversations that chose it go on with your default.">
             <ActionForm action=delete>
                 <input type="hidden" name="id" value=id />
                 <button class="btn danger small" type="submit">"Delete it"</button>
             </ActionForm>
-        </details>
+        </Sure>
     }
 }

@@ -63,17 +63,9 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_URL")]
     pub url: Option<url::Url>,
 
-    /// Folder for everything that must be kept: the private database, uploaded files.
-    #[arg(long, env = "SOULFORGE_DATA", default_value = "data")]
-    pub data: PathBuf,
-
-    /// A PostgreSQL 16 or newer with pgvector. Without it a private one is run inside the data folder.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<String>,
-
-    /// Folder with the private PostgreSQL's `bin`, `lib` and `share`.
-    #[arg(long, env = "SOULFORGE_PG_DIR")]
-    pub pg_dir: Option<PathBuf>,
+    /// Where its database and files are.
+    #[command(flatten)]
+    pub place: Place,
 
     /// Connections to the database for pages.
     #[arg(long, env = "SOULFORGE_POOL", default_value_t = 12)]
@@ -149,18 +141,12 @@ pub struct Place {
     pub data: PathBuf,
 
     /// A PostgreSQL 16 or newer with pgvector. Without it a private one is run inside the data folder.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<String>,
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    pub database_url: Option<SecretString>,
 
     /// Folder with the private PostgreSQL's `bin`, `lib` and `share`.
     #[arg(long, env = "SOULFORGE_PG_DIR")]
     pub pg_dir: Option<PathBuf>,
-}
-
-impl From<&Config> for Place {
-    fn from(config: &Config) -> Self {
-        Self { data: config.data.clone(), database_url: config.database_url.clone(), pg_dir: config.pg_dir.clone() }
-    }
 }
 
 /// A secret on its way from the environment; never fails, so that no message can show it.

@@ -5,6 +5,7 @@ use super::{
     db::Connections,
     postgres::{Cluster, ClusterConfig},
 };
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use std::path::PathBuf;
 use tokio::process::Command;
@@ -13,7 +14,7 @@ use tokio::process::Command;
 pub struct Database {
     owner: PgConnectOptions,
     cluster: Option<Cluster>,
-    url: Option<String>,
+    url: Option<SecretString>,
     /// Folder with PostgreSQL's programs, for a database of somebody else's.
     programs: Option<PathBuf>,
 }
@@ -26,7 +27,7 @@ impl Database {
     pub async fn open(place: &Place) -> Result<Self, String> {
         if let Some(url) = &place.database_url {
             let owner: PgConnectOptions =
-                url.parse().map_err(|e| format!("DATABASE_URL is not a PostgreSQL address: {e}"))?;
+                url.expose_secret().parse().map_err(|e| format!("DATABASE_URL is not a PostgreSQL address: {e}"))?;
             return Ok(Self {
                 owner: owner.application_name("soulforge"),
                 cluster: None,
@@ -104,7 +105,7 @@ impl Database {
         };
         // By the environment: what stands in a command line, everybody on the machine can read.
         let url = self.url.as_ref().ok_or("there is no address of the database")?;
-        command.envs(connection_environment(url)?);
+        command.envs(connection_environment(url.expose_secret())?);
         Ok(command)
     }
 

@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(config) => with_runtime(config, serve),
         Command::Migrate(config) => with_runtime(config, |config| async move {
-            let database = Database::open(&(&config).into()).await?;
+            let database = Database::open(&config.place).await?;
             database.migrate().await?;
             database.close().await;
             Ok(())
@@ -97,7 +97,7 @@ async fn serve(config: Config) -> Result<(), String> {
         Some(addr) => Some(listen(addr, "SOULFORGE_METRICS_ADDR").await?),
         None => None,
     };
-    let database = Database::open(&(&config).into()).await?;
+    let database = Database::open(&config.place).await?;
     database.migrate().await?;
     let db = Db::new(database.connections(), config.pool);
     let model: SharedModel = Arc::new(crate::ai::local::LocalModel::load((&config).into()));
@@ -188,8 +188,8 @@ async fn drain(state: &AppState) {
 
 /// Seals all keys again under a new master key.
 async fn rotate_keys(config: Config) -> Result<(), String> {
-    let vault = Vault::open(&config.data, config.master_key.as_ref())?;
-    let database = Database::open(&(&config).into()).await?;
+    let vault = Vault::open(&config.place.data, config.master_key.as_ref())?;
+    let database = Database::open(&config.place).await?;
     let db = Db::new(database.connections(), 2);
     let done = crate::models::rotate(&db, &vault, true).await;
     db.close().await;
@@ -225,9 +225,9 @@ async fn signalled() {
 /// When the data folder cannot be used.
 pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) -> Result<AppState, String> {
     figures::start();
-    let files = Files::local(&config.data.join("files"))?;
+    let files = Files::local(&config.place.data.join("files"))?;
     let hub = Arc::new(Hub::default());
-    let vault = Arc::new(Vault::open(&config.data, config.master_key.as_ref())?);
+    let vault = Arc::new(Vault::open(&config.place.data, config.master_key.as_ref())?);
     let models = Registry::new(db.clone(), Arc::clone(&vault), Arc::clone(&model), Environment::read(&config));
     Ok(AppState {
         leptos,

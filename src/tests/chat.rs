@@ -17,12 +17,6 @@ use std::{
 };
 use tokio::sync::Notify;
 
-pub(super) async fn oc(app: &TestApp, slug: &str) -> String {
-    let mut sql = app.sql().await;
-    let row = sqlx::query("select oc_id::text from ocs where slug = $1").bind(slug).fetch_one(&mut sql).await.unwrap();
-    row.get(0)
-}
-
 pub(super) async fn say(client: &Client, oc: &str, content: &str, key: Option<&str>) -> Answer {
     let headers: Vec<(&str, &str)> = key.map(|k| ("idempotency-key", k)).into_iter().collect();
     client.json(Method::POST, &format!("/api/chat/{oc}/message"), &json!({ "content": content }), &headers).await
@@ -54,7 +48,7 @@ pub(super) async fn eventually<F: Future<Output = bool>>(what: &str, check: impl
 async fn a_message_gets_a_reply() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::Queued(2), Step::text("  *She looks up.* "), Step::text("Oh, **you**.")]);
     let sent = say(&client, &lumina, "Hello there", None).await;
     assert_eq!(sent.status, 202, "{}", sent.text);
@@ -95,7 +89,7 @@ async fn a_message_gets_a_reply() {
 async fn stopping_reaches_the_model_and_continuing_keeps_the_words() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::text("The lamp is "), Step::Wait(Duration::from_secs(60))]);
     let sent = say(&client, &lumina, "Hi", None).await;
     let (conversation, run) = (id(&sent, "conversation_id"), id(&sent, "run_id"));
@@ -129,7 +123,7 @@ async fn stopping_reaches_the_model_and_continuing_keeps_the_words() {
 async fn sending_twenty_times_sends_once() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let copies = (0..20).map(|_| say(&client, &lumina, "Once", Some("the same key")));
     let answers = futures::future::join_all(copies).await;
     let ids = answers[0].json();
@@ -159,7 +153,7 @@ async fn sending_twenty_times_sends_once() {
 async fn a_model_that_fails_says_why_and_can_be_asked_again() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::Fail(ModelError::Unavailable("the model file is missing".into()))]);
     let sent = say(&client, &lumina, "Keep this", None).await;
     let conversation = id(&sent, "conversation_id");
@@ -189,7 +183,7 @@ async fn other_peoples_talks_do_not_exist() {
     let app = TestApp::new().await;
     let (ada, _) = app.person("ada").await;
     let (bob, _) = app.person("bob").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let sent = say(&ada, &lumina, "Secret", None).await;
     let (conversation, run, message) = (id(&sent, "conversation_id"), id(&sent, "run_id"), id(&sent, "message_id"));
     finish(&ada, &run).await;
@@ -224,7 +218,7 @@ async fn other_peoples_talks_do_not_exist() {
     assert!(page.location().starts_with("/sign-in?next="), "{} {}", page.status, page.location());
     assert_eq!(messages(&ada, &conversation).await.len(), 3);
     // One's own conversation, but with somebody else's character in the address.
-    let thorne = oc(&app, "thorne").await;
+    let thorne = app.oc("thorne").await;
     let into = json!({ "content": "Hm", "conversation_id": conversation });
     assert_eq!(ada.post_json(&format!("/api/chat/{thorne}/message"), &into).await.status, 404);
     assert_eq!(say(&ada, "nonsense", "Hm", None).await.status, 404);
@@ -235,7 +229,7 @@ async fn other_peoples_talks_do_not_exist() {
 async fn what_does_not_fit_is_refused_at_the_field() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     for bad in ["", "  \n ", "a\u{202e}b", "a\u{0}b", &"x".repeat(8001)] {
         let answer = say(&client, &lumina, bad, None).await;
         assert_eq!(answer.status, 422, "{}", answer.text);
@@ -276,7 +270,7 @@ async fn what_does_not_fit_is_refused_at_the_field() {
 async fn writing_faster_than_anybody_answers_is_slowed_down() {
     let app = TestApp::with(&["--limit-factor", "1"]).await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let mut last = None;
     for i in 0..40 {
         let answer = say(&client, &lumina, &format!("Message {i}"), None).await;
@@ -294,7 +288,7 @@ async fn writing_faster_than_anybody_answers_is_slowed_down() {
 async fn everything_works_as_a_plain_form() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let page = client.get("/talk/lumina").await;
     assert_eq!(page.status, 200, "{}", page.location());
     assert!(page.text.contains("Say something to Lumina"));
@@ -366,7 +360,7 @@ async fn everything_works_as_a_plain_form() {
 async fn a_cut_reply_ends_with_a_sentence_and_long_talks_come_in_windows() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::text("One. Two and th"), Step::End(FinishReason::Length)]);
     let sent = say(&client, &lumina, "Hi", None).await;
     let (_, end) = finish(&client, &id(&sent, "run_id")).await;
@@ -399,7 +393,7 @@ async fn opening_a_page_has_the_model_read_ahead() {
     let model: &ScriptedModel = &app.model;
     eventually("warmed", || async { !model.warmed.lock().unwrap().is_empty() }).await;
     let warmed = model.warmed.lock().unwrap()[0].clone();
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let sent = say(&client, &lumina, "Hi", None).await;
     finish(&client, &id(&sent, "run_id")).await;
     let asked = model.requests.lock().unwrap()[0].messages.clone();

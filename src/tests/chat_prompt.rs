@@ -4,7 +4,6 @@ use super::{Client, Step, TestApp};
 use crate::{ai::Request, ids::ConversationId};
 use axum::http::Method;
 use serde_json::{Value, json};
-use sqlx::Row;
 use std::{
     sync::atomic::Ordering,
     time::{Duration, Instant},
@@ -19,9 +18,7 @@ struct Talk<'a> {
 
 impl<'a> Talk<'a> {
     async fn with(app: &'a TestApp, client: &'a Client, slug: &str) -> Self {
-        let row = sqlx::query("select oc_id::text from ocs where slug = $1").bind(slug);
-        let oc = row.fetch_one(&mut app.sql().await).await.unwrap().get(0);
-        Self { app, client, oc }
+        Self { app, client, oc: app.oc(slug).await }
     }
 
     /// Says something and waits for the reply; gives what was accepted.

@@ -2,7 +2,7 @@
 
 use super::{
     Step, TestApp,
-    chat::{eventually, finish, id, messages, oc, say},
+    chat::{eventually, id, messages, say},
     sse::Events,
 };
 use crate::chat::run;
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 async fn a_broken_stream_goes_on_at_the_byte() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);
     app.model.script(move |_| {
@@ -55,7 +55,7 @@ async fn a_broken_stream_goes_on_at_the_byte() {
 async fn a_crash_interrupts_and_the_words_stay() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
     let sent = say(&client, &lumina, "Hi", None).await;
     let (conversation, run) = (id(&sent, "conversation_id"), id(&sent, "run_id"));
@@ -95,7 +95,7 @@ async fn a_crash_interrupts_and_the_words_stay() {
 async fn a_process_that_ends_says_so_and_keeps_the_words() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
     let sent = say(&client, &lumina, "Hi", None).await;
     let run = id(&sent, "run_id");
@@ -119,7 +119,7 @@ async fn a_process_that_ends_says_so_and_keeps_the_words() {
 async fn a_session_that_ends_ends_its_streams() {
     let app = TestApp::new().await;
     let (client, user) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
     let sent = say(&client, &lumina, "Hi", None).await;
     let run = format!("/api/runs/{}/events", id(&sent, "run_id"));
@@ -142,7 +142,7 @@ async fn a_session_that_ends_ends_its_streams() {
 async fn a_stream_can_be_the_answer_and_tabs_hear_of_each_other() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
-    let lumina = oc(&app, "lumina").await;
+    let lumina = app.oc("lumina").await;
     let request = || {
         Request::post(format!("/api/chat/{lumina}/message"))
             .header("content-type", "application/json")

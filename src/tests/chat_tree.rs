@@ -65,8 +65,7 @@ async fn a_character_has_several_first_lines() {
     let none = sqlx::query("select count(*) from conversations").fetch_one(&mut app.sql().await).await.unwrap();
     assert_eq!(none.get::<i64, _>(0), 0);
 
-    let row = sqlx::query("select oc_id::text from ocs where slug = 'thorne'");
-    let oc: String = row.fetch_one(&mut app.sql().await).await.unwrap().get(0);
+    let oc = app.oc("thorne").await;
     let form = [("oc_id", oc.as_str()), ("content", "Hm"), ("opening", "2"), ("key", "k")];
     let sent = client.post_form("/fn/chat/send_message", &form).await;
     let id = sent.location().trim_start_matches("/chat/").to_owned();
@@ -337,8 +336,7 @@ async fn other_peoples_lines_do_not_exist() {
         assert_eq!(answer.status, status, "{}", answer.text);
     }
     // One's own conversation, but with somebody else's character in the address.
-    let row = sqlx::query("select oc_id::text from ocs where slug = 'thorne'");
-    let thorne: String = row.fetch_one(&mut app.sql().await).await.unwrap().get(0);
+    let thorne = app.oc("thorne").await;
     let draft = json!({ "conversation_id": talk.id });
     assert_eq!(talk.client.post_json(&format!("/api/chat/{thorne}/impersonate"), &draft).await.status, 404);
     assert_eq!(talk.lines().await, before);

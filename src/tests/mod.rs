@@ -34,14 +34,14 @@ use crate::{
     ids::UserId,
     server::{
         AppState, Db,
-        config::{Cli, Command, Config},
+        config::{Cli, Command, Config, Place},
         db::Connections,
         migrate, router, serve,
     },
 };
 use clap::Parser;
 use leptos::config::LeptosOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -113,6 +113,12 @@ impl TestApp {
         (client, id)
     }
 
+    /// The id of one of the house's characters.
+    pub async fn oc(&self, slug: &str) -> String {
+        let row = sqlx::query("select oc_id::text from ocs where slug = $1").bind(slug);
+        row.fetch_one(&mut self.sql().await).await.expect("a character of the house").get(0)
+    }
+
     /// The owner's connection: sees everything.
     pub async fn sql(&self) -> PgConnection {
         PgConnection::connect_with(&self.owner).await.expect("the test database")
@@ -124,7 +130,7 @@ fn config(folder: &std::path::Path, flags: &[&str]) -> Config {
     let mut args = vec!["soulforge", "serve", "--data", &data, "--addr", "127.0.0.1:3000"];
     args.extend(flags);
     match Cli::try_parse_from(args).expect("flags").command {
-        Command::Serve(config) => Config { database_url: None, url: None, ..config },
+        Command::Serve(config) => Config { place: Place { database_url: None, ..config.place }, url: None, ..config },
         _ => unreachable!("asked for serve"),
     }
 }

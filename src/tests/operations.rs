@@ -75,11 +75,6 @@ async fn device(app: &TestApp, name: &str) -> Client {
     client
 }
 
-async fn lumina(app: &TestApp) -> String {
-    let row = sqlx::query("select oc_id::text from ocs where slug = 'lumina'").fetch_one(&mut app.sql().await).await;
-    row.unwrap().get(0)
-}
-
 /// Opens each kind of stream that stays open: a reply, a conversation, a summon.
 async fn streams(app: &TestApp, client: &Client, talk: &Talk) -> Vec<Stream> {
     let mut streams = Vec::new();
@@ -108,7 +103,7 @@ async fn talk(app: &TestApp, client: &Client) -> Talk {
         Some(_) => vec![Step::Wait(Duration::from_secs(120))],
         None => vec![Step::text("Half a "), Step::Wait(Duration::from_secs(120))],
     });
-    let path = format!("/api/chat/{}/message", lumina(app).await);
+    let path = format!("/api/chat/{}/message", app.oc("lumina").await);
     let sent = client.post_json(&path, &json!({"content": "Hi"})).await.json();
     let request = Request::post("/api/oc/summon")
         .header("accept", "text/event-stream")
@@ -232,7 +227,7 @@ async fn figures_count_what_happens() {
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);
     app.model.script(move |_| vec![Step::text("One "), Step::Gate(Arc::clone(&held)), Step::text("two.")]);
-    let path = format!("/api/chat/{}/message", lumina(&app).await);
+    let path = format!("/api/chat/{}/message", app.oc("lumina").await);
     let sent = client.post_json(&path, &json!({"content": "Hi"})).await.json();
     let mut stream = Stream::open(&client, &format!("/api/runs/{}/events", sent["run_id"].as_str().unwrap())).await;
     stream.until("One ").await;

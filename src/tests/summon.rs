@@ -1,6 +1,6 @@
 //! Summoning over HTTP, with a model that says what the test wrote for it.
 
-use super::{Client, ScriptedModel, Step, TestApp};
+use super::{Answer, Client, ScriptedModel, Step, TestApp};
 use crate::{
     ai::{FinishReason, ModelError, Request},
     ids::{JobId, UserId},
@@ -102,7 +102,7 @@ fn behaves(model: &ScriptedModel) {
     model.script(move |request| vec![Step::text(&well_said(request, count.fetch_add(1, Ordering::SeqCst)))]);
 }
 
-async fn summon(client: &Client, sentence: &str) -> super::Answer {
+async fn summon(client: &Client, sentence: &str) -> Answer {
     client.post_json("/api/oc/summon", &json!({"description": sentence})).await
 }
 
@@ -467,17 +467,23 @@ async fn has_part(app: &TestApp, job: JobId, part: &str) {
     panic!("{part} never came");
 }
 
-#[tokio::test]
-async fn stop_reaches_the_model_and_the_rest_can_follow() {
-    let app = TestApp::new().await;
-    let (wren, _) = person(&app, "wren").await;
-    let _gate = waits_at_the_greeting(&app);
+/// A summon whose greeting is being written: who asked, the request that waits for it, its job.
+async fn half_done(app: &TestApp) -> (Client, tokio::task::JoinHandle<Answer>, JobId) {
+    let (wren, _) = person(app, "wren").await;
+    waits_at_the_greeting(app);
     let asking = tokio::spawn({
         let wren = wren.clone();
         async move { summon(&wren, SENTENCE).await }
     });
-    let job = only_job(&app).await;
-    has_part(&app, job, "personality").await;
+    let job = only_job(app).await;
+    has_part(app, job, "personality").await;
+    (wren, asking, job)
+}
+
+#[tokio::test]
+async fn stop_reaches_the_model_and_the_rest_can_follow() {
+    let app = TestApp::new().await;
+    let (wren, asking, job) = half_done(&app).await;
     assert_eq!(wren.post_json(&format!("/api/jobs/{job}/stop"), &json!({})).await.status, 204);
     let answer = asking.await.unwrap();
     assert_eq!(answer.status, 409, "{}", answer.text);
@@ -529,14 +535,7 @@ async fn a_closed_tab_loses_nothing() {
 #[tokio::test]
 async fn a_crash_leaves_an_interrupted_job_that_goes_on() {
     let app = TestApp::new().await;
-    let (wren, _) = person(&app, "wren").await;
-    let _gate = waits_at_the_greeting(&app);
-    let asking = tokio::spawn({
-        let wren = wren.clone();
-        async move { summon(&wren, SENTENCE).await }
-    });
-    let job = only_job(&app).await;
-    has_part(&app, job, "personality").await;
+    let (_, asking, job) = half_done(&app).await;
     // Another process, after this one is gone and its lease has run out.
     let other = app.again();
     behaves(&other.model);
@@ -557,14 +556,7 @@ async fn a_crash_leaves_an_interrupted_job_that_goes_on() {
 #[tokio::test]
 async fn shutting_down_interrupts_and_keeps() {
     let app = TestApp::new().await;
-    let (wren, _) = person(&app, "wren").await;
-    let _gate = waits_at_the_greeting(&app);
-    let asking = tokio::spawn({
-        let wren = wren.clone();
-        async move { summon(&wren, SENTENCE).await }
-    });
-    let job = only_job(&app).await;
-    has_part(&app, job, "personality").await;
+    let (_, asking, job) = half_done(&app).await;
     app.state.shutdown.cancel();
     until(&app, job, "interrupted").await;
     assert_eq!(asking.await.unwrap().status, 503);

@@ -3,7 +3,6 @@
 use super::{Answer, Client, Step, TestApp};
 use axum::http::Method;
 use serde_json::{Value, json};
-use sqlx::Row;
 use std::time::{Duration, Instant};
 
 /// A person's talk with a character of the house.
@@ -22,8 +21,7 @@ impl<'a> Talk<'a> {
     /// A talk in which one line was said and answered.
     pub async fn begun(app: &'a TestApp, name: &str, slug: &str) -> Self {
         let (client, _) = app.person(name).await;
-        let row = sqlx::query("select oc_id::text from ocs where slug = $1").bind(slug);
-        let oc = row.fetch_one(&mut app.sql().await).await.unwrap().get(0);
+        let oc = app.oc(slug).await;
         let mut talk = Self { app, client, oc, id: String::new() };
         let sent = talk.send("Hello", json!({})).await;
         talk.id = word(&sent, "conversation_id");

@@ -59,10 +59,24 @@ fn short(name: &str) -> &str {
     name.rsplit_once('[').map_or(name, |(_, rest)| rest.trim_end_matches(']'))
 }
 
-fn message(name: &str) -> Signal<Option<String>> {
-    let state = use_context::<FormState>();
-    let name = short(name).to_owned();
-    Signal::derive(move || state.and_then(|s| s.error.get()).filter(|e| e.field() == name).map(|e| e.to_string()))
+/// What ties an input to its label, its hint and its message.
+struct Wiring {
+    id: String,
+    message: Signal<Option<String>>,
+    /// Ids of what describes the input.
+    described: String,
+}
+
+impl Wiring {
+    fn of(name: &str) -> Self {
+        let state = use_context::<FormState>();
+        let (id, field) = (id_of(name), short(name).to_owned());
+        let described = format!("{id}-hint {id}-error");
+        let message = Signal::derive(move || {
+            state.and_then(|s| s.error.get()).filter(|e| e.field() == field).map(|e| e.to_string())
+        });
+        Self { id, message, described }
+    }
 }
 
 /// The value to start with: what was typed before a refusal, else what is known.
@@ -126,10 +140,8 @@ pub fn TextInput(
     #[prop(optional, into)]
     placeholder: String,
 ) -> impl IntoView {
-    let id = id_of(&name);
-    let message = message(&name);
+    let Wiring { id, message, described } = Wiring::of(&name);
     let value = (kind != "password").then(|| initial(&name, value));
-    let described = format!("{id}-hint {id}-error");
     view! {
         <Wrapped id=id.clone() label=label hint=hint message=message>
             <input
@@ -207,12 +219,10 @@ pub fn TextArea(
     #[prop(optional)]
     node_ref: NodeRef<leptos::html::Textarea>,
 ) -> impl IntoView {
-    let id = id_of(&name);
-    let message = message(&name);
+    let Wiring { id, message, described } = Wiring::of(&name);
     let text = escape(&initial(&name, value));
     // The parser of a whole page swallows a first newline after the tag; a script that sets the content keeps it.
     let value = if cfg!(feature = "ssr") { format!("\n{text}") } else { text };
-    let described = format!("{id}-hint {id}-error");
     view! {
         <Wrapped id=id.clone() label=label hint=hint message=message bare=bare>
             <textarea
@@ -266,10 +276,8 @@ pub fn Select(
     /// The entries.
     choices: Vec<Choice>,
 ) -> impl IntoView {
-    let id = id_of(&name);
-    let message = message(&name);
+    let Wiring { id, message, described } = Wiring::of(&name);
     let value = initial(&name, value);
-    let described = format!("{id}-hint {id}-error");
     view! {
         <Wrapped id=id.clone() label=label hint=hint message=message>
             <select id=id name=name aria-describedby=described>

@@ -8,9 +8,13 @@ mod icon;
 mod load;
 mod page;
 mod portrait;
+mod sections;
+mod sure;
 
 pub use field::{Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, escape};
 pub use icon::{Icon, IconName};
 pub use load::{JsonBytes, Loaded, load, load_later};
 pub use page::{Empty, ErrorView, PageTitle, Time};
 pub use portrait::{Initials, Mini, Plate};
+pub use sections::Sections;
+pub use sure::Sure;

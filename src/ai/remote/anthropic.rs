@@ -223,19 +223,6 @@ mod tests {
     use super::*;
     use crate::ai::{Capabilities, Message, ToolCall, ToolSpec};
 
-    fn endpoint(can: Capabilities) -> Endpoint {
-        Endpoint {
-            provider: "Acme".into(),
-            base_url: "https://api.acme.example".parse().unwrap(),
-            key: None,
-            model: "m-1".into(),
-            context: 8000,
-            max_output: 1000,
-            capabilities: can,
-            timeouts: Default::default(),
-        }
-    }
-
     #[test]
     fn the_prompt_is_in_order_and_marked() {
         let can = Capabilities { prompt_cache: true, tools: true, prefill: true, ..Default::default() };
@@ -258,7 +245,7 @@ mod tests {
         }];
         let mark = json!({ "type": "ephemeral" });
         assert_eq!(
-            body(&request, &endpoint(can), Quirks::default(), 300),
+            body(&request, &Endpoint::example("https://api.acme.example", can), Quirks::default(), 300),
             json!({
                 "model": "m-1", "max_tokens": 300, "stream": true,
                 "system": [
@@ -283,7 +270,13 @@ mod tests {
                 "stop_sequences": ["\nAnn:"]
             })
         );
-        let plain = body(&request, &endpoint(Capabilities::default()), Quirks::of(&[Quirk::NoStops]), 300).to_string();
+        let plain = body(
+            &request,
+            &Endpoint::example("https://api.acme.example", Capabilities::default()),
+            Quirks::of(&[Quirk::NoStops]),
+            300,
+        )
+        .to_string();
         for absent in ["cache_control", "tool", "stop_sequences", "temperature"] {
             assert!(!plain.contains(absent), "{absent} in {plain}");
         }

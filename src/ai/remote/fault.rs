@@ -284,16 +284,8 @@ mod tests {
     use serde_json::json;
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            provider: "Acme".into(),
-            base_url: "https://api.acme.example".parse().unwrap(),
-            key: Some("sk-canary-0123456789abcdef".to_owned().into()),
-            model: "m".into(),
-            context: 8000,
-            max_output: 1000,
-            capabilities: Default::default(),
-            timeouts: Default::default(),
-        }
+        let plain = Endpoint::example("https://api.acme.example", Default::default());
+        Endpoint { key: Some("sk-canary-0123456789abcdef".to_owned().into()), ..plain }
     }
 
     fn of(status: u16, body: Value) -> Trouble {

@@ -80,6 +80,23 @@ pub struct Endpoint {
     pub timeouts: Timeouts,
 }
 
+#[cfg(test)]
+impl Endpoint {
+    /// A model of no provider in particular.
+    fn example(base: &str, capabilities: Capabilities) -> Self {
+        Self {
+            provider: "Acme".into(),
+            base_url: base.parse().expect("an address"),
+            key: None,
+            model: "m-1".into(),
+            context: 8000,
+            max_output: 1000,
+            capabilities,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
 /// A model behind Anthropic's Messages API. Cheap: may be made for each reply.
 #[must_use]
 pub fn anthropic(outgoing: &Outgoing, endpoint: Endpoint) -> SharedModel {

@@ -204,19 +204,6 @@ mod tests {
     use super::*;
     use crate::ai::{Capabilities, Message, ToolCall, ToolSpec};
 
-    fn endpoint(base: &str, can: Capabilities) -> Endpoint {
-        Endpoint {
-            provider: "Acme".into(),
-            base_url: base.parse().unwrap(),
-            key: None,
-            model: "m-1".into(),
-            context: 8000,
-            max_output: 1000,
-            capabilities: can,
-            timeouts: Default::default(),
-        }
-    }
-
     #[test]
     fn only_what_every_server_knows_is_sent() {
         let can = Capabilities { tools: true, prefill: true, ..Default::default() };
@@ -236,7 +223,7 @@ mod tests {
             parameters: json!({ "type": "object" }),
         }];
         assert_eq!(
-            body(&request, &endpoint("http://127.0.0.1:1/v1", can), Quirks::default(), 300),
+            body(&request, &Endpoint::example("http://127.0.0.1:1/v1", can), Quirks::default(), 300),
             json!({
                 "model": "m-1", "stream": true, "stream_options": { "include_usage": true }, "max_tokens": 300,
                 "temperature": 0.5, "top_p": 0.92, "seed": 7, "stop": ["a", "b", "c", "d"],
@@ -255,13 +242,13 @@ mod tests {
         );
 
         let thinking = Capabilities { thinking: true, ..Default::default() };
-        let own = body(&request, &endpoint("https://api.openai.com/v1", thinking), Quirks::default(), 300);
+        let own = body(&request, &Endpoint::example("https://api.openai.com/v1", thinking), Quirks::default(), 300);
         assert_eq!(own["max_completion_tokens"], 300);
         for absent in ["max_tokens", "temperature", "top_p", "stop", "tools"] {
             assert!(own.get(absent).is_none(), "{absent}");
         }
         let all = [Quirk::NoStreamOptions, Quirk::OtherLength, Quirk::NoSampling, Quirk::NoPrefill, Quirk::NoStops];
-        let odd = body(&request, &endpoint("http://127.0.0.1:1/v1", can), Quirks::of(&all), 300);
+        let odd = body(&request, &Endpoint::example("http://127.0.0.1:1/v1", can), Quirks::of(&all), 300);
         assert_eq!(odd["max_completion_tokens"], 300);
         for absent in ["max_tokens", "temperature", "seed", "stop", "stream_options"] {
             assert!(odd.get(absent).is_none(), "{absent}");

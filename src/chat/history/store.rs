@@ -6,7 +6,7 @@ use super::{
     search::Terms,
 };
 use crate::{
-    chat::{ConversationCard, Sender, prompt},
+    chat::{ConversationCard, Sender, prompt, store::CardRow},
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, UserId},
     ocs,
@@ -85,7 +85,8 @@ pub async fn search(
 /// # Errors
 /// When the database cannot be reached.
 pub async fn conversations_called(tx: &mut Tx, user: UserId, name: &str) -> AppResult<Vec<ConversationCard>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        CardRow,
         "select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at
          from conversations c join ocs o using (oc_id)
          where c.user_id = $1 and btrim(app.search_fold($2)) <> ''
@@ -94,21 +95,7 @@ pub async fn conversations_called(tx: &mut Tx, user: UserId, name: &str) -> AppR
         user.0,
         name
     );
-    Ok(rows
-        .fetch_all(&mut **tx)
-        .await?
-        .into_iter()
-        .map(|r| ConversationCard {
-            id: ConversationId(r.conversation_id),
-            oc_id: OcId(r.oc_id),
-            portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
-            oc_name: r.name,
-            title: r.title,
-            last_line: r.last_line,
-            last_message_at: r.last_message_at.into(),
-            is_archived: r.archived_at.is_some(),
-        })
-        .collect())
+    Ok(rows.fetch_all(&mut **tx).await?.into_iter().map(ConversationCard::from).collect())
 }
 
 /// Characters that a chat can be brought to: the wanted one first, then those one talks with, one's own, the house's.
@@ -165,29 +152,9 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
     let oc = partner_of(&mut tx, wanted, &chat).await?;
     let persona = ocs::store::persona(&mut tx, oc).await?;
     let now = Utc::now();
-    // Along a branch and among wordings, what comes later has a later id; a date that is missing is made up from these, and none
-    // lies in the future.
-    let count = i64::try_from(chat.nodes.len()).unwrap_or(i64::MAX);
-    let newest = now.timestamp_millis() - count;
-    let first = chat.nodes.iter().find_map(|n| n.at).unwrap_or(now).timestamp_millis().clamp(0, newest);
-    let mut rows: Vec<(Uuid, DateTime<Utc>)> = Vec::with_capacity(chat.nodes.len());
-    let mut placed: Vec<i64> = Vec::with_capacity(chat.nodes.len());
-    let mut wordings: HashMap<Option<usize>, i64> = HashMap::new();
-    for node in &mut chat.nodes {
-        let before = node.parent.and_then(|p| placed.get(p)).copied().unwrap_or(first - 1);
-        let before = before.max(wordings.get(&node.parent).copied().unwrap_or(before));
-        let told = node.at.map(|at| at.timestamp_millis().clamp(0, newest));
-        let place = told.unwrap_or(before).max(before + 1);
-        placed.push(place);
-        wordings.insert(node.parent, place);
-        let id = uuid::Builder::from_unix_timestamp_millis(place.unsigned_abs(), &rand::random()).into_uuid();
-        rows.push((id, DateTime::from_timestamp_millis(told.unwrap_or(place)).unwrap_or(now)));
-        if chat.has_macros {
-            let filled = prompt::fill(&node.content, &persona.name, &me.display_name);
-            if filled.chars().count() <= CONTENT_MAX {
-                node.content = filled;
-            }
-        }
+    let rows = places(&chat, now);
+    if chat.has_macros {
+        fill_macros(&mut chat, &persona.name, &me.display_name);
     }
     let id = ConversationId::new();
     let begun = rows.iter().map(|r| r.1).min().unwrap_or(now);
@@ -212,8 +179,61 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
     )
     .execute(&mut *tx)
     .await?;
+    insert_messages(&mut tx, (id, me.id, oc), &chat, &rows).await?;
+    let leaf = chat.leaf.and_then(|l| rows.get(l).zip(chat.nodes.get(l)));
+    sqlx::query!(
+        "update conversations set active_leaf_id = $2, last_line = $3 where conversation_id = $1",
+        id.0,
+        leaf.map(|(row, _)| row.0),
+        leaf.map(|(_, node)| markdown::plain(&node.content, 180)).unwrap_or_default()
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Id and time of each message. Along a branch and among wordings, what comes later has a later id; a date that is missing
+/// is made up from its neighbours, and none lies in the future.
+fn places(chat: &Chat, now: DateTime<Utc>) -> Vec<(Uuid, DateTime<Utc>)> {
+    let count = i64::try_from(chat.nodes.len()).unwrap_or(i64::MAX);
+    let newest = now.timestamp_millis() - count;
+    let first = chat.nodes.iter().find_map(|n| n.at).unwrap_or(now).timestamp_millis().clamp(0, newest);
+    let mut rows = Vec::with_capacity(chat.nodes.len());
+    let mut placed: Vec<i64> = Vec::with_capacity(chat.nodes.len());
+    let mut wordings: HashMap<Option<usize>, i64> = HashMap::new();
+    for node in &chat.nodes {
+        let before = node.parent.and_then(|p| placed.get(p)).copied().unwrap_or(first - 1);
+        let before = before.max(wordings.get(&node.parent).copied().unwrap_or(before));
+        let told = node.at.map(|at| at.timestamp_millis().clamp(0, newest));
+        let place = told.unwrap_or(before).max(before + 1);
+        placed.push(place);
+        wordings.insert(node.parent, place);
+        let id = uuid::Builder::from_unix_timestamp_millis(place.unsigned_abs(), &rand::random()).into_uuid();
+        rows.push((id, DateTime::from_timestamp_millis(told.unwrap_or(place)).unwrap_or(now)));
+    }
+    rows
+}
+
+/// Puts names in place of the blanks that other programs leave for them; where a message would grow too long, they stay.
+fn fill_macros(chat: &mut Chat, oc: &str, person: &str) {
+    for node in &mut chat.nodes {
+        let filled = prompt::fill(&node.content, oc, person);
+        if filled.chars().count() <= CONTENT_MAX {
+            node.content = filled;
+        }
+    }
+}
+
+/// Writes the messages in batches, so that no statement grows with the file.
+async fn insert_messages(
+    tx: &mut Tx,
+    (id, user, oc): (ConversationId, UserId, OcId),
+    chat: &Chat,
+    rows: &[(Uuid, DateTime<Utc>)],
+) -> AppResult<()> {
     let parent = |node: &Node| node.parent.and_then(|p| rows.get(p)).map(|r| r.0);
-    let whole: Vec<(&Node, &(Uuid, DateTime<Utc>))> = chat.nodes.iter().zip(&rows).collect();
+    let whole: Vec<(&Node, &(Uuid, DateTime<Utc>))> = chat.nodes.iter().zip(rows).collect();
     for batch in whole.chunks(BATCH) {
         let ids: Vec<Uuid> = batch.iter().map(|(_, r)| r.0).collect();
         let parents: Vec<Option<Uuid>> = batch.iter().map(|(n, _)| parent(n)).collect();
@@ -231,7 +251,7 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
              from unnest($4::uuid[], $5::uuid[], $6::bool[], $7::text[], $8::text[], $9::smallint[], $10::bool[], $11::timestamptz[])
                  n(id, parent, is_user, content, model, rating, helpful, at)",
             id.0,
-            me.id.0,
+            user.0,
             oc.0,
             &ids,
             &parents as &[Option<Uuid>],
@@ -242,18 +262,8 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
             &helpful as &[Option<bool>],
             &times
         )
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await?;
     }
-    let leaf = chat.leaf.and_then(|l| rows.get(l).zip(chat.nodes.get(l)));
-    sqlx::query!(
-        "update conversations set active_leaf_id = $2, last_line = $3 where conversation_id = $1",
-        id.0,
-        leaf.map(|(row, _)| row.0),
-        leaf.map(|(_, node)| markdown::plain(&node.content, 180)).unwrap_or_default()
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(id)
+    Ok(())
 }

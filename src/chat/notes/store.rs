@@ -243,7 +243,7 @@ pub struct NewSummary {
 /// Keeps what was said up to a message. What a person wrote meanwhile is not overwritten.
 ///
 /// # Errors
-/// `NotFound` when the message is gone or somebody else's.
+/// When the message is gone or somebody else's, or the database cannot be reached.
 pub async fn add_summary(
     tx: &mut Tx,
     user: UserId,

@@ -11,6 +11,7 @@ mod window;
 pub use change::{
     To, archive, continue_reply, delete_conversation, new_key, regenerate, rename, retry, send, start, stop,
 };
+pub(in crate::chat) use read::CardRow;
 pub use read::{
     Pulse, conversation_of, conversations, lines, newest_with, partner, partner_by_slug, pulse, scene, suggestions,
     window,

@@ -11,6 +11,7 @@ use crate::{
     server::{Tx, markdown},
 };
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// Lines in one window.
 pub(super) const WINDOW: i32 = 60;
@@ -219,6 +220,33 @@ pub async fn pulse(tx: &mut Tx, id: ConversationId) -> AppResult<Pulse> {
     Ok(Pulse { revision: revision(row.updated_at), run_id: row.run_id.map(RunId) })
 }
 
+/// A conversation in a list, as the database tells it.
+pub(in crate::chat) struct CardRow {
+    pub(in crate::chat) conversation_id: Uuid,
+    pub(in crate::chat) oc_id: Uuid,
+    pub(in crate::chat) name: String,
+    pub(in crate::chat) version: i32,
+    pub(in crate::chat) title: String,
+    pub(in crate::chat) last_line: String,
+    pub(in crate::chat) last_message_at: DateTime<Utc>,
+    pub(in crate::chat) archived_at: Option<DateTime<Utc>>,
+}
+
+impl From<CardRow> for ConversationCard {
+    fn from(r: CardRow) -> Self {
+        Self {
+            id: ConversationId(r.conversation_id),
+            oc_id: OcId(r.oc_id),
+            portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
+            oc_name: r.name,
+            title: r.title,
+            last_line: r.last_line,
+            last_message_at: r.last_message_at.into(),
+            is_archived: r.archived_at.is_some(),
+        }
+    }
+}
+
 /// A page of a person's conversations, the one last written in first, and where the next page begins.
 ///
 /// # Errors
@@ -230,7 +258,8 @@ pub async fn conversations(
     after: &str,
 ) -> AppResult<(Vec<ConversationCard>, Option<String>)> {
     let (at, id) = cursor(after)?;
-    let mut rows = sqlx::query!(
+    let mut rows = sqlx::query_as!(
+        CardRow,
         r#"select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at
            from conversations c join ocs o using (oc_id)
            where c.user_id = $1 and (c.archived_at is not null) = $2
@@ -252,23 +281,10 @@ pub async fn conversations(
         .last()
         .filter(|_| more)
         .map(|r| format!("{}_{}", r.last_message_at.timestamp_micros(), r.conversation_id.simple()));
-    let cards = rows
-        .into_iter()
-        .map(|r| ConversationCard {
-            id: ConversationId(r.conversation_id),
-            oc_id: OcId(r.oc_id),
-            portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
-            oc_name: r.name,
-            title: r.title,
-            last_line: r.last_line,
-            last_message_at: r.last_message_at.into(),
-            is_archived: r.archived_at.is_some(),
-        })
-        .collect();
-    Ok((cards, next))
+    Ok((rows.into_iter().map(ConversationCard::from).collect(), next))
 }
 
-fn cursor(after: &str) -> AppResult<(Option<DateTime<Utc>>, Option<uuid::Uuid>)> {
+fn cursor(after: &str) -> AppResult<(Option<DateTime<Utc>>, Option<Uuid>)> {
     if after.is_empty() {
         return Ok((None, None));
     }

@@ -8,7 +8,7 @@ use crate::{
     chat::{Partner, Talk, api},
     models::Choices,
     ocs,
-    ui::{Choice, Form, FormNote, Icon, IconName, Plate, Select, Submit, TextInput},
+    ui::{Choice, Form, FormNote, Icon, IconName, Plate, Select, Submit, Sure, TextInput},
 };
 use leptos::prelude::*;
 
@@ -168,14 +168,12 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
                     {move || if now_archived.get() { "Take it out again" } else { "Put it away" }}
                 </button>
             </ActionForm>
-            <details class="sure">
-                <summary class="quiet danger">"Delete"</summary>
-                <p>"Everything said here is deleted for good."</p>
+            <Sure label="Delete" warning="Everything said here is deleted for good.">
                 <ActionForm action=delete>
                     <input type="hidden" name="conversation_id" value=id />
                     <button class="btn danger small" type="submit">"Delete the conversation"</button>
                 </ActionForm>
-            </details>
+            </Sure>
         </Folded>
     }
 }

@@ -117,46 +117,30 @@ pub async fn save_own_key(ctx: &Ctx, form: &OwnKeyForm) -> AppResult<()> {
             .await?;
         }
         (Some(key), before) => {
-            let is_new = before.is_none();
             let id = before.map_or_else(UserKeyId::new, |b| b.id);
             let four = forms::last_four(&key);
             let envelope = ctx.app.vault.seal("user_keys", id.0, &SecretString::from(key)).map_err(|error| {
                 tracing::error!(%error, "somebody's key could not be sealed");
                 AppError::Internal
             })?;
-            if is_new {
-                sqlx::query!(
-                    "insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key,
-                         master_key_id, key_last_four) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                    id.0,
-                    me.0,
-                    checked.kind.as_str(),
-                    base_url,
-                    checked.model,
-                    checked.context,
-                    envelope.sealed,
-                    envelope.wrapped,
-                    envelope.key_id,
-                    four
-                )
-                .execute(&mut *tx)
-                .await?;
-            } else {
-                sqlx::query!(
-                    "update user_keys set base_url = $2, model = $3, context_tokens = $4, sealed_key = $5, wrapped_key = $6,
-                         master_key_id = $7, key_last_four = $8 where user_key_id = $1",
-                    id.0,
-                    base_url,
-                    checked.model,
-                    checked.context,
-                    envelope.sealed,
-                    envelope.wrapped,
-                    envelope.key_id,
-                    four
-                )
-                .execute(&mut *tx)
-                .await?;
-            }
+            sqlx::query!(
+                "insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key,
+                     master_key_id, key_last_four) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                 on conflict (user_key_id) do update set base_url = $4, model = $5, context_tokens = $6, sealed_key = $7,
+                     wrapped_key = $8, master_key_id = $9, key_last_four = $10",
+                id.0,
+                me.0,
+                checked.kind.as_str(),
+                base_url,
+                checked.model,
+                checked.context,
+                envelope.sealed,
+                envelope.wrapped,
+                envelope.key_id,
+                four
+            )
+            .execute(&mut *tx)
+            .await?;
         }
     }
     tx.commit().await

@@ -2,15 +2,19 @@
 
 use super::{Kind, Prices};
 use crate::{
-    error::AppResult,
+    error::{AppError, AppResult},
     ids::{ConversationId, ModelId, ProviderId, UserId, UserKeyId},
     models::{
         environment::{EnvProvider, model_id},
         settings::Settings,
     },
-    server::{Db, Tx, vault::Envelope},
+    server::{
+        Db, Tx,
+        vault::{Envelope, Vault},
+    },
 };
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// A provider as the registry needs it.
 #[derive(Clone)]
@@ -270,48 +274,57 @@ pub async fn note_health(db: &Db, provider: ProviderId, trouble: Option<&str>) -
 ///
 /// # Errors
 /// When the database cannot be reached, or with a sentence about a row that does not open; nothing has changed then.
-pub async fn rewrap(tx: &mut Tx, vault: &crate::server::vault::Vault) -> Result<u32, String> {
-    let failed = |table: &str, id: uuid::Uuid, e: crate::server::vault::VaultError| format!("{table} {id}: {e}");
-    let said = |e: sqlx::Error| crate::error::AppError::from(e).to_string();
+pub async fn rewrap(tx: &mut Tx, vault: &Vault) -> Result<u32, String> {
+    let failed = |e: sqlx::Error| AppError::from(e).to_string();
     let mut done = 0;
     let rows = sqlx::query!(
         r#"select provider_id, sealed_key as "sealed_key!", wrapped_key as "wrapped_key!", master_key_id as "master_key_id!"
            from providers where sealed_key is not null for update"#
     );
-    for r in rows.fetch_all(&mut **tx).await.map_err(said)? {
-        let envelope = Envelope { sealed: r.sealed_key, wrapped: r.wrapped_key, key_id: r.master_key_id };
-        let again =
-            vault.rewrap("providers", r.provider_id, &envelope).map_err(|e| failed("providers", r.provider_id, e))?;
-        if let Some(again) = again {
-            sqlx::query!(
-                "update providers set wrapped_key = $2, master_key_id = $3 where provider_id = $1",
-                r.provider_id,
-                again.wrapped,
-                again.key_id
-            )
-            .execute(&mut **tx)
-            .await
-            .map_err(said)?;
-            done += 1;
-        }
+    let rows = rows.fetch_all(&mut **tx).await.map_err(failed)?.into_iter();
+    let keys = rows
+        .map(|r| (r.provider_id, Envelope { sealed: r.sealed_key, wrapped: r.wrapped_key, key_id: r.master_key_id }));
+    for (id, again) in wrapped_again(vault, "providers", keys)? {
+        sqlx::query!(
+            "update providers set wrapped_key = $2, master_key_id = $3 where provider_id = $1",
+            id,
+            again.wrapped,
+            again.key_id
+        )
+        .execute(&mut **tx)
+        .await
+        .map_err(failed)?;
+        done += 1;
     }
     let rows = sqlx::query!("select user_key_id, sealed_key, wrapped_key, master_key_id from user_keys for update");
-    for r in rows.fetch_all(&mut **tx).await.map_err(said)? {
-        let envelope = Envelope { sealed: r.sealed_key, wrapped: r.wrapped_key, key_id: r.master_key_id };
-        let again =
-            vault.rewrap("user_keys", r.user_key_id, &envelope).map_err(|e| failed("user_keys", r.user_key_id, e))?;
-        if let Some(again) = again {
-            sqlx::query!(
-                "update user_keys set wrapped_key = $2, master_key_id = $3 where user_key_id = $1",
-                r.user_key_id,
-                again.wrapped,
-                again.key_id
-            )
-            .execute(&mut **tx)
-            .await
-            .map_err(said)?;
-            done += 1;
-        }
+    let rows = rows.fetch_all(&mut **tx).await.map_err(failed)?.into_iter();
+    let keys = rows
+        .map(|r| (r.user_key_id, Envelope { sealed: r.sealed_key, wrapped: r.wrapped_key, key_id: r.master_key_id }));
+    for (id, again) in wrapped_again(vault, "user_keys", keys)? {
+        sqlx::query!(
+            "update user_keys set wrapped_key = $2, master_key_id = $3 where user_key_id = $1",
+            id,
+            again.wrapped,
+            again.key_id
+        )
+        .execute(&mut **tx)
+        .await
+        .map_err(failed)?;
+        done += 1;
     }
     Ok(done)
+}
+
+/// The keys of a table that another master key wraps, under the current one.
+fn wrapped_again(
+    vault: &Vault,
+    table: &str,
+    keys: impl Iterator<Item = (Uuid, Envelope)>,
+) -> Result<Vec<(Uuid, Envelope)>, String> {
+    let mut out = Vec::new();
+    for (id, key) in keys {
+        let again = vault.rewrap(table, id, &key).map_err(|e| format!("{table} {id}: {e}"))?;
+        out.extend(again.map(|again| (id, again)));
+    }
+    Ok(out)
 }

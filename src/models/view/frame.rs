@@ -1,6 +1,6 @@
 //! The frame of the admin's part: its sections beside one of them.
 
-use crate::ui::{Icon, IconName, PageTitle};
+use crate::ui::{IconName, PageTitle, Sections};
 use leptos::prelude::*;
 
 /// The sections: path, name, icon.
@@ -20,25 +20,15 @@ pub fn AdminFrame(
 ) -> impl IntoView {
     view! {
         <PageTitle text=title.clone() />
-        <section class="wrap settings admin">
-            <nav aria-label="Administration">
-                {SECTIONS
-                    .iter()
-                    .map(|(path, name, icon)| {
-                        view! {
-                            <a class="door" href=*path rel="external" aria-current=(*path == here).then_some("page")>
-                                <Icon name=*icon />
-                                {*name}
-                            </a>
-                        }
-                    })
-                    .collect_view()}
-            </nav>
-            <div class="settings-page">
-                <h1>{title}</h1>
-                {children()}
-            </div>
-        </section>
+        <Sections
+            label="Administration"
+            class="wrap settings admin"
+            links=SECTIONS.iter().map(|(path, name, icon)| (*path, *name, *icon, Some("external"))).collect()
+            here=here
+            title=title
+        >
+            {children()}
+        </Sections>
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         store::{self, Kind, ModelView, ProviderView},
         try_it::{QUESTION, Trial},
     },
-    ui::{Check, Form, FormNote, Submit, TextArea, TextInput},
+    ui::{Check, Form, FormNote, Submit, Sure, TextArea, TextInput},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -185,15 +185,16 @@ fn form(provider: ProviderView, model: Option<ModelView>, chosen: Option<ModelVi
             {can_go
                 .then(|| {
                     view! {
-                        <details class="sure">
-                            <summary class="quiet danger">"Remove"</summary>
-                            <p>"Conversations that chose it get the default."</p>
+                        <Sure
+                            label="Remove"
+                            warning="Conversations that chose it get the default."
+                        >
                             <Form action=delete>
                                 <FormNote />
                                 <input type="hidden" name="id" value=gone />
                                 <Submit label="Remove the model" class="danger small" />
                             </Form>
-                        </details>
+                        </Sure>
                     }
                 })}
         </div>

@@ -10,7 +10,7 @@ use crate::{
         api::{DeleteProvider, SaveProvider},
         store::{self, Kind, ProviderView},
     },
-    ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, TextInput},
+    ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, Sure, TextInput},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -101,15 +101,16 @@ fn form(provider: Option<ProviderView>) -> impl IntoView {
             {can_go
                 .then(|| {
                     view! {
-                        <details class="sure">
-                            <summary class="quiet danger">"Remove"</summary>
-                            <p>"Its models and its key go with it. Conversations that chose one of them get the default."</p>
+                        <Sure
+                            label="Remove"
+                            warning="Its models and its key go with it. Conversations that chose one of them get the default."
+                        >
                             <Form action=delete>
                                 <FormNote />
                                 <input type="hidden" name="id" value=gone />
                                 <Submit label="Remove the provider" class="danger small" />
                             </Form>
-                        </details>
+                        </Sure>
                     }
                 })}
         </div>

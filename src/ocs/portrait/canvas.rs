@@ -388,18 +388,6 @@ fn push_tenths(out: &mut String, tenths: i64) {
 
 /// Text for an attribute or an element of XML: markup escaped, characters that XML forbids left out.
 pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => {}
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
+    let allowed = text.chars().filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'));
+    crate::ui::escape(&allowed.map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
 }

@@ -1,6 +1,6 @@
 //! Daily budgets: what is left is what may be used, however many ask at once.
 
-use super::{far, line_of, lumina, set_budgets, set_defaults, talk};
+use super::{far, line_of, set_budgets, set_defaults, talk};
 use crate::{
     error::AppError,
     ids::ModelId,
@@ -20,7 +20,7 @@ async fn a_budget_is_refused_before_anything_is_kept() {
     let (fake, keeper, _, model) = far(&app).await;
     set_defaults(&keeper, &model, "").await;
     let (client, _) = app.person("ada").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
     // The first reply uses 1,050; a second one may begin while something is left.
     set_budgets(&keeper, "5,000").await;
     let (sent, run) = talk(&app, &client, &oc, None).await;

@@ -1,6 +1,6 @@
 //! Keys: where they may go, where they never are, and what opens them.
 
-use super::{KEY, add_model, add_provider, base, dump, far, lumina, reach, save_provider, set_budgets, talk};
+use super::{KEY, add_model, add_provider, base, dump, far, reach, save_provider, set_budgets, talk};
 use crate::{
     ids::ModelId,
     tests::{PASSWORD, TestApp},
@@ -176,7 +176,7 @@ async fn own_keys_when_they_are_allowed() {
     let (fake, keeper, provider, _) = far(&app).await;
     let host = base(&app, &provider).await;
     let (client, user) = app.person("ada").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
     let fields = |url: &str| {
         vec![
             ("form[kind]".to_owned(), "openai".to_owned()),

@@ -20,7 +20,7 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -31,7 +31,7 @@ const KEY: &str = "sk-canary-0123456789abcdef-wxyz";
 
 /// A server that speaks Chat Completions as a test wants it.
 #[derive(Clone, Default)]
-struct Fake(Arc<Mutex<FakeState>>);
+pub(super) struct Fake(Arc<Mutex<FakeState>>);
 
 #[derive(Default)]
 struct FakeState {
@@ -41,7 +41,7 @@ struct FakeState {
 
 impl Fake {
     /// Listens; gives its host and port.
-    async fn listen(&self) -> String {
+    pub(super) async fn listen(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let app = Router::new().route("/v1/chat/completions", post(complete)).with_state(self.clone());
@@ -49,7 +49,7 @@ impl Fake {
         host
     }
 
-    fn set_broken(&self, broken: bool) {
+    pub(super) fn set_broken(&self, broken: bool) {
         self.0.lock().unwrap().broken = broken;
     }
 
@@ -88,7 +88,7 @@ async fn admin(app: &TestApp) -> (Client, UserId) {
     (client, id)
 }
 
-async fn reach(client: &Client, hosts: &str, own_keys: &str) {
+pub(super) async fn reach(client: &Client, hosts: &str, own_keys: &str) {
     let done = client
         .post_form_from(
             "/fn/models/save_reach",
@@ -103,11 +103,11 @@ fn id_in(location: &str) -> String {
     location.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned()
 }
 
-async fn save_provider(client: &Client, fields: &[(&str, &str)]) -> Answer {
+pub(super) async fn save_provider(client: &Client, fields: &[(&str, &str)]) -> Answer {
     client.post_form_from("/fn/models/save_provider", "/admin/models/provider/new", fields).await
 }
 
-async fn add_provider(client: &Client, name: &str, url: &str, key: &str) -> String {
+pub(super) async fn add_provider(client: &Client, name: &str, url: &str, key: &str) -> String {
     let fields = [
         ("form[kind]", "openai"),
         ("form[name]", name),
@@ -120,7 +120,7 @@ async fn add_provider(client: &Client, name: &str, url: &str, key: &str) -> Stri
     id_in(done.location())
 }
 
-async fn add_model(client: &Client, provider: &str, name: &str) -> String {
+pub(super) async fn add_model(client: &Client, provider: &str, name: &str) -> String {
     let fields = [
         ("form[provider]", provider),
         ("form[remote_name]", name),
@@ -137,7 +137,7 @@ async fn add_model(client: &Client, provider: &str, name: &str) -> String {
     id_in(done.location())
 }
 
-async fn set_defaults(client: &Client, chat: &str, fallback: &str) {
+pub(super) async fn set_defaults(client: &Client, chat: &str, fallback: &str) {
     let fields = [("form[chat_model]", chat), ("form[fallback_1]", fallback)];
     let done = client.post_form_from("/fn/models/save_defaults", "/admin/models", &fields).await;
     assert_eq!(done.location(), "/admin/models?saved=defaults#defaults");
@@ -160,13 +160,8 @@ async fn far(app: &TestApp) -> (Fake, Client, String, String) {
     (fake, client, provider, model)
 }
 
-async fn lumina(app: &TestApp) -> String {
-    let mut sql = app.sql().await;
-    sqlx::query("select oc_id::text from ocs where slug = 'lumina'").fetch_one(&mut sql).await.unwrap().get(0)
-}
-
 /// Says something in a conversation, or in a new one, and waits for the end of the reply; the message and its run's row.
-async fn talk(app: &TestApp, client: &Client, oc: &str, conversation: Option<&str>) -> (Value, Value) {
+pub(super) async fn talk(app: &TestApp, client: &Client, oc: &str, conversation: Option<&str>) -> (Value, Value) {
     let sent = client
         .post_json(
             &format!("/api/chat/{oc}/message"),
@@ -217,7 +212,7 @@ async fn line_of(app: &TestApp, user: UserId, kind: &str) -> Value {
 }
 
 /// Everything in the database as text.
-async fn dump(app: &TestApp) -> String {
+pub(super) async fn dump(app: &TestApp) -> String {
     let mut sql = app.sql().await;
     let tables: Vec<String> = sqlx::query_scalar(
         "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')",
@@ -236,7 +231,7 @@ async fn dump(app: &TestApp) -> String {
     out
 }
 
-fn hex(text: &str) -> String {
+pub(super) fn hex(text: &str) -> String {
     text.bytes().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -254,7 +249,7 @@ async fn a_model_is_added_chosen_metered_and_its_key_is_nowhere() {
     let app = TestApp::new().await;
     let (fake, keeper, provider, model) = far(&app).await;
     let (client, user) = app.person("ada").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
 
     // Nothing is chosen, so the model of this machine answers.
     let (sent, run) = talk(&app, &client, &oc, None).await;
@@ -326,7 +321,7 @@ async fn another_model_answers_and_the_receipt_says_so() {
     let (fake, keeper, provider, model) = far(&app).await;
     set_defaults(&keeper, &model, &LOCAL_MODEL.to_string()).await;
     let (client, user) = app.person("ada").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
     let (sent, run) = talk(&app, &client, &oc, None).await;
     assert_eq!(run["content"], "From afar.");
     assert_eq!(run["receipt"].get("via"), None, "nobody fell back");
@@ -398,7 +393,7 @@ async fn the_environment_is_a_quick_start() {
     crate::models::environment::write(&app.state).await.unwrap();
     crate::models::environment::write(&app.state).await.unwrap();
     let (client, _) = app.person("ada").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
     let (_, run) = talk(&app, &client, &oc, None).await;
     assert_eq!((run["content"].as_str(), run["model"].as_str()), (Some("From afar."), Some("env-1")), "{run}");
     assert_eq!(fake.asked().pop().unwrap().0, format!("Bearer {KEY}"));

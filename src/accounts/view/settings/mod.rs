@@ -17,7 +17,7 @@ use crate::{
     accounts::{Frame, Role},
     app::FrameResource,
     error::AppError,
-    ui::{Icon, IconName, Initials, PageTitle},
+    ui::{Icon, IconName, Initials, PageTitle, Sections},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -50,25 +50,15 @@ pub fn SettingsFrame(
     let title = PAGES.iter().find(|p| p.0 == here).map_or("Settings", |p| p.1);
     view! {
         <PageTitle text=title />
-        <section class="wrap settings">
-            <nav aria-label="Settings">
-                {PAGES
-                    .iter()
-                    .map(|(path, name, _, icon)| {
-                        view! {
-                            <a class="door" href=*path rel=way(path) aria-current=(*path == here).then_some("page")>
-                                <Icon name=*icon />
-                                {*name}
-                            </a>
-                        }
-                    })
-                    .collect_view()}
-            </nav>
-            <div class="settings-page">
-                <h1>{title}</h1>
-                {children()}
-            </div>
-        </section>
+        <Sections
+            label="Settings"
+            class="wrap settings"
+            links=PAGES.iter().map(|(path, name, _, icon)| (*path, *name, *icon, way(path))).collect()
+            here=here
+            title=title.to_owned()
+        >
+            {children()}
+        </Sections>
     }
 }
 

@@ -92,6 +92,28 @@ fn is_note(line: &Value) -> bool {
     line.get("is_system") == Some(&Value::Bool(true)) && !kind.is_empty()
 }
 
+/// All wordings of a message with their numbers, and the number of the one that is shown.
+fn wordings<'a>(line: &'a Value, mes: &'a str, is_user: bool) -> Result<(Vec<(usize, &'a str)>, usize), String> {
+    let swipes: Vec<&str> = match line.get("swipes") {
+        Some(Value::Array(swipes)) if !is_user => swipes.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if swipes.len() > WORDINGS_MAX {
+        return Err(format!("there are more than {WORDINGS_MAX} swipes."));
+    }
+    let told = line.get("swipe_id").and_then(Value::as_u64).and_then(|i| usize::try_from(i).ok());
+    let known = told.filter(|i| *i < swipes.len()).or_else(|| swipes.iter().position(|s| *s == mes));
+    let mut wordings: Vec<(usize, &str)> = swipes.into_iter().enumerate().collect();
+    // What is shown counts; swipes may lag behind an edit.
+    match known.and_then(|i| wordings.get_mut(i)) {
+        Some(shown) => shown.1 = mes,
+        None => wordings.push((wordings.len(), mes)),
+    }
+    let chosen = known.unwrap_or(wordings.len().saturating_sub(1));
+    Ok((wordings, chosen))
+}
+
+/// Takes a line over: a message with all its wordings, or nothing where it is a note of the program.
 fn add(chat: &mut Chat, number: usize, line: &Value, others: &[String]) -> AppResult<()> {
     let Some(mes) = line.get("mes").and_then(Value::as_str) else {
         return Err(at_line(number, "the message (`mes`) is not a text."));
@@ -109,22 +131,7 @@ fn add(chat: &mut Chat, number: usize, line: &Value, others: &[String]) -> AppRe
     let name = text_of(line, "name").trim();
     let named = (!is_user && others.len() > 1 && !name.is_empty() && others.first().is_none_or(|o| o != name))
         .then(|| format!("**{}:** ", short(name)));
-    let swipes: Vec<&str> = match line.get("swipes") {
-        Some(Value::Array(swipes)) if !is_user => swipes.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    if swipes.len() > WORDINGS_MAX {
-        return Err(at_line(number, &format!("there are more than {WORDINGS_MAX} swipes.")));
-    }
-    // What is shown counts; swipes may lag behind an edit.
-    let chosen = line.get("swipe_id").and_then(Value::as_u64).and_then(|i| usize::try_from(i).ok());
-    let chosen = chosen.filter(|i| *i < swipes.len()).or_else(|| swipes.iter().position(|s| *s == mes));
-    let mut wordings: Vec<(usize, &str)> = swipes.into_iter().enumerate().collect();
-    match chosen.and_then(|i| wordings.get_mut(i)) {
-        Some(shown) => shown.1 = mes,
-        None => wordings.push((wordings.len(), mes)),
-    }
-    let chosen = chosen.unwrap_or(wordings.len().saturating_sub(1));
+    let (wordings, chosen) = wordings(line, mes, is_user).map_err(|what| at_line(number, &what))?;
     let parent = chat.leaf;
     let mut seen = HashSet::new();
     let mut kept = false;
