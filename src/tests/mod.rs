@@ -1,7 +1,6 @@
 //! Tests that speak HTTP to the real router, each with a database of its own.
 //!
-//! `TEST_DATABASE_URL` names a superuser's connection to a scratch cluster (`make test` starts one). The first test of
-//! the process migrates and seeds a template, the others copy it.
+//! `TEST_DATABASE_URL` names a superuser's connection to a scratch cluster (`make test` starts one).
 
 mod accounts;
 mod avatars;
@@ -15,6 +14,7 @@ mod chat_tree;
 mod chat_tree_property;
 mod chat_ways;
 mod client;
+mod database;
 mod endpoints;
 mod model;
 mod models;
@@ -36,14 +36,14 @@ use crate::{
         AppState, Db,
         config::{Cli, Command, Config, Place},
         db::Connections,
-        migrate, router, serve,
+        router, serve,
     },
 };
 use clap::Parser;
+use database::Database;
 use leptos::config::LeptosOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, Row};
 use std::sync::Arc;
-use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 /// A password that every rule accepts.
@@ -57,8 +57,7 @@ pub struct TestApp {
     pub model: Arc<ScriptedModel>,
     /// The whole site.
     pub router: axum::Router,
-    /// The database as its owner, for looking behind the wall.
-    pub owner: PgConnectOptions,
+    database: Arc<Database>,
     folder: std::path::PathBuf,
 }
 
@@ -77,25 +76,24 @@ impl TestApp {
 
     /// A site with these further flags of `serve`.
     pub async fn with(flags: &[&str]) -> Self {
-        let owner = fresh_database().await;
-        let connections = Connections { app: owner.clone(), worker: owner.clone(), set_role: true };
-        Self::on(owner, Db::new(connections, 8), flags)
+        Self::on(Arc::new(Database::new().await), flags)
     }
 
     /// Another process on the same database, as after a restart or beside it.
     pub fn again(&self) -> Self {
-        let connections = Connections { app: self.owner.clone(), worker: self.owner.clone(), set_role: true };
-        Self::on(self.owner.clone(), Db::new(connections, 8), &["--limit-factor", "1000"])
+        Self::on(Arc::clone(&self.database), &["--limit-factor", "1000"])
     }
 
-    fn on(owner: PgConnectOptions, db: Db, flags: &[&str]) -> Self {
+    fn on(database: Arc<Database>, flags: &[&str]) -> Self {
+        let connections = Connections { app: database.owner(), worker: database.owner(), set_role: true };
+        let db = Db::new(connections, 8);
         let folder = std::env::temp_dir().join(format!("sf-test-{}", Uuid::now_v7().simple()));
         let config = config(&folder, flags);
         let options = LeptosOptions::builder().output_name("soulforge").site_root("target/site").build();
         let model = Arc::new(ScriptedModel::default());
         let state = serve::state(options, config, db, model.clone()).expect("the data folder");
         let router = router::router(state.clone());
-        Self { state, model, router, owner, folder }
+        Self { state, model, router, database, folder }
     }
 
     /// A browser without scripts and without a session.
@@ -121,7 +119,7 @@ impl TestApp {
 
     /// The owner's connection: sees everything.
     pub async fn sql(&self) -> PgConnection {
-        PgConnection::connect_with(&self.owner).await.expect("the test database")
+        PgConnection::connect_with(&self.database.owner()).await.expect("the test database")
     }
 }
 
@@ -133,34 +131,4 @@ fn config(folder: &std::path::Path, flags: &[&str]) -> Config {
         Command::Serve(config) => Config { place: Place { database_url: None, ..config.place }, url: None, ..config },
         _ => unreachable!("asked for serve"),
     }
-}
-
-fn server() -> PgConnectOptions {
-    let url = std::env::var("TEST_DATABASE_URL")
-        .expect("TEST_DATABASE_URL must name a scratch PostgreSQL (a superuser); `make test` starts one and sets it");
-    url.parse().expect("TEST_DATABASE_URL")
-}
-
-/// An empty database that only the roles and extensions are certain of.
-pub async fn fresh_database() -> PgConnectOptions {
-    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-    let template = TEMPLATE.get_or_init(make_template).await;
-    let name = format!("test_{}", Uuid::now_v7().simple());
-    let mut admin = PgConnection::connect_with(&server()).await.expect("the test cluster");
-    admin
-        .execute(AssertSqlSafe(format!("create database {name} template {template}")))
-        .await
-        .expect("a copy of the template");
-    server().database(&name)
-}
-
-async fn make_template() -> String {
-    let name = format!("template_{}", Uuid::now_v7().simple());
-    let mut admin = PgConnection::connect_with(&server()).await.expect("the test cluster");
-    admin.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a new database");
-    let mut owner = PgConnection::connect_with(&server().database(&name)).await.expect("the template");
-    migrate::run(&mut owner).await.expect("migrations");
-    crate::ocs::seed::run(&mut owner).await.expect("seeds");
-    owner.close().await.expect("closing");
-    name
 }
