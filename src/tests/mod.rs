@@ -21,6 +21,7 @@ mod models;
 mod ocs;
 mod operations;
 mod provider;
+mod secrets;
 mod seen;
 mod sse;
 mod summon;

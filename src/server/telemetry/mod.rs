@@ -11,8 +11,10 @@ use axum::{
     middleware::Next,
 };
 use std::{io::IsTerminal, time::Duration};
-use tracing::{Span, field::Empty};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Span, Subscriber, field::Empty};
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
 
 /// Name of the header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,16 +37,25 @@ pub fn start_log(json: bool) {
         },
         _ => (EnvFilter::new(&usual), None),
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let log = tracing_subscriber::registry().with(filter);
+    let log = tracing_subscriber::registry().with(filter).with(lines(json, std::io::stderr));
     // A second log in one process (tests) is refused, and the first one stays.
-    let _ = if json {
-        log.with(lines.json().flatten_event(true).with_current_span(false).with_span_list(true)).try_init()
-    } else {
-        log.with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())).try_init()
-    };
+    let _ = log.try_init();
     if let Some(problem) = problem {
         tracing::warn!("SOULFORGE_LOG cannot be read, so the usual filter is used: {problem}");
+    }
+}
+
+/// The lines of the log: JSON for programs, or words for people.
+pub fn lines<S, W>(json: bool, out: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(out);
+    if json {
+        lines.json().flatten_event(true).with_current_span(false).with_span_list(true).boxed()
+    } else {
+        lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed()
     }
 }
 
