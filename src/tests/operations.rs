@@ -1,7 +1,13 @@
 //! What operators rely on: the log, the figures, limits of connections, streams that end when their right does.
 
-use super::{Client, PASSWORD, Step, TestApp};
-use crate::{ids::UserId, server::telemetry::figures};
+use super::{
+    Client, PASSWORD, Step, TestApp,
+    log::{self, Kept},
+};
+use crate::{
+    ids::UserId,
+    server::telemetry::{self, figures},
+};
 use axum::{
     body::{Body, BodyDataStream},
     http::{Method, Request},
@@ -10,12 +16,11 @@ use futures::StreamExt;
 use serde_json::json;
 use sqlx::Row;
 use std::{
-    io::Write,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// An open stream, as text.
 struct Stream {
@@ -300,34 +305,15 @@ async fn figures_are_for_admins_and_operators() {
     assert_eq!(operators.get("/sign-in").await.status, 404);
 }
 
-/// Where a test's log goes.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 // One thread: what a request logs is logged where this test listens.
 #[tokio::test(flavor = "current_thread")]
 async fn every_line_of_a_request_has_its_id_and_no_secret() {
     let app = TestApp::new().await;
     let (client, ada) = app.person("ada").await;
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let layer = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_span_list(true)
-        .with_writer(move || writer.clone());
-    let filter = tracing_subscriber::EnvFilter::new("soulforge=debug");
-    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(filter).with(layer));
+    let lines = Kept::default();
+    let filter = EnvFilter::new("soulforge=debug");
+    let log = tracing_subscriber::registry().with(filter).with(telemetry::lines(true, lines.clone()));
+    let guard = log::dispatch(log).set_default();
     let (token, _) = crate::server::session::new_token();
     let request = Request::get("/c/lumina?next=/secret-query").header("x-request-id", "my-word-1");
     let answer = client.send(request.body(Body::empty()).unwrap()).await;
@@ -341,7 +327,7 @@ async fn every_line_of_a_request_has_its_id_and_no_secret() {
     client.json(Method::POST, "/api/chat/x/message", &json!({"content": "secret-words"}), &[]).await;
     drop(guard);
 
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = lines.text();
     let cookies = client.cookies();
     for secret in
         ["secret-query", "secret-password", "secret-words", &token, &cookies["sf"], "ada@example.org", "a\\\"b"]

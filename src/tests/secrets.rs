@@ -5,6 +5,7 @@
 
 use super::{
     Answer, Client, TestApp,
+    log::{self, Kept},
     models::{Fake, add_model, add_provider, dump, hex, reach, save_provider, set_defaults, talk},
 };
 use crate::server::{
@@ -31,40 +32,10 @@ use std::{
     io::Write,
     sync::{Arc, Mutex},
 };
-use tracing::Dispatch;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How much of a secret is already too much, in characters.
 const TOO_MUCH: usize = 12;
-
-/// What somebody wrote, from many threads.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Kept {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// Everything that was answered: by which path, and what.
 #[derive(Clone, Default)]
@@ -234,7 +205,7 @@ async fn tokens(client: &Client) -> Vec<Secret> {
     let told_by: &[&str] = &["/api/tokens", "/settings/tokens"];
     let made = client.post_json("/api/tokens", &json!({"name": "script", "scopes": ["read", "write"]})).await;
     assert_eq!(made.status, 201, "{}", made.text);
-    let token = made.json()["secret"].as_str().expect("the secret").to_owned();
+    let token = made.json()["token"].as_str().expect("the token").to_owned();
     let fields = [("form[name]", "other"), ("form[access]", "read")];
     client.post_form_from("/fn/accounts/create_token", "/settings/tokens", &fields).await;
     let mut program = client.clone();
@@ -384,11 +355,12 @@ async fn settings(app: &TestApp) -> Vec<Secret> {
 #[test]
 fn no_secret_is_written_or_told() {
     let (words, lines) = (Kept::default(), Kept::default());
-    let log: Dispatch = tracing_subscriber::registry()
-        .with(EnvFilter::new("trace"))
-        .with(telemetry::lines(false, words.clone()))
-        .with(telemetry::lines(true, lines.clone()))
-        .into();
+    let log = log::dispatch(
+        tracing_subscriber::registry()
+            .with(EnvFilter::new("trace"))
+            .with(telemetry::lines(false, words.clone()))
+            .with(telemetry::lines(true, lines.clone())),
+    );
     let on_each_thread = log.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -428,7 +400,7 @@ fn no_secret_is_written_or_told() {
                 .lock()
                 .unwrap()
                 .iter()
-                .any(|(path, answer)| path == "/api/tokens" && answer.text().contains("secret"))
+                .any(|(path, answer)| path == "/api/tokens" && answer.text().contains("\"token\""))
         );
         nothing_tells(&secrets, &app, &answers, &log).await;
     });
