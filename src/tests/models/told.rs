@@ -1,7 +1,7 @@
 //! What people meet of models and providers: each way to fail as the line tells it, budgets by tier, who writes summons, and the
 //! other quick start.
 
-use super::{KEY, add_model, admin, dump, far, id_in, lumina, reach, save_provider, set_budgets, talk};
+use super::{KEY, add_model, admin, dump, far, id_in, reach, save_provider, set_budgets, talk};
 use crate::{
     ids::ModelId,
     models::store::LOCAL_MODEL,
@@ -60,7 +60,7 @@ async fn every_way_to_fail_is_told_in_the_line() {
     reach(&keeper, &provider.address.to_string(), "no").await;
     let (client, _) = app.person("ada").await;
     set_budgets(&keeper, "").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
     let (sent, _) = talk(&app, &client, &oc, None).await;
     let conversation = sent["conversation_id"].as_str().unwrap().to_owned();
     let choice = format!("/api/conversations/{conversation}/model");
@@ -123,7 +123,7 @@ async fn each_tier_has_a_budget_of_its_own() {
     let done = keeper.post_form_from("/fn/models/save_defaults", "/admin/models", &fields).await;
     assert!(done.location().contains("saved=defaults"));
     let (client, user) = app.person("ada").await;
-    let oc = lumina(&app).await;
+    let oc = app.oc("lumina").await;
     // A reply uses 1,050 tokens.
     let (sent, run) = talk(&app, &client, &oc, None).await;
     assert_eq!(run["status"], "done", "{run}");
