@@ -124,17 +124,22 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// The answer when the database is away: JSON for programs, a small page for people.
+/// The answer when there is no page: JSON for programs, a small page for people.
 pub fn unavailable(headers: &HeaderMap, error: &AppError) -> Response {
     let html = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
     if !html {
         return ApiError(error.clone()).into_response();
     }
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let page = Html(
+    let title = match error {
+        AppError::Unavailable { .. } => "Back in a moment",
+        _ => "Something went wrong",
+    };
+    let said = crate::ui::escape(&error.to_string());
+    let page = Html(format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <title>Back in a moment</title><h1>Back in a moment</h1>\
-         <p>The database is busy or restarting. Nothing you sent before was lost. Please reload the page.</p>",
-    );
+         <title>{title}</title><h1>{title}</h1>\
+         <p>{said}</p><p>Nothing you sent before was lost. <a href=\"\">Reload the page</a></p>",
+    ));
     (status, [(header::RETRY_AFTER, "5")], page).into_response()
 }

@@ -124,6 +124,10 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_DRAIN", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10))]
     pub drain: u64,
 
+    /// Seconds that a page may take to be made. After them it is given up and answered with 503.
+    #[arg(long, env = "SOULFORGE_PAGE_LIMIT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub page_limit: u64,
+
     /// Write the log as JSON lines, a line for every request among them.
     #[arg(long, env = "SOULFORGE_LOG_JSON", default_value_t = false, action = clap::ArgAction::Set)]
     pub log_json: bool,

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod markdown;
 pub mod migrate;
 pub mod openapi;
+pub mod pages;
 pub mod pass;
 pub mod passwords;
 pub mod postgres;

@@ -1,21 +1,20 @@
 //! Every route and layer in one readable list.
 
-use super::{AppState, guard, request, telemetry};
+use super::{AppState, guard, pages, request, telemetry};
 use crate::{
     accounts,
-    app::{App, plain_shell, shell},
+    app::{plain_shell, shell},
     chat, models, ocs, personas,
 };
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, State},
-    http::{HeaderValue, StatusCode, header},
+    extract::{DefaultBodyLimit, Request, State},
+    http::StatusCode,
     middleware,
     response::Response,
     routing::get,
 };
-use leptos::prelude::*;
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::LeptosRoutes;
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, request_id::PropagateRequestIdLayer,
     services::ServeDir, trace::TraceLayer,
@@ -27,23 +26,14 @@ pub fn router(state: AppState) -> Router {
     let files = ServeDir::new(&site).precompressed_br().precompressed_gzip().append_index_html_on_directories(false);
     // Files are only read; whatever else is asked of a path is for the app.
     let files = files.call_fallback_on_method_not_allowed(true);
-    let page_options = state.leptos.clone();
 
     let app = routes(&state)
-        .fallback(move |State(state): State<AppState>, request: axum::extract::Request| {
-            let options = page_options.clone();
-            async move {
-                let handler = leptos_axum::render_app_async_with_context(
-                    move || {
-                        provide_context(state.clone());
-                        page_context()
-                    },
-                    move || shell(options.clone()),
-                );
-                let mut response = handler(request).await;
+        .fallback(|State(state): State<AppState>, request: Request| async move {
+            let mut response = pages::draw(&state, request, shell).await;
+            if response.status().is_success() {
                 *response.status_mut() = StatusCode::NOT_FOUND;
-                response
             }
+            response
         })
         .layer(DefaultBodyLimit::max(guard::BODY_LIMIT))
         .layer(middleware::from_fn(guard::one_shape_of_errors))
@@ -76,7 +66,6 @@ pub fn router(state: AppState) -> Router {
 
 /// The rooms' routes and the pages, without the layers around them. The generated tests read their paths from here.
 pub fn routes(state: &AppState) -> Router<AppState> {
-    let options = state.leptos.clone();
     Router::new()
         .merge(accounts::routes::routes())
         .merge(ocs::routes::routes())
@@ -89,27 +78,14 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(models::routes::routes())
         .merge(super::openapi::routes())
         .route("/metrics", get(telemetry::figures::for_admins))
-        .leptos_routes_with_context(state, generate_route_list(App), page_context, move || shell(options.clone()))
+        // The server functions, and then the pages.
+        .leptos_routes_with_context(state, Vec::new(), pages::set_policy, || ())
+        .leptos_routes_with_handler(pages::list(), |State(state): State<AppState>, request: Request| async move {
+            pages::draw(&state, request, shell).await
+        })
 }
 
 /// A page that the server draws alone: the same frame and the same policy, and nothing for the browser to run.
-pub async fn plain_page(state: &AppState, request: axum::extract::Request) -> Response {
-    let (state, options) = (state.clone(), state.leptos.clone());
-    let handler = leptos_axum::render_app_async_with_context(
-        move || {
-            provide_context(state.clone());
-            page_context()
-        },
-        move || plain_shell(options.clone()),
-    );
-    handler(request).await
-}
-
-/// Runs at the start of each page: the policy's nonce must be the one that the page's scripts carry.
-fn page_context() {
-    if let (Some(nonce), Some(response)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
-        && let Ok(policy) = HeaderValue::try_from(guard::page_policy(&nonce))
-    {
-        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-    }
+pub async fn plain_page(state: &AppState, request: Request) -> Response {
+    pages::draw(state, request, plain_shell).await
 }

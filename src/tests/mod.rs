@@ -21,6 +21,7 @@ mod model;
 mod models;
 mod ocs;
 mod operations;
+mod pages;
 mod provider;
 mod secrets;
 mod seen;

@@ -216,7 +216,7 @@ async fn the_end_of_the_process_tells_every_stream_to_come_back() {
 }
 
 /// The value of a series whose line begins so and holds all of these labels; the sum if there are several.
-fn value(figures: &str, name: &str, labels: &[&str]) -> f64 {
+pub(super) fn value(figures: &str, name: &str, labels: &[&str]) -> f64 {
     let is_ours = |line: &&str| {
         line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
             && labels.iter().all(|label| line.contains(label))

@@ -41,7 +41,7 @@ where
     S: PartialEq + Clone + Send + Sync + 'static,
     Fut: Future<Output = T> + Send + 'static,
 {
-    Loaded::new_with_options(source, read, true)
+    Loaded::new_with_options(source, watched(read), true)
 }
 
 /// As [`load`], for what may come after the page.
@@ -54,5 +54,22 @@ where
     S: PartialEq + Clone + Send + Sync + 'static,
     Fut: Future<Output = T> + Send + 'static,
 {
-    Loaded::new_with_options(source, read, false)
+    Loaded::new_with_options(source, watched(read), false)
+}
+
+/// On the server the page hears when what it waits for panics.
+#[cfg(feature = "ssr")]
+fn watched<T, S, Fut>(
+    read: impl Fn(S) -> Fut + Send + Sync + 'static,
+) -> impl Fn(S) -> futures::future::BoxFuture<'static, T> + Send + Sync + 'static
+where
+    T: 'static,
+    Fut: Future<Output = T> + Send + 'static,
+{
+    move |source| Box::pin(crate::server::pages::watched(read(source)))
+}
+
+#[cfg(not(feature = "ssr"))]
+const fn watched<R>(read: R) -> R {
+    read
 }

@@ -68,6 +68,7 @@ fn describe() {
     describe_counter!("soulforge_http_requests_total", "Requests answered, by method, route and status");
     describe_histogram!("soulforge_http_request_seconds", seconds, "Until the answer's first byte, by route");
     describe_gauge!("soulforge_http_in_flight", "Requests being answered");
+    describe_counter!("soulforge_pages_given_up_total", "Pages that were not made, by route and reason");
     describe_counter!("soulforge_limited_total", "Requests refused by a rate limit, by action");
     describe_gauge!("soulforge_streams_open", "Open event streams, by kind");
     describe_counter!("soulforge_streams_total", "Event streams ended, by kind and reason");
@@ -182,6 +183,11 @@ impl Drop for OpenStream {
 /// A rate limit said no.
 pub fn limited(action: &'static str) {
     counter!("soulforge_limited_total", "action" => action).increment(1);
+}
+
+/// A page was not made: it was `slow`, or what it waits for ended in a `panic`.
+pub fn page_given_up(route: String, reason: &'static str) {
+    counter!("soulforge_pages_given_up_total", "route" => route, "reason" => reason).increment(1);
 }
 
 /// A transaction has begun, or got no connection in time.
