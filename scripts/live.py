@@ -16,7 +16,9 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from common import ROOT
+import run
+import setup
+from common import ROOT, SERVER, Stop
 from crash_place import Failure, expect, until
 
 PASSWORD = "violet harbour lantern nine"
@@ -194,6 +196,33 @@ class Node:
                 self.process.wait(40)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+
+class Server(Node):
+    """`with Server(name)`: the release server as `make run` starts it, with an empty data folder that goes away with it.
+
+    No provider, no database and no limit of whoever runs this is in it. `settings` are added to its environment.
+    """
+
+    def __init__(self, name, log=None, **settings):
+        env = {key: value for key, value in run.environment().items() if key.startswith(("SOULFORGE_", "LEPTOS_"))}
+        env.setdefault("SOULFORGE_PG_DIR", str(setup.postgres()))
+        env.pop("SOULFORGE_LIMIT_FACTOR", None)
+        super().__init__(SERVER, scratch(name), {**env, **settings}, name)
+        if log:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self.log = log
+
+    def __enter__(self):
+        try:
+            return self.start(patience=300)
+        except Failure as failure:
+            self.__exit__()
+            raise Stop(f"The server did not answer: {failure}") from None
+
+    def __exit__(self, *_):
+        self.clean()
+        remove(self.folder)
 
 
 class Answer:

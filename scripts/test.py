@@ -8,21 +8,18 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import build
 import checks
 import common
 import database
+import live
 import run as runner
 import setup
 import setup_test
@@ -201,9 +198,9 @@ def crash(results):
 
 def api(results):
     """The whole main job by the public API, with the local model: docs/main-job.sh as it is written there."""
-    with tempfile.TemporaryDirectory(prefix="sf-", dir="/tmp") as data, Server(data) as server:
+    with server("api") as site:
         output = common.run(
-            ["bash", ROOT / "docs" / "main-job.sh", server.url], "main-job", folder=LOGS, progress="docs/main-job.sh",
+            ["bash", ROOT / "docs" / "main-job.sh", site.url], "main-job", folder=LOGS, progress="docs/main-job.sh",
             check=False, limit=PATIENCE,
         )
     ended = output.strip().endswith("done")
@@ -268,11 +265,11 @@ def pages(results):
     browser = results.attempt("a browser", chromium)
     if not browser:
         return
-    with tempfile.TemporaryDirectory(prefix="sf-", dir="/tmp") as data, Server(data) as server:
+    with server("pages") as site:
         report = LOGS / "pages.json"
         report.unlink(missing_ok=True)
         env = {
-            **os.environ, "BASE_URL": server.url, "CHROMIUM": browser, "SERVER_LOG": str(server.log),
+            **os.environ, "BASE_URL": site.url, "CHROMIUM": browser, "SERVER_LOG": str(site.log),
             "PLAYWRIGHT_JSON_OUTPUT_NAME": str(report), "PLAYWRIGHT_JSON_OUTPUT_FILE": str(report),
         }
         common.run(
@@ -295,6 +292,13 @@ def pages(results):
         results.one("the page tests", error.get("message", "failed"))
 
 
+def server(name):
+    """A server to test; its log is of this run alone."""
+    log = LOGS / "server.log"
+    log.unlink(missing_ok=True)
+    return live.Server(name, log)
+
+
 def failed_specs(suites):
     """`project: file: title` of every test that failed for good."""
     for suite in suites:
@@ -303,48 +307,6 @@ def failed_specs(suites):
             for case in spec["tests"]:
                 if case["status"] == "unexpected":
                     yield f"  {case['projectName']}: {spec['file']}: {spec['title']}"
-
-
-class Server:
-    """`with Server(folder)`: the release server with a fresh data folder, on a free port."""
-
-    def __init__(self, data):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        # PostgreSQL may run as another user, who has to get through.
-        os.chmod(data, 0o755)
-        self.env = runner.environment(port=self.port, data=Path(data) / "data")
-        # The tests sign up more people than one address may.
-        self.env["SOULFORGE_LIMIT_FACTOR"] = "1000"
-        self.log = LOGS / "server.log"
-        self.process = None
-
-    def __enter__(self):
-        LOGS.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [SERVER, "serve"], cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        until = time.monotonic() + 180
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(self.url, timeout=10):
-                    return self
-            except (OSError, urllib.error.URLError):
-                time.sleep(0.3)
-        self.__exit__()
-        raise Stop(f"The server did not answer:\n{self.log.read_text(errors='replace')[-3000:]}")
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(40)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
 
 
 def chromium():

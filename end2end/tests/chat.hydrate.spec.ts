@@ -57,3 +57,74 @@ test("from sign-up to a reply with the keyboard alone", async ({ page }) => {
   await expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
   await expect(reply(page)).not.toBeEmpty();
 });
+
+/** What a proxy says while the server behind it starts again. */
+const gone = { status: 502, contentType: "text/html", body: "<h1>502 Bad Gateway</h1>" };
+
+/** The browser notes each 502 in the console; nothing else may be there. */
+function onlyGateway(complaints: string[]) {
+  expect(complaints.filter((c) => !/status of 502/.test(c))).toEqual([]);
+  complaints.length = 0;
+}
+
+test("a restart behind a proxy: the page says so, and hears what is said afterwards", async ({ page, complaints }) => {
+  await newPerson(page);
+  await visit(page, "/talk/elara");
+  const box = page.getByRole("textbox", { name: /^Say something to/ });
+  await box.fill("Hello");
+  await box.press("Enter");
+  await expect(page).toHaveURL(/\/chat\//);
+  await expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
+
+  let asked = 0;
+  await page.route("**/api/conversations/*/events*", (route) => {
+    asked += 1;
+    return asked <= 2 ? route.fulfill(gone) : route.continue();
+  });
+  await visit(page, page.url());
+  const lost = page.getByText("Connection lost, trying again.");
+  await expect(lost).toBeVisible();
+  await expect(lost).toBeHidden({ timeout: 15_000 });
+  expect(asked).toBe(3);
+
+  // Said on another device: it comes over the stream that was opened again.
+  const oc = await page.locator("input[name=oc_id]").first().inputValue();
+  const conversation = new URL(page.url()).pathname.split("/").pop();
+  const said = await page.request.post(`/api/chat/${oc}/message`, {
+    data: { content: "And from my other device", conversation_id: conversation },
+  });
+  expect(said.status(), await said.text()).toBe(202);
+  await expect(page.locator(".me")).toHaveCount(2, { timeout: 5_000 });
+  await expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
+  onlyGateway(complaints);
+});
+
+test("a reply that was cut off by a restart goes on after its last word", async ({ page, complaints }) => {
+  await newPerson(page);
+  await visit(page, "/talk/elara");
+  const box = page.getByRole("textbox", { name: /^Say something to/ });
+  await box.fill("Hello");
+  await box.press("Enter");
+  await expect(page).toHaveURL(/\/chat\//);
+  await expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
+
+  const asked: string[] = [];
+  await page.route("**/api/runs/*/events*", (route) => {
+    asked.push(route.request().url());
+    const begun = 'retry: 100\n\nevent: started\ndata: {}\n\nid: 7\nevent: delta\ndata: {"text":"Hello. "}\n\n';
+    if (asked.length === 1) return route.fulfill({ status: 200, contentType: "text/event-stream", body: begun });
+    return asked.length === 2 ? route.fulfill(gone) : route.continue();
+  });
+  // Nor does it answer anything else meanwhile.
+  await page.route("**/fn/chat/get_lines*", (route) => (asked.length < 3 ? route.fulfill(gone) : route.continue()));
+  await box.fill("Tell me about the sea.");
+  await box.press("Enter");
+  await expect(reply(page)).toHaveText("Hello.");
+  await expect(page.getByText("Connection lost, trying again.")).toBeVisible();
+  await expect.poll(() => asked.length, { timeout: 15_000 }).toBe(3);
+  expect(new URL(asked[2] ?? "").searchParams.get("after")).toBe("7");
+  await expect(page.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
+  await expect(reply(page)).not.toBeEmpty();
+  await expect(page.getByText("Connection lost, trying again.")).toBeHidden();
+  onlyGateway(complaints);
+});

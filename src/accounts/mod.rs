@@ -17,7 +17,7 @@ use crate::ids::{ApiTokenId, ConversationId, OcId, SessionId, Stamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What somebody may do beyond their own things.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {

@@ -5,12 +5,17 @@
 //! that runs out, and the reply is then `interrupted` with the words it has. No transaction is open while a model writes.
 
 mod ask;
+mod keeper;
+mod live;
+
+pub use live::{End, Live, Phase, Progress, tail};
 
 use super::{
     RunStatus,
     notes::summary,
     prompt,
-    store::{self, Ended, Keep, Start},
+    store::{self, Ended, Start},
+    stream::Beat,
 };
 use crate::{
     ai::{Finish, FinishReason, ModelError},
@@ -23,6 +28,7 @@ use crate::{
     server::{
         AppState,
         bell::{Bell, Heard, Ring},
+        lookout::Lookout,
         markdown,
         telemetry::figures,
     },
@@ -32,11 +38,10 @@ use dashmap::DashMap;
 use futures::FutureExt;
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// How long a process may be silent before its runs count as interrupted.
@@ -56,148 +61,22 @@ pub const NOTHING_TO_ADD: &str = "The model had nothing to add.";
 /// Waits between tries to write the end of a run while the database is away.
 const FINISH_TRIES: [u64; 8] = [0, 100, 300, 1000, 2000, 4000, 8000, 15_000];
 
-/// What a run is doing, as streams see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Others are before it; 1 is next, 0 is unknown.
-    Queued(u32),
-    /// The model has begun.
-    Started,
-    /// Nothing will follow.
-    Ended(End),
-}
-
-/// How a run ended, as streams see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Complete.
-    Done {
-        /// The reply as it stays.
-        content: String,
-        /// `end`, `stop` or `length`.
-        finish: &'static str,
-        /// What there is to say about it.
-        note: Option<&'static str>,
-    },
-    /// The model could not.
-    Failed(String),
-    /// Somebody stopped it.
-    Stopped,
-    /// The process goes away.
-    Interrupted,
-    /// The reply was deleted.
-    Gone,
-}
-
-impl End {
-    /// One word for the figures.
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Done { .. } => "done",
-            Self::Failed(_) => "failed",
-            Self::Stopped => "stopped",
-            Self::Interrupted => "interrupted",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-/// What is new for a stream.
-#[derive(Clone, Debug)]
-pub struct Fresh {
-    /// What the run is doing.
-    pub phase: Phase,
-    /// Words after the offset that was asked for.
-    pub text: String,
-    /// Offset after them, in bytes of UTF-8.
-    pub offset: usize,
-}
-
-/// A run of this process while it lasts.
-pub struct Live {
-    /// Which reply it writes.
-    pub message_id: MessageId,
-    progress: Mutex<(String, Phase)>,
-    changed: watch::Sender<()>,
-    /// Wakes the keeper before its time.
-    bulk: Notify,
-    stop: CancellationToken,
-}
-
-impl Live {
-    fn new(start: &Start) -> Self {
-        Self {
-            message_id: start.message_id,
-            progress: Mutex::new((start.kept.clone(), Phase::Queued(0))),
-            changed: watch::Sender::new(()),
-            bulk: Notify::new(),
-            stop: CancellationToken::new(),
-        }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, (String, Phase)> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, phase: Phase) {
-        self.progress().1 = phase;
-        self.changed.send_replace(());
-    }
-
-    fn add(&self, text: &str) -> usize {
-        let length = {
-            let mut progress = self.progress();
-            progress.0.push_str(text);
-            progress.0.len()
-        };
-        self.changed.send_replace(());
-        length
-    }
-
-    /// Nothing will follow.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        matches!(self.progress().1, Phase::Ended(_))
-    }
-
-    /// The words so far.
-    #[must_use]
-    pub fn text(&self) -> String {
-        self.progress().0.clone()
-    }
-
-    /// What came after an offset; an offset inside a character or past the end counts as the place before.
-    #[must_use]
-    pub fn after(&self, offset: usize) -> Fresh {
-        let progress = self.progress();
-        let (text, offset) = tail(&progress.0, offset);
-        Fresh { phase: progress.1.clone(), text, offset }
-    }
-
-    /// Wakes with every change.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-}
-
-/// What a text says after an offset in bytes, and the offset of its end.
-#[must_use]
-pub fn tail(text: &str, offset: usize) -> (String, usize) {
-    let start = text.floor_char_boundary(offset.min(text.len()));
-    (text.get(start..).unwrap_or_default().to_owned(), text.len())
-}
-
 /// Rung when something happened in a conversation.
 const TALK: char = 'c';
 /// Rung when a run of another process should stop.
 const STOP: char = 's';
 
-/// The runs of this process, and who watches its conversations.
+/// The runs of this process, and what its streams follow.
 #[derive(Default)]
 pub struct Runs {
     live: DashMap<RunId, Arc<Live>>,
-    watchers: DashMap<ConversationId, watch::Sender<()>>,
+    /// Somebody keeps the words.
+    keeping: AtomicBool,
+    /// Wakes who keeps them before their time.
+    bulk: Notify,
+    talks: Arc<Lookout<ConversationId>>,
+    /// Runs of other processes.
+    others: Arc<Lookout<RunId>>,
     bell: Bell,
 }
 
@@ -211,14 +90,14 @@ impl Runs {
     /// Another process did something, or may have.
     pub fn hear(&self, heard: Heard) {
         match heard {
-            Heard::Ring(Ring(TALK, id)) => self.wake(ConversationId(id)),
+            Heard::Ring(Ring(TALK, id)) => self.talks.touch(&ConversationId(id)),
             Heard::Ring(Ring(STOP, id)) => {
                 if let Some(live) = self.get(RunId(id)) {
                     live.stop.cancel();
                 }
             }
             Heard::Ring(_) => {}
-            Heard::Anything => self.watchers.iter().for_each(|w| w.send_replace(())),
+            Heard::Anything => self.talks.touch_all(),
         }
     }
 
@@ -245,29 +124,26 @@ impl Runs {
     /// How many of them wait for the model, and how many it writes.
     #[must_use]
     pub fn phases(&self) -> (u32, u32) {
-        self.live.iter().fold((0, 0), |(queued, writing), live| match live.progress().1 {
+        self.live.iter().fold((0, 0), |(queued, writing), live| match live.phase() {
             Phase::Queued(_) => (queued + 1, writing),
             Phase::Started | Phase::Ended(_) => (queued, writing + 1),
         })
     }
 
-    /// Wakes everybody who watches a conversation, in every process.
+    /// Tells everybody who watches a conversation, in every process.
     pub fn touch(&self, id: ConversationId) {
-        self.wake(id);
+        self.talks.touch(&id);
         self.bell.ring(TALK, id.0);
     }
 
-    fn wake(&self, id: ConversationId) {
-        if let Some(watcher) = self.watchers.get(&id) {
-            watcher.send_replace(());
-        }
+    /// Tells whenever something happens in a conversation.
+    pub fn watch(&self, app: &AppState, id: ConversationId) -> watch::Receiver<Beat> {
+        self.talks.follow(app, id, Beat::Unknown)
     }
 
-    /// Wakes whenever something happens in a conversation, as far as this process knows.
-    #[must_use]
-    pub fn watch(&self, id: ConversationId) -> watch::Receiver<()> {
-        self.watchers.retain(|_, sender| sender.receiver_count() > 0);
-        self.watchers.entry(id).or_insert_with(|| watch::Sender::new(())).subscribe()
+    /// Follows a run that another process writes, of which this is known.
+    pub fn follow(&self, app: &AppState, id: RunId, known: Progress) -> watch::Receiver<Progress> {
+        self.others.follow(app, id, known)
     }
 }
 
@@ -275,6 +151,7 @@ impl Runs {
 pub fn start(app: &AppState, start: Start) {
     let live = Arc::new(Live::new(&start));
     app.runs.live.insert(start.run_id, Arc::clone(&live));
+    keeper::begin(app);
     app.runs.touch(start.conversation_id);
     let (app, tasks) = (app.clone(), app.tasks.clone());
     let task = async move {
@@ -363,7 +240,7 @@ struct Speaker {
     first_token_ms: Option<i32>,
 }
 
-/// Asks the models one after the other until one speaks, and collects its words, while the keeper keeps them.
+/// Asks the models one after the other until one speaks, and collects its words, until the run may not go on.
 async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Outcome {
     let candidates = match app.models.for_conversation(start.user_id, start.conversation_id).await {
         Ok(candidates) => candidates,
@@ -390,46 +267,18 @@ async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Ou
         () = live.stop.cancelled() => (Finished::Stopped, None),
         () = app.shutdown.cancelled() => (Finished::Interrupted, None),
         ended = collect => ended,
-        ended = keep(app, start, live) => (ended, None),
+        () = live.gone.cancelled() => (Finished::Gone, None),
     };
     // A model that says "cancelled" was told so by somebody.
     let end = match end {
         Finished::Written(FinishReason::Cancelled) => Finished::Stopped,
-        Finished::Written(_) if live.progress().0.trim().is_empty() => {
+        Finished::Written(_) if live.text().trim().is_empty() => {
             Finished::Failed("The model found no words. Please try again.".into())
         }
         other => other,
     };
     let Speaker { model, ticket, first_token_ms, .. } = speaker;
     Outcome { end, cost, first_token_ms, model, ticket }
-}
-
-/// Keeps the words and the lease until the run may not go on.
-async fn keep(app: &AppState, start: &Start, live: &Live) -> Finished {
-    let mut kept = start.kept.len();
-    let mut renewed = Instant::now();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(FLUSH_EVERY) => {}
-            () = live.bulk.notified() => {}
-        }
-        let (text, phase) = live.progress().clone();
-        let is_new = text.len() > kept;
-        if !is_new && renewed.elapsed() < RENEW_EVERY {
-            continue;
-        }
-        let status = if phase == Phase::Started { RunStatus::Streaming } else { RunStatus::Queued };
-        match store::keep(app, start, status, is_new.then_some(&text)).await {
-            Ok(Keep::On) => {
-                kept = text.len();
-                renewed = Instant::now();
-            }
-            Ok(Keep::Stop) => return Finished::Stopped,
-            Ok(Keep::Gone) => return Finished::Gone,
-            // The words stay in memory; the next round tries again.
-            Err(error) => tracing::warn!(run = %start.run_id, %error, "words of a reply were not kept yet"),
-        }
-    }
 }
 
 /// Writes the end of a run, again and again while the database is away, and gives what streams are told.
@@ -467,7 +316,11 @@ async fn close(app: &AppState, start: &Start, live: &Live, outcome: Outcome, cos
         match store::finish(app, start, &end).await {
             Ok(true) => {
                 return match status {
-                    RunStatus::Done => End::Done { content: end.content, finish: finish.unwrap_or("end"), note },
+                    RunStatus::Done => End::Done {
+                        content: end.content,
+                        finish: finish.unwrap_or("end").to_owned(),
+                        note: note.unwrap_or_default().to_owned(),
+                    },
                     RunStatus::Stopped => End::Stopped,
                     RunStatus::Interrupted => End::Interrupted,
                     _ => End::Failed(error.unwrap_or_default()),
@@ -572,18 +425,6 @@ pub async fn recover(app: &AppState) -> AppResult<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tails_never_cut_a_character() {
-        let text = "héllo ☂ 世界";
-        for offset in 0..=text.len() + 3 {
-            let (rest, end) = tail(text, offset);
-            assert_eq!(end, text.len());
-            assert!(text.ends_with(&rest));
-            assert!(rest.len() <= text.len().saturating_sub(offset) + 3);
-        }
-        assert_eq!(tail(text, 2).0, "éllo ☂ 世界");
-    }
 
     #[test]
     fn errors_become_sentences() {

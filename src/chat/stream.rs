@@ -1,42 +1,34 @@
 //! Server-sent events: a reply as it is written, and a conversation's pulse.
 //!
 //! A stream only reads; whether anybody listens makes no difference to the run. Event ids are offsets in bytes of UTF-8,
-//! so `Last-Event-ID` goes on exactly where a connection broke. A run of this process is read from memory, any other from
-//! its row. Streams end with the session that opened them, and at shutdown with `reconnect`.
+//! so `Last-Event-ID` goes on exactly where a connection broke. A run of this process is read from its memory, any other
+//! from its row, which is read once for all who follow it. Streams end with the session that opened them, and at shutdown
+//! with `reconnect`.
 
 use super::{
-    RunStatus,
-    run::{End, Live, Phase, tail},
-    store,
+    run::{End, Phase, Progress, tail},
+    store::{self, Pulse},
 };
 use crate::{
     error::AppResult,
     ids::{ConversationId, MessageId, RunId},
     server::{
-        Ctx, markdown,
-        pass::{self, CHECK_EVERY, Standing},
-        telemetry::figures::OpenStream,
+        AppState, Ctx,
+        lookout::Followed,
+        markdown,
+        pass::{self, reconnect},
     },
 };
 use axum::{
     http::HeaderMap,
     response::{Response, sse::Event},
 };
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use std::{collections::VecDeque, time::Duration};
+use tokio::sync::watch;
 
 pub use crate::server::pass::Pass;
-
-/// How often the row of another process's run is read.
-const POLL_EVERY: Duration = Duration::from_millis(500);
-/// How often a conversation is looked at for what other processes did.
-const PULSE_EVERY: Duration = Duration::from_secs(4);
 
 /// Where a client wants to go on: the header of a browser that reconnects, or else the query.
 #[must_use]
@@ -45,216 +37,172 @@ pub fn offset(headers: &HeaderMap, after: Option<u64>) -> usize {
     usize::try_from(header.or(after).unwrap_or(0)).unwrap_or(usize::MAX)
 }
 
-/// One stream on its way out.
-struct Out {
-    ctx: Ctx,
-    pass: Pass,
-    sender: mpsc::Sender<Result<Event, Infallible>>,
-    checked: Instant,
-    open: OpenStream,
+fn event(name: &str, data: &Value) -> Event {
+    Event::default().event(name).data(data.to_string())
 }
 
-/// Why a stream is woken.
-enum Wake {
-    News,
-    Closed,
-}
+/// Runs that other processes write, by their rows. Whether somebody may follow one was asked when they began.
+impl Followed for RunId {
+    type News = Progress;
+    const EVERY: Duration = Duration::from_millis(500);
 
-impl Out {
-    /// `false` when nobody listens any more.
-    async fn send(&self, name: &str, data: &Value, id: Option<usize>) -> bool {
-        let event = Event::default().event(name).data(data.to_string());
-        let event = match id {
-            Some(id) => event.id(id.to_string()),
-            None => event,
-        };
-        self.open.sent();
-        self.sender.send(Ok(event)).await.is_ok()
-    }
-
-    /// The last event before this process ends.
-    async fn reconnect(&self) {
-        let _ = self.sender.send(Ok(pass::reconnect())).await;
-    }
-
-    /// Waits for news or at most `longest`; closes at shutdown, when nobody listens, or when the session has ended.
-    async fn wait(&mut self, news: impl Future<Output = ()>, longest: Duration) -> Wake {
-        let until_check = CHECK_EVERY.saturating_sub(self.checked.elapsed());
-        tokio::select! {
-            biased;
-            () = self.ctx.app.shutdown.cancelled() => {
-                self.reconnect().await;
-                self.open.ends("shutdown");
-                return Wake::Closed;
-            }
-            () = self.sender.closed() => {
-                self.open.ends("left");
-                return Wake::Closed;
-            }
-            () = news => {}
-            () = tokio::time::sleep(longest.min(until_check)) => {}
-        }
-        if self.checked.elapsed() >= CHECK_EVERY {
-            match self.pass.standing(&self.ctx.app).await {
-                Standing::Good => self.checked = Instant::now(),
-                over => {
-                    match over {
-                        Standing::Changed => self.reconnect().await,
-                        _ => drop(self.send("signed_out", &json!({}), None).await),
-                    }
-                    self.open.ends("session");
-                    return Wake::Closed;
-                }
-            }
-        }
-        Wake::News
+    async fn look(app: &AppState, runs: &[Self]) -> AppResult<Vec<(Self, Progress)>> {
+        let mut rows = store::run_rows(&app.db, runs).await?;
+        let gone = || Progress { text: String::new(), phase: Phase::Ended(End::Gone) };
+        Ok(runs.iter().map(|run| (*run, rows.remove(run).map_or_else(gone, Progress::from))).collect())
     }
 }
 
-fn open(ctx: Ctx, pass: Pass, kind: &'static str) -> (Out, Response) {
-    let (sender, receiver) = mpsc::channel(32);
-    let out = Out { ctx, pass, sender, checked: Instant::now(), open: OpenStream::new(kind) };
-    (out, pass::response(ReceiverStream::new(receiver)))
+/// What a tab must know of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// It was not looked at yet.
+    Unknown,
+    /// As it is.
+    At(Pulse),
+    /// It was deleted.
+    Deleted,
 }
 
-/// The events of one run, from an offset. `accepted` comes first, if given.
+/// Conversations, for what happens in them here and elsewhere.
+impl Followed for ConversationId {
+    type News = Beat;
+    const EVERY: Duration = Duration::from_secs(4);
+
+    async fn look(app: &AppState, conversations: &[Self]) -> AppResult<Vec<(Self, Beat)>> {
+        let mut pulses = store::pulses(&app.db, conversations).await?;
+        Ok(conversations.iter().map(|id| (*id, pulses.remove(id).map_or(Beat::Deleted, Beat::At))).collect())
+    }
+}
+
+/// The events of one run, from an offset. `accepted` comes first, if given: the run was begun by this very request.
 ///
 /// # Errors
 /// `NotFound`, also for somebody else's run.
 pub async fn run(ctx: Ctx, pass: Pass, id: RunId, offset: usize, accepted: Option<Value>) -> AppResult<Response> {
-    let mut tx = ctx.begin().await?;
-    store::run_row(&mut tx, id).await?;
-    drop(tx);
-    let (out, response) = open(ctx, pass, "run");
-    tokio::spawn(async move {
-        if let Some(data) = accepted
-            && !out.send("accepted", &data, None).await
-        {
+    let begun_here = ctx.app.runs.get(id).filter(|_| accepted.is_some());
+    let (message, from, is_here) = match begun_here {
+        Some(live) => (live.message_id, live.watch(), true),
+        None => {
+            let mut tx = ctx.begin().await?;
+            let row = store::run_row(&mut tx, id).await?;
+            drop(tx);
+            let message = row.message_id;
+            match ctx.app.runs.get(id) {
+                Some(live) => (message, live.watch(), true),
+                None if row.status.is_open() => (message, ctx.app.runs.follow(&ctx.app, id, row.into()), false),
+                None => (message, watch::channel(Progress::from(row)).1, false),
+            }
+        }
+    };
+    let waiting = accepted.iter().map(|data| event("accepted", data)).collect();
+    let app = ctx.app;
+    let reader =
+        Reader { app: app.clone(), id, message, from, is_here, offset, told: None, waiting, is_new: true, over: false };
+    let events = stream::unfold(reader, |mut reader| async move { Some((reader.next().await?, reader)) });
+    Ok(pass::guarded(&app, pass, "run", events))
+}
+
+/// Who reads a run, and how far.
+struct Reader {
+    app: AppState,
+    id: RunId,
+    message: MessageId,
+    from: watch::Receiver<Progress>,
+    /// This process writes it.
+    is_here: bool,
+    /// Words before this have been told.
+    offset: usize,
+    /// The phase that was told last.
+    told: Option<Phase>,
+    /// Events that were made and not yet given.
+    waiting: VecDeque<Event>,
+    /// Nothing has been read yet.
+    is_new: bool,
+    over: bool,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            let is_new = std::mem::take(&mut self.is_new);
+            if !is_new && self.from.changed().await.is_err() {
+                self.gone();
+            } else {
+                self.read();
+            }
+        }
+    }
+
+    /// Makes events of what is new.
+    fn read(&mut self) {
+        let (phase, text, end) = {
+            let now = self.from.borrow_and_update();
+            let (text, end) = tail(&now.text, self.offset);
+            ((self.told.as_ref() != Some(&now.phase)).then(|| now.phase.clone()), text, end)
+        };
+        match &phase {
+            Some(Phase::Queued(place)) if *place > 0 => self.tell("queued", &json!({ "place": place })),
+            Some(Phase::Started) => self.tell("started", &json!({})),
+            _ => {}
+        }
+        if !text.is_empty() {
+            self.offset = end;
+            let words = event("delta", &json!({ "text": text })).id(end.to_string());
+            self.waiting.push_back(words);
+        }
+        match phase {
+            Some(Phase::Ended(end)) => self.end(end),
+            Some(phase) => self.told = Some(phase),
+            None => {}
+        }
+    }
+
+    fn tell(&mut self, name: &str, data: &Value) {
+        self.waiting.push_back(event(name, data));
+    }
+
+    fn end(&mut self, end: End) {
+        match end {
+            End::Done { content, finish, note } => {
+                let data = json!({
+                    "message_id": self.message,
+                    "html": markdown::render(&content),
+                    "content": content,
+                    "finish": finish,
+                    "note": note,
+                });
+                self.waiting.push_back(event("done", &data).id(content.len().to_string()));
+            }
+            End::Failed(message) => self.tell("failed", &json!({ "message": message })),
+            End::Stopped => self.tell("stopped", &json!({})),
+            End::Interrupted => {
+                self.tell("interrupted", &json!({}));
+                if self.app.shutdown.is_cancelled() {
+                    self.waiting.push_back(reconnect());
+                }
+            }
+            End::Gone => return self.gone(),
+        }
+        self.over = true;
+    }
+
+    /// This process does not write it any more; the row knows the rest, if there is one.
+    fn gone(&mut self) {
+        if !std::mem::take(&mut self.is_here) {
+            self.over = true;
             return;
         }
-        follow(out, id, offset).await;
-    });
-    Ok(response)
-}
-
-async fn follow(mut out: Out, id: RunId, mut offset: usize) {
-    if let Some(live) = out.ctx.app.runs.get(id)
-        && !follow_live(&mut out, &live, &mut offset).await
-    {
-        return;
+        self.told = None;
+        self.is_new = true;
+        self.from = self.app.runs.follow(&self.app, self.id, Progress::default());
     }
-    follow_row(&mut out, id, offset).await;
-}
-
-/// From memory. `true` when the row knows the rest.
-async fn follow_live(out: &mut Out, live: &Arc<Live>, offset: &mut usize) -> bool {
-    let mut changed = live.watch();
-    let mut told: Option<Phase> = None;
-    loop {
-        changed.mark_unchanged();
-        let fresh = live.after(*offset);
-        if told.as_ref() != Some(&fresh.phase) {
-            let sent = match &fresh.phase {
-                Phase::Queued(0) | Phase::Ended(_) => true,
-                Phase::Queued(place) => out.send("queued", &json!({ "place": place }), None).await,
-                Phase::Started => out.send("started", &json!({}), None).await,
-            };
-            if !sent {
-                return false;
-            }
-        }
-        if !fresh.text.is_empty() {
-            *offset = fresh.offset;
-            if !out.send("delta", &json!({ "text": fresh.text }), Some(fresh.offset)).await {
-                return false;
-            }
-        }
-        if let Phase::Ended(end) = &fresh.phase {
-            match end {
-                End::Done { content, finish, note } => {
-                    done(out, live.message_id, content, finish, note.unwrap_or_default()).await
-                }
-                End::Failed(message) => {
-                    out.send("failed", &json!({ "message": message }), None).await;
-                }
-                End::Stopped => {
-                    out.send("stopped", &json!({}), None).await;
-                }
-                End::Interrupted => {
-                    out.send("interrupted", &json!({}), None).await;
-                    if out.ctx.app.shutdown.is_cancelled() {
-                        out.reconnect().await;
-                    }
-                }
-                End::Gone => return true,
-            }
-            return false;
-        }
-        told = Some(fresh.phase);
-        let news = async {
-            let _ = changed.changed().await;
-        };
-        if matches!(out.wait(news, CHECK_EVERY).await, Wake::Closed) {
-            return false;
-        }
-    }
-}
-
-/// From the row: the run has ended, or another process writes it.
-async fn follow_row(out: &mut Out, id: RunId, mut offset: usize) {
-    let mut started = false;
-    loop {
-        let read = async {
-            let mut tx = out.ctx.begin().await?;
-            store::run_row(&mut tx, id).await
-        };
-        match read.await {
-            Ok(row) => {
-                if row.status == RunStatus::Streaming && !started {
-                    started = true;
-                    if !out.send("started", &json!({}), None).await {
-                        return;
-                    }
-                }
-                let (text, end) = tail(&row.content, offset);
-                if !text.is_empty() {
-                    offset = end;
-                    if !out.send("delta", &json!({ "text": text }), Some(end)).await {
-                        return;
-                    }
-                }
-                match row.status {
-                    RunStatus::Queued | RunStatus::Streaming => {}
-                    RunStatus::Done => return done(out, row.message_id, &row.content, &row.finish, &row.error).await,
-                    RunStatus::Failed => {
-                        out.send("failed", &json!({ "message": row.error }), None).await;
-                        return;
-                    }
-                    RunStatus::Stopped | RunStatus::Interrupted => {
-                        out.send(row.status.as_str(), &json!({}), None).await;
-                        return;
-                    }
-                }
-            }
-            Err(crate::error::AppError::NotFound) => return,
-            // The database comes back, and the stream with it.
-            Err(_) => {}
-        }
-        if matches!(out.wait(tokio::time::sleep(POLL_EVERY), POLL_EVERY).await, Wake::Closed) {
-            return;
-        }
-    }
-}
-
-async fn done(out: &Out, message: MessageId, content: &str, finish: &str, note: &str) {
-    let data = json!({
-        "message_id": message,
-        "html": markdown::render(content),
-        "content": content,
-        "finish": finish,
-        "note": note,
-    });
-    out.send("done", &data, Some(content.len())).await;
 }
 
 /// The pulse of a conversation: `changed` at once and whenever something happens in it.
@@ -262,45 +210,24 @@ async fn done(out: &Out, message: MessageId, content: &str, finish: &str, note: 
 /// # Errors
 /// `NotFound`, also for somebody else's conversation.
 pub async fn conversation(ctx: Ctx, pass: Pass, id: ConversationId) -> AppResult<Response> {
-    let mut changed = ctx.app.runs.watch(id);
+    // First, so that nothing happens between the two.
+    let beats = ctx.app.runs.watch(&ctx.app, id);
     let mut tx = ctx.begin().await?;
-    let mut pulse = store::pulse(&mut tx, id).await?;
+    let pulse = store::pulse(&mut tx, id).await?;
     drop(tx);
-    let (mut out, response) = open(ctx, pass, "conversation");
-    tokio::spawn(async move {
+    let changed = |pulse: &Pulse| event("changed", &json!({ "revision": pulse.revision, "run_id": pulse.run_id }));
+    let first = changed(&pulse);
+    let events = stream::unfold(Some((beats, pulse)), move |talk| async move {
+        let (mut beats, told) = talk?;
         loop {
-            let data = json!({ "revision": pulse.revision, "run_id": pulse.run_id });
-            if !out.send("changed", &data, None).await {
-                return;
-            }
-            // Until there is something that this tab does not know.
-            loop {
-                let news = async {
-                    if changed.changed().await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                };
-                if matches!(out.wait(news, PULSE_EVERY).await, Wake::Closed) {
-                    return;
-                }
-                let read = async {
-                    let mut tx = out.ctx.begin().await?;
-                    store::pulse(&mut tx, id).await
-                };
-                match read.await {
-                    Ok(now) if now == pulse => {}
-                    Ok(now) => {
-                        pulse = now;
-                        break;
-                    }
-                    Err(crate::error::AppError::NotFound) => {
-                        out.send("deleted", &json!({}), None).await;
-                        return;
-                    }
-                    Err(_) => {}
-                }
+            beats.changed().await.ok()?;
+            let beat = beats.borrow_and_update().clone();
+            match beat {
+                Beat::At(now) if now != told => return Some((changed(&now), Some((beats, now)))),
+                Beat::Deleted => return Some((event("deleted", &json!({})), None)),
+                Beat::At(_) | Beat::Unknown => {}
             }
         }
     });
-    Ok(response)
+    Ok(pass::guarded(&ctx.app, pass, "conversation", stream::once(std::future::ready(first)).chain(events)))
 }

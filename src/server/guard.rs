@@ -12,7 +12,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, convert::Infallible};
+use tower::{Layer, ServiceExt};
+use tower_http::compression::CompressionLayer;
 
 /// Largest body of a form or a JSON request, bytes. Uploads have their own limit.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -258,6 +260,28 @@ pub async fn one_shape_of_errors(request: Request, next: Next) -> Response {
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Response::from_parts(parts, Body::from(serde_json::to_vec(&body).unwrap_or_default()))
+}
+
+/// Middleware: compresses what gains by it, in what the client reads.
+///
+/// Streams of events go around the layer and not only uncompressed through it: its body has room for a compressor's state in
+/// any case, eleven kilobytes that each open stream would hold and never use.
+pub async fn compress(request: Request, next: Next) -> Response {
+    let mut asked = axum::http::Request::new(());
+    for accepted in request.headers().get_all(header::ACCEPT_ENCODING) {
+        asked.headers_mut().append(header::ACCEPT_ENCODING, accepted.clone());
+    }
+    let response = next.run(request).await;
+    if header_contains(response.headers(), &header::CONTENT_TYPE, "text/event-stream") {
+        return response;
+    }
+    let mut response = Some(response);
+    let given = tower::service_fn(move |_| std::future::ready(Ok(response.take().unwrap_or_default())));
+    let compressed: Result<_, Infallible> = CompressionLayer::new().layer(given).oneshot(asked).await;
+    match compressed {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    }
 }
 
 /// What a caught panic becomes; the panic itself is in the log.

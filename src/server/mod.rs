@@ -11,6 +11,7 @@ pub mod files;
 pub mod guard;
 pub mod images;
 pub mod limits;
+pub mod lookout;
 pub mod markdown;
 pub mod migrate;
 pub mod openapi;

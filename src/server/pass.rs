@@ -1,9 +1,18 @@
 //! The right by which a stream was opened, looked at again while the stream is open.
 //!
 //! A request is let in once; a stream lives on. Signing out, ending a device, a new password, a closed account, a revoked
-//! token or another role take effect on open streams within [`CHECK_EVERY`] and the time of one query.
+//! token or another role take effect on open streams within [`CHECK_EVERY`] and the time of one query, which asks for all
+//! streams of the process.
+//!
+//! A stream has no task and no queue of its own: whoever writes to its connection asks it for the next event, and what it
+//! waits for tells it over a receiver. An open stream in which nothing happens costs little more than its connection.
 
-use super::{AppState, Ctx, session, telemetry::figures::OpenStream};
+use super::{
+    AppState, Ctx,
+    lookout::{Followed, Lookout},
+    session,
+    telemetry::figures::OpenStream,
+};
 use crate::{
     accounts::Role,
     error::AppResult,
@@ -16,25 +25,25 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures::{Stream, StreamExt};
-use std::{convert::Infallible, time::Duration};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use futures::{Stream, StreamExt, stream};
+use std::{convert::Infallible, pin::Pin, time::Duration};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-/// How often a stream makes sure that its right still stands.
+/// How often the rights of all open streams are looked at.
 pub const CHECK_EVERY: Duration = Duration::from_secs(3);
 
 /// By what the right was had.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     /// A signed-in device. By its id: its token changes when the password is typed again, and the device stays.
     Session(SessionId),
-    /// A personal API token.
-    Bearer(String),
+    /// The hash of a personal API token.
+    Bearer(Vec<u8>),
 }
 
-/// The right by which a stream was opened.
-#[derive(Clone)]
+/// The right by which a stream was opened. Streams of one device share it.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Pass {
     key: Key,
     user: UserId,
@@ -52,6 +61,9 @@ pub enum Standing {
     Ended,
 }
 
+/// The rights by which streams are open.
+pub type Passes = Lookout<Pass>;
+
 impl Pass {
     /// Of a request that was let in.
     ///
@@ -64,27 +76,39 @@ impl Pass {
             None => {
                 let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
                 let token = bearer.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
-                Key::Bearer(token.to_owned())
+                Key::Bearer(session::hash_token(token))
             }
         };
         Ok(Self { key, user: viewer.id, role: viewer.role })
     }
+}
 
-    /// Whether it still stands. A database that is away ends nothing.
-    pub async fn standing(&self, app: &AppState) -> Standing {
-        let role = match &self.key {
-            Key::Session(id) => session::role_of(&app.db, self.user, *id).await,
-            Key::Bearer(token) => {
-                let found = session::find_by_bearer(&app.db, token).await;
-                found.map(|viewer| viewer.filter(|v| v.id == self.user).map(|v| v.role))
+impl Followed for Pass {
+    type News = Standing;
+    const EVERY: Duration = CHECK_EVERY;
+
+    async fn look(app: &AppState, passes: &[Self]) -> AppResult<Vec<(Self, Standing)>> {
+        let (mut sessions, mut tokens) = (Vec::new(), Vec::new());
+        for pass in passes {
+            match &pass.key {
+                Key::Session(id) => sessions.push(*id),
+                Key::Bearer(hash) => tokens.push(hash.clone()),
+            }
+        }
+        let devices = session::roles_of_sessions(&app.db, &sessions).await?;
+        let programs = session::roles_of_tokens(&app.db, &tokens).await?;
+        let standing = |pass: &Self| {
+            let found = match &pass.key {
+                Key::Session(id) => devices.get(id),
+                Key::Bearer(hash) => programs.get(hash),
+            };
+            match found {
+                Some((user, role)) if *user == pass.user && *role == pass.role => Standing::Good,
+                Some((user, _)) if *user == pass.user => Standing::Changed,
+                _ => Standing::Ended,
             }
         };
-        match role {
-            Ok(Some(role)) if role == self.role => Standing::Good,
-            Ok(Some(_)) => Standing::Changed,
-            Ok(None) => Standing::Ended,
-            Err(_) => Standing::Good,
-        }
+        Ok(passes.iter().map(|pass| (pass.clone(), standing(pass))).collect())
     }
 }
 
@@ -98,55 +122,68 @@ pub fn reconnect() -> Event {
     Event::default().event("reconnect").retry(Duration::from_millis(pause)).data(hint.to_string())
 }
 
-/// A response of server-sent events, kept alive and passed on at once by proxies.
-pub fn response(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+/// An open stream.
+struct Guarded {
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    standing: watch::Receiver<Standing>,
+    shutdown: CancellationToken,
+    open: OpenStream,
+}
+
+impl Guarded {
+    /// The next event and whether more may follow; `None` at the end.
+    async fn next(&mut self) -> Option<(Event, bool)> {
+        let (last, reason) = loop {
+            match *self.standing.borrow_and_update() {
+                Standing::Good => {}
+                Standing::Changed => break (reconnect(), "session"),
+                Standing::Ended => break (Event::default().event("signed_out").data("{}"), "session"),
+            }
+            tokio::select! {
+                biased;
+                event = self.events.next() => {
+                    if event.is_some() {
+                        self.open.sent();
+                    } else {
+                        self.open.ends("complete");
+                    }
+                    return event.map(|event| (event, true));
+                }
+                () = self.shutdown.cancelled() => break (reconnect(), "shutdown"),
+                changed = self.standing.changed() => if changed.is_err() {
+                    // Nobody looks any more, as at the end of the process.
+                    break (reconnect(), "shutdown");
+                },
+            }
+        };
+        self.open.ends(reason);
+        Some((last, false))
+    }
+}
+
+/// Sends events as long as `pass` stands and the process lives, tells the reader which of the two it was, and keeps the
+/// connection alive; proxies pass each event on at once.
+pub fn guarded(
+    app: &AppState,
+    pass: Pass,
+    kind: &'static str,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> Response {
+    let guarded = Guarded {
+        events: Box::pin(events),
+        standing: app.passes.follow(app, pass, Standing::Good),
+        shutdown: app.shutdown.clone(),
+        open: OpenStream::new(kind),
+    };
+    let events = stream::unfold(Some(guarded), |guarded| async move {
+        let mut guarded = guarded?;
+        let (event, goes_on) = guarded.next().await?;
+        Some((Ok::<_, Infallible>(event), goes_on.then_some(guarded)))
+    });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     let out = response.headers_mut();
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     out.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
-}
-
-/// Sends events as long as `pass` stands and the process lives; tells the reader which of the two it was.
-pub fn guarded(
-    app: AppState,
-    pass: Pass,
-    kind: &'static str,
-    events: impl Stream<Item = Event> + Send + 'static,
-) -> Response {
-    let (sender, receiver) = mpsc::channel(16);
-    tokio::spawn(async move {
-        let mut open = OpenStream::new(kind);
-        let mut events = std::pin::pin!(events);
-        let mut check = tokio::time::interval(CHECK_EVERY);
-        // The first tick is at once, and the request was looked at just now.
-        check.tick().await;
-        let (last, reason) = loop {
-            tokio::select! {
-                biased;
-                () = sender.closed() => break (None, "left"),
-                _ = check.tick() => match pass.standing(&app).await {
-                    Standing::Good => {}
-                    Standing::Changed => break (Some(reconnect()), "session"),
-                    Standing::Ended => break (Some(Event::default().event("signed_out").data("{}")), "session"),
-                },
-                event = events.next() => match event {
-                    Some(event) => {
-                        open.sent();
-                        if sender.send(Ok(event)).await.is_err() {
-                            break (None, "left");
-                        }
-                    }
-                    None => break (None, "complete"),
-                },
-                () = app.shutdown.cancelled() => break (Some(reconnect()), "shutdown"),
-            }
-        };
-        open.ends(reason);
-        if let Some(last) = last {
-            let _ = sender.send(Ok(last)).await;
-        }
-    });
-    response(ReceiverStream::new(receiver))
 }

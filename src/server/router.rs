@@ -16,8 +16,7 @@ use axum::{
 };
 use leptos_axum::LeptosRoutes;
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, request_id::PropagateRequestIdLayer,
-    services::ServeDir, trace::TraceLayer,
+    catch_panic::CatchPanicLayer, request_id::PropagateRequestIdLayer, services::ServeDir, trace::TraceLayer,
 };
 
 /// The whole site.
@@ -49,7 +48,7 @@ pub fn router(state: AppState) -> Router {
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(telemetry::figures::ready).with_state(state.clone()))
         .fallback_service(files.fallback(app))
-        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(guard::compress))
         .layer(CatchPanicLayer::custom(guard::panic_response))
         .layer(middleware::from_fn_with_state(state, guard::headers))
         .layer(PropagateRequestIdLayer::x_request_id())

@@ -17,6 +17,7 @@ use crate::{
     ai::SharedModel,
     models::{environment::Environment, registry::Registry},
 };
+use axum::serve::ListenerExt;
 use clap::Parser;
 use leptos::config::{LeptosOptions, get_configuration};
 use std::{
@@ -118,6 +119,12 @@ async fn serve(config: Config) -> Result<(), String> {
 
     let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let signal = state.shutdown.clone();
+    // A word that is small waits for nothing: without this the kernel holds it back until the one before has been confirmed.
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a connection gathers small answers");
+        }
+    });
     let server = axum::serve(listener, app).with_graceful_shutdown(async move { signal.cancelled().await });
     let watch = async {
         let reason = tokio::select! {
@@ -241,6 +248,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),
         hub,
         banners: Arc::default(),
+        passes: Arc::default(),
         node: Node(uuid::Uuid::now_v7()),
         draining: CancellationToken::new(),
         shutdown: CancellationToken::new(),

@@ -12,6 +12,7 @@ use crate::{
 use base64::Engine;
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 
 /// A device that was not used for this long is signed out.
 pub const IDLE_DAYS: i64 = 30;
@@ -242,25 +243,59 @@ pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
     Ok(Some(found.viewer()))
 }
 
-/// The role of a signed-in person on one of their devices; `None` when that device is signed out by now, or the account is
-/// closed.
+/// Of these devices those that are still signed in to an account that is not closed, with the person and their role.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn role_of(db: &Db, user: UserId, session: SessionId) -> AppResult<Option<Role>> {
+pub async fn roles_of_sessions(db: &Db, sessions: &[SessionId]) -> AppResult<HashMap<SessionId, (UserId, Role)>> {
+    if sessions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<uuid::Uuid> = sessions.iter().map(|id| id.0).collect();
     let mut tx = db.system().await?;
-    let row = sqlx::query!(
-        "select (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = s.user_id) as role
+    let rows = sqlx::query!(
+        "select s.session_id, s.user_id,
+             (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = s.user_id) as role
          from sessions s join profiles p using (user_id)
-         where s.session_id = $1 and s.user_id = $2 and s.expires_at > now()
-           and s.last_seen_at > now() - make_interval(days => $3) and p.is_active",
-        session.0,
-        user.0,
+         where s.session_id = any($1) and s.expires_at > now()
+           and s.last_seen_at > now() - make_interval(days => $2) and p.is_active",
+        &ids,
         i32::try_from(IDLE_DAYS).unwrap_or(30)
     )
-    .fetch_optional(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(row.map(|row| Role::from_rank(row.role)))
+    Ok(rows
+        .into_iter()
+        .map(|row| (SessionId(row.session_id), (UserId(row.user_id), Role::from_rank(row.role))))
+        .collect())
+}
+
+/// Of the personal API tokens with these hashes those that still open something, with the person and their role. Whoever
+/// holds a stream open uses the token.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn roles_of_tokens(db: &Db, hashes: &[Vec<u8>]) -> AppResult<HashMap<Vec<u8>, (UserId, Role)>> {
+    if hashes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut tx = db.system().await?;
+    let rows = sqlx::query!(
+        r#"select t.token_hash, t.user_id, coalesce(t.last_used_at < now() - interval '1 minute', true) as "is_stale!",
+             (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = t.user_id) as role
+           from api_tokens t join profiles p using (user_id) where t.token_hash = any($1) and p.is_active"#,
+        hashes
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let stale: Vec<Vec<u8>> = rows.iter().filter(|row| row.is_stale).map(|row| row.token_hash.clone()).collect();
+    if !stale.is_empty() {
+        sqlx::query!("update api_tokens set last_used_at = now() where token_hash = any($1)", &stale)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(rows.into_iter().map(|row| (row.token_hash, (UserId(row.user_id), Role::from_rank(row.role)))).collect())
 }
 
 /// The person behind a personal API token.

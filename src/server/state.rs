@@ -1,6 +1,6 @@
 //! What every request can reach.
 
-use super::{config::Config, db::Db, events::Hub, files::Files, vault::Vault};
+use super::{config::Config, db::Db, events::Hub, files::Files, pass::Passes, vault::Vault};
 use crate::{ai::SharedModel, models::registry::Registry};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -26,6 +26,8 @@ pub struct AppState {
     pub files: Files,
     /// Live topics that streams read from.
     pub hub: Arc<Hub>,
+    /// The rights by which streams are open in this process.
+    pub passes: Arc<Passes>,
     /// Replies under way in this process.
     pub runs: Arc<crate::chat::run::Runs>,
     /// Summons under way in this process.

@@ -5,8 +5,13 @@ use super::{
     log::{self, Kept},
 };
 use crate::{
+    error::AppResult,
     ids::UserId,
-    server::telemetry::{self, figures},
+    server::{
+        AppState,
+        lookout::{Followed, Lookout},
+        telemetry::{self, figures},
+    },
 };
 use axum::{
     body::{Body, BodyDataStream},
@@ -16,7 +21,10 @@ use futures::StreamExt;
 use serde_json::json;
 use sqlx::Row;
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -185,6 +193,46 @@ async fn streams_end_with_the_token_and_with_the_role() {
         assert!(text.contains("event: reconnect") && text.contains("retry: "), "{text}");
     }
     drop(streams(&app, &first, &talk).await);
+}
+
+/// Something to follow whose news is how often it was looked at.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Thing(u32);
+
+static LOOKS: AtomicU32 = AtomicU32::new(0);
+
+impl Followed for Thing {
+    type News = u32;
+    const EVERY: Duration = Duration::from_millis(300);
+
+    async fn look(_: &AppState, things: &[Self]) -> AppResult<Vec<(Self, u32)>> {
+        let looks = LOOKS.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok(things.iter().map(|thing| (thing.clone(), looks)).collect())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_many_streams_follow_is_looked_at_once() {
+    let app = TestApp::new().await;
+    let things = Arc::new(Lookout::<Thing>::default());
+    let mut streams: Vec<_> = (0..1000).map(|i| things.follow(&app.state, Thing(i % 2), 0)).collect();
+    things.touch(&Thing(7));
+    things.touch(&Thing(0));
+    streams[0].changed().await.unwrap();
+    let looks = *streams[998].borrow();
+    assert!((1..5).contains(&looks), "{looks} looks for 500 streams");
+    // Now and then everything is looked at; nobody is asked for once the last stream has gone.
+    streams[1].changed().await.unwrap();
+    assert!(LOOKS.load(Ordering::SeqCst) < 10);
+    drop(streams);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let looks = LOOKS.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(LOOKS.load(Ordering::SeqCst), looks);
+    // Whoever comes later is seen to as the first was.
+    let mut late = things.follow(&app.state, Thing(3), 0);
+    tokio::time::timeout(Duration::from_secs(10), late.changed()).await.expect("a look").unwrap();
+    assert!(*late.borrow() > looks);
 }
 
 #[tokio::test(flavor = "multi_thread")]

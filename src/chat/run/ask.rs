@@ -52,7 +52,7 @@ pub(super) async fn ask(
     let cancel = live.stop.child_token();
     let _cancelled_in_any_case = cancel.clone().drop_guard();
     let mut reply = candidate.model.reply(prompt.request, cancel);
-    let before = live.progress().0.len();
+    let before = live.length();
     loop {
         let trouble = match reply.recv().await {
             Some(Ok(Chunk::Queued { place })) => {
@@ -70,7 +70,7 @@ pub(super) async fn ask(
             }
             Some(Ok(Chunk::ToolCall(_))) => continue,
             Some(Ok(Chunk::Text(text))) => {
-                let text = readable(&text, live.progress().0.is_empty());
+                let text = readable(&text, live.length() == 0);
                 if text.is_empty() {
                     continue;
                 }
@@ -78,10 +78,9 @@ pub(super) async fn ask(
                     speaker.first_token_ms = Some(i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX));
                     app.models.health().note(app, candidate, None);
                 }
-                let before = live.progress().0.len();
-                let length = live.add(&text);
+                let (before, length) = live.add(&text);
                 if before / FLUSH_BYTES != length / FLUSH_BYTES {
-                    live.bulk.notify_one();
+                    app.runs.bulk.notify_one();
                 }
                 if length >= REPLY_MAX {
                     return Asked::Ended(Finished::Written(FinishReason::Length), None);
@@ -93,7 +92,7 @@ pub(super) async fn ask(
             None => ModelError::Failed("it ended without a word of why; please try again".into()),
         };
         app.models.health().note(app, candidate, Some(&trouble));
-        let spoke = live.progress().0.len() > before;
+        let spoke = live.length() > before;
         // What a model declines is not for another one to say.
         if spoke || matches!(trouble, ModelError::Refused { .. }) {
             return Asked::Ended(Finished::Failed(explain(&trouble)), None);

@@ -189,35 +189,8 @@ pub fn effective(status: RunStatus, lapsed: Option<bool>) -> RunStatus {
     if status.is_open() && lapsed == Some(true) { RunStatus::Interrupted } else { status }
 }
 
-fn revision(at: DateTime<Utc>) -> String {
+pub(super) fn revision(at: DateTime<Utc>) -> String {
     at.timestamp_micros().to_string()
-}
-
-/// What a tab must know to see whether it shows the present.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pulse {
-    /// As in [`Lines`].
-    pub revision: String,
-    /// The run that is being written.
-    pub run_id: Option<RunId>,
-}
-
-/// The conversation's pulse.
-///
-/// # Errors
-/// `NotFound`, also for somebody else's.
-pub async fn pulse(tx: &mut Tx, id: ConversationId) -> AppResult<Pulse> {
-    let row = sqlx::query!(
-        r#"select c.updated_at,
-               (select r.run_id from runs r where r.conversation_id = c.conversation_id and r.status in ('queued', 'streaming')
-                and r.lease_until > now() order by r.run_id desc limit 1) as run_id
-           from conversations c where c.conversation_id = $1"#,
-        id.0
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(AppError::NotFound)?;
-    Ok(Pulse { revision: revision(row.updated_at), run_id: row.run_id.map(RunId) })
 }
 
 /// A conversation in a list, as the database tells it.

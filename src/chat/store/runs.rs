@@ -1,13 +1,14 @@
 //! What runs write, as the process itself: a run outlives the request that began it.
 
-use super::read::effective;
 use crate::{
     ai::Finish,
     chat::{RunStatus, prompt::Receipt, run::LEASE_SECONDS},
-    error::{AppError, AppResult},
+    error::AppResult,
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
-    server::{AppState, Db, Tx},
+    server::{AppState, Db},
 };
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
 /// A run that is to begin.
 #[derive(Clone, Debug)]
@@ -91,41 +92,95 @@ pub async fn note_fall(db: &Db, run: RunId, via: &str, why: &str) -> AppResult<(
     tx.commit().await
 }
 
-/// Renews the lease, keeps the words so far (if there are new ones), and looks whether somebody asked to stop.
+/// What is to be kept of a run that is being written.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// The run.
+    pub run: RunId,
+    /// The reply that it writes.
+    pub message: MessageId,
+    /// Whether it waits or writes.
+    pub status: RunStatus,
+    /// The reply so far; absent if there is nothing new.
+    pub text: Option<String>,
+}
+
+/// Renews the leases of runs, keeps their words so far, and looks whether somebody asked to stop. A run whose reply somebody
+/// changes at this moment is left out, and is for the next time.
 ///
 /// # Errors
-/// When the database cannot be reached; the run goes on and tries again.
-pub async fn keep(app: &AppState, start: &Start, status: RunStatus, text: Option<&str>) -> AppResult<Keep> {
+/// When the database cannot be reached; the runs go on and try again.
+pub async fn keep(app: &AppState, some: &[Words]) -> AppResult<Vec<(RunId, Keep)>> {
+    let messages: Vec<Uuid> = some.iter().map(|words| words.message.0).collect();
     let mut tx = app.db.system().await?;
-    // Locks are always taken in this order: conversation, message, run. Deleting cascades in it, too. The words of a reply that is
-    // not whole stay out of the index of words.
-    sqlx::query!(
-        "select set_config('app.unfinished', 'on', true) from messages where message_id = $1 for update",
-        start.message_id.0
+    // Locks are always taken in this order: conversation, message, run. Deleting cascades in it, too. Nobody is waited for, since
+    // many are locked at once. The words of a reply that is not whole stay out of the index of words.
+    let held: HashSet<Uuid> = sqlx::query!(
+        "select message_id, set_config('app.unfinished', 'on', true) as unfinished from messages
+         where message_id = any($1) order by message_id for update skip locked",
+        &messages
     )
-    .fetch_optional(&mut *tx)
-    .await?;
+    .fetch_all(&mut *tx)
+    .await?
+    .into_iter()
+    .map(|row| row.message_id)
+    .collect();
+    let free: Vec<&Words> = some.iter().filter(|words| held.contains(&words.message.0)).collect();
+    let mut verdicts = Vec::new();
+    if free.len() < some.len() {
+        let there: HashSet<Uuid> =
+            sqlx::query_scalar!("select message_id from messages where message_id = any($1)", &messages)
+                .fetch_all(&mut *tx)
+                .await?
+                .into_iter()
+                .collect();
+        verdicts
+            .extend(some.iter().filter(|words| !there.contains(&words.message.0)).map(|words| (words.run, Keep::Gone)));
+    }
+    let runs: Vec<Uuid> = free.iter().map(|words| words.run.0).collect();
+    let states: Vec<String> = free.iter().map(|words| words.status.as_str().to_owned()).collect();
     // A run that was taken for dead comes back to life here, unless another run has begun on the same reply.
-    let stop = sqlx::query_scalar!(
-        "update runs set status = $3, lease_until = now() + make_interval(secs => $4)
-         where run_id = $1 and node_id = $2 and status in ('queued', 'streaming', 'interrupted')
+    let stops: HashMap<Uuid, bool> = sqlx::query!(
+        "update runs set status = k.status, lease_until = now() + make_interval(secs => $4)
+         from unnest($1::uuid[], $2::text[]) as k (run_id, status)
+         where runs.run_id = k.run_id and runs.node_id = $3 and runs.status in ('queued', 'streaming', 'interrupted')
            and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
-         returning stop_requested",
-        start.run_id.0,
+         returning runs.run_id, runs.stop_requested",
+        &runs,
+        &states,
         app.node.0,
-        status.as_str(),
         LEASE_SECONDS
     )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(stop) = stop else { return Ok(Keep::Gone) };
-    if let Some(text) = text {
-        sqlx::query!("update messages set content = $2 where message_id = $1", start.message_id.0, text)
-            .execute(&mut *tx)
-            .await?;
+    .fetch_all(&mut *tx)
+    .await?
+    .into_iter()
+    .map(|row| (row.run_id, row.stop_requested))
+    .collect();
+    let (mut messages, mut texts) = (Vec::new(), Vec::new());
+    for words in &free {
+        let verdict = match stops.get(&words.run.0) {
+            Some(true) => Keep::Stop,
+            Some(false) => Keep::On,
+            None => Keep::Gone,
+        };
+        verdicts.push((words.run, verdict));
+        if let Some(text) = words.text.clone().filter(|_| verdict != Keep::Gone) {
+            messages.push(words.message.0);
+            texts.push(text);
+        }
+    }
+    if !messages.is_empty() {
+        sqlx::query!(
+            "update messages set content = k.content from unnest($1::uuid[], $2::text[]) as k (message_id, content)
+             where messages.message_id = k.message_id",
+            &messages,
+            &texts
+        )
+        .execute(&mut *tx)
+        .await?;
     }
     tx.commit().await?;
-    Ok(if stop { Keep::Stop } else { Keep::On })
+    Ok(verdicts)
 }
 
 /// Writes the end of a run. `false` when the reply is gone or somebody else writes it.
@@ -146,9 +201,10 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
     let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let prompt_tokens = end.cost.as_ref().map(|c| number(c.prompt_tokens));
     let reply_tokens = end.cost.as_ref().map(|c| number(c.reply_tokens));
+    // Nobody writes it any more: words that were taken up to be kept before this do not bring it back to life.
     let found = sqlx::query_scalar!(
         "update runs set status = $3, finish = $4, error = $5, prompt_tokens = $6, cached_tokens = $7, reply_tokens = $8,
-             first_token_ms = $9, cost_micros = $10, lease_until = null
+             first_token_ms = $9, cost_micros = $10, lease_until = null, node_id = null
          where run_id = $1 and node_id = $2 and status in ('queued', 'streaming', 'interrupted')
            and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
          returning run_id",
@@ -226,41 +282,4 @@ pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
         .await?;
     tx.commit().await?;
     Ok(conversations.into_iter().map(ConversationId).collect())
-}
-
-/// A run as its row shows it: after its end, or while another process writes it.
-#[derive(Clone, Debug)]
-pub struct RunRow {
-    /// Where it is.
-    pub status: RunStatus,
-    /// The reply.
-    pub message_id: MessageId,
-    /// Its words so far.
-    pub content: String,
-    /// Why it failed, or what else there is to say about it.
-    pub error: String,
-    /// Why the model wrote no more.
-    pub finish: String,
-}
-
-/// A run, as far as the transaction's identity may see it.
-///
-/// # Errors
-/// `NotFound`, also for somebody else's.
-pub async fn run_row(tx: &mut Tx, run: RunId) -> AppResult<RunRow> {
-    let row = sqlx::query!(
-        r#"select r.status, r.message_id, r.error, r.finish, r.lease_until < now() as lapsed, m.content
-           from runs r join messages m using (message_id) where r.run_id = $1"#,
-        run.0
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(AppError::NotFound)?;
-    Ok(RunRow {
-        status: effective(RunStatus::parse(&row.status), row.lapsed),
-        message_id: MessageId(row.message_id),
-        content: row.content,
-        error: row.error.unwrap_or_default(),
-        finish: row.finish.unwrap_or_default(),
-    })
 }

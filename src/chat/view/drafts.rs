@@ -284,7 +284,7 @@ pub fn Network(
         (true, true) => Some("You are offline; this will be sent when you are back."),
         (true, false) => Some("You are offline. What you send goes out when you are back."),
         (false, true) => Some("Sending."),
-        (false, false) => None,
+        (false, false) => keeping.shared.lost.get().then_some("Connection lost, trying again."),
     };
     let is_lost = move || {
         let lost =

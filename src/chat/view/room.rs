@@ -72,6 +72,8 @@ pub struct Shared {
     pub opening: Memo<u32>,
     /// Counts the times that the stream is to be opened anew.
     pub reopen: RwSignal<u32>,
+    /// The stream's connection broke and is not back.
+    pub lost: RwSignal<bool>,
     /// The page is alive: what needs scripts may be offered.
     pub alive: RwSignal<bool>,
 }
@@ -105,6 +107,7 @@ impl Shared {
             before: Memo::new(move |_| Some(asked("before")).filter(|b| !b.is_empty()).unwrap_or_else(ends)),
             opening: Memo::new(move |_| asked("opening").parse().unwrap_or(0)),
             reopen: RwSignal::new(0),
+            lost: RwSignal::new(false),
             alive: RwSignal::new(false),
         }
     }
@@ -253,35 +256,25 @@ impl Shared {
             }
             // The browser comes back by itself, from where it was.
             "reconnect" => {}
-            live::CLOSED => self.open_again(),
+            live::LOST => self.lost.set(true),
+            live::BACK => self.lost.set(false),
             _ => self.refresh(),
         }
     }
 
     /// Something came over the conversation's stream.
     fn notice(self, name: &str, data: &str) {
-        if name == live::CLOSED {
-            return self.open_again();
-        }
-        if name != "changed" {
-            return self.refresh();
+        match name {
+            "changed" => {}
+            live::LOST => return self.lost.set(true),
+            live::BACK => return self.lost.set(false),
+            _ => return self.refresh(),
         }
         let data: Value = serde_json::from_str(data).unwrap_or_default();
         let revision = data.get("revision").and_then(Value::as_str).unwrap_or_default();
         if self.lines.with_untracked(|l| l.as_ref().is_some_and(|l| l.revision != revision)) {
             self.refresh();
         }
-    }
-
-    /// The stream was answered with an error, as while the server starts again: it is opened anew in a moment.
-    fn open_again(self) {
-        self.refresh();
-        set_timeout(
-            move || {
-                let _gone_with_the_page = self.reopen.try_update(|n| *n += 1);
-            },
-            std::time::Duration::from_secs(3),
-        );
     }
 
     /// Follows the reply that is being written, or else the conversation.
@@ -298,6 +291,8 @@ impl Shared {
 }
 
 fn follow(shared: Shared, conversation: Option<ConversationId>, run: Option<RunId>) -> Option<Source> {
+    // A stream that is lost says so itself.
+    shared.lost.set(false);
     let conversation = conversation?;
     shared.spoken.set(String::new());
     shared.place.set(0);

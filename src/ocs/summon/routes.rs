@@ -18,7 +18,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::Path,
+    extract::{Path, RawQuery},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -227,7 +227,7 @@ fn from_row(app: AppState, me: UserId, first: SummonPage) -> impl Stream<Item = 
 }
 
 fn stream(ctx: &Ctx, pass: Pass, events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    pass::guarded(ctx.app.clone(), pass, "summon", events.map(axum::response::sse::Event::from))
+    pass::guarded(&ctx.app, pass, "summon", events.map(axum::response::sse::Event::from))
 }
 
 /// Summon a character from a sentence.
@@ -316,18 +316,26 @@ fn job_id(text: &str) -> AppResult<JobId> {
     get, path = "/api/jobs/{id}/events", tag = "summon",
     params(
         ("id" = Uuid, Path, description = "The job"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "Go on after this event; sent by browsers that reconnect")
+        ("after" = Option<u64>, Query, description = "Go on after the event with this id"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "As `after`; sent by browsers that reconnect")
     ),
     responses(
         (status = 200, description = "The stream", content_type = "text/event-stream"),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
     )
 )]
-pub async fn job_events(ctx: Ctx, headers: HeaderMap, Path(id): Path<String>) -> ApiResult<Response> {
+pub async fn job_events(
+    ctx: Ctx,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> ApiResult<Response> {
     let pass = Pass::of(&ctx, &headers)?;
     let id = job_id(&id)?;
-    let seen =
-        headers.get("last-event-id").and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok()).unwrap_or(0);
+    let header = headers.get("last-event-id").and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
+    let query = query.unwrap_or_default();
+    let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "after");
+    let seen = header.or_else(|| asked.and_then(|(_, id)| id.parse().ok())).unwrap_or(0);
     let events = events(&ctx, id, seen).await?;
     Ok(stream(&ctx, pass, events))
 }

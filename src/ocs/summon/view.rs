@@ -387,7 +387,7 @@ fn Carried(items: Memo<Vec<super::SummonedItem>>) -> impl IntoView {
 /// Follows the stream in the browser until its last event.
 #[cfg(feature = "hydrate")]
 fn watch(id: crate::ids::JobId, live: Live) {
-    use crate::chat::live::{CLOSED, Source, open};
+    use crate::chat::live::{BACK, LOST, Source, open};
     use std::{cell::RefCell, rc::Rc};
     const NAMES: &[&str] = &["field", "draft", "step", "queued", "done", "failed", "stopped", "interrupted"];
     let held: StoredValue<Option<Rc<RefCell<Option<Source>>>>, LocalStorage> = StoredValue::new_local(None);
@@ -395,7 +395,9 @@ fn watch(id: crate::ids::JobId, live: Live) {
         let source = Rc::new(RefCell::new(None));
         let inside = Rc::clone(&source);
         let opened = open(&format!("/api/jobs/{id}/events"), NAMES, move |name, data| {
-            if name == CLOSED || live.take(name, data) {
+            if name == LOST || name == BACK {
+                live.step.set(if name == LOST { "Connection lost, trying again".to_owned() } else { String::new() });
+            } else if live.take(name, data) {
                 // Dropped in the next turn: the handler that runs now belongs to it.
                 let inside = Rc::clone(&inside);
                 leptos::task::spawn_local(async move { drop(inside.borrow_mut().take()) });

@@ -160,7 +160,7 @@ impl OpenStream {
     pub fn new(kind: &'static str) -> Self {
         let open = Counted::new(gauge!("soulforge_streams_open", "kind" => kind));
         let sent = counter!("soulforge_stream_events_total", "kind" => kind);
-        Self { kind, reason: "complete", sent, _open: open }
+        Self { kind, reason: "left", sent, _open: open }
     }
 
     /// An event was sent.
@@ -168,7 +168,7 @@ impl OpenStream {
         self.sent.increment(1);
     }
 
-    /// Why it is about to end before its last event: `left`, `session` or `shutdown`.
+    /// Why it is about to end: `complete`, `session` or `shutdown`. Without a word the reader has left.
     pub fn ends(&mut self, reason: &'static str) {
         self.reason = reason;
     }
