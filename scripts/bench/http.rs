@@ -180,16 +180,25 @@ pub async fn load(flags: &Flags) -> Outcome {
     Ok(())
 }
 
-/// `park --address A --path P [--headers ..]`: for each number on standard input, opens streams until there are so many,
-/// waits for the first event of each, and says so. Closes them at the end of the input.
+/// `park --address A --requests FILE`: FILE has one stream a line, `path|headers separated by tabs`. For each number on standard
+/// input, opens streams, one line after the other and then from the first again, until there are so many, waits for the
+/// first event of each, and says so. Closes them at the end of the input.
 pub async fn park(flags: &Flags) -> Outcome {
-    let request = request("GET", flags.text("address"), flags.text("path"), &lines(flags), "");
+    let address = flags.text("address");
+    let text = std::fs::read_to_string(flags.text("requests"))?;
+    let requests = text.lines().map(|line| {
+        let (path, headers) = line.split_once('|').unwrap_or((line, ""));
+        let headers: String = headers.split('\t').filter(|h| !h.is_empty()).map(|h| format!("{h}\r\n")).collect();
+        request("GET", address, path, &headers, "")
+    });
+    let requests: Vec<Vec<u8>> = requests.collect();
+    let mut next = requests.iter().cycle();
     let mut parked = Vec::new();
     for line in io::stdin().lock().lines() {
         let wanted: usize = line?.trim().parse()?;
         while parked.len() < wanted {
-            let mut connection = Connection::open(flags.text("address")).await?;
-            let status = connection.ask(&request).await?;
+            let mut connection = Connection::open(address).await?;
+            let status = connection.ask(next.next().ok_or("no stream to open")?).await?;
             if status != 200 {
                 return Err(format!("status {status}").into());
             }

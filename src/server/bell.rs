@@ -18,7 +18,7 @@ const CHANNEL: &str = "soulforge";
 /// Rings that wait to be sent, at most; more are left to those who look by themselves.
 const WAITING: usize = 10_000;
 /// How long rings are gathered for one statement.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(25);
 /// Between tries to listen again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// A line on which nobody has said anything for so long may be dead, and is opened anew.

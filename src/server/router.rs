@@ -15,9 +15,7 @@ use axum::{
     routing::get,
 };
 use leptos_axum::LeptosRoutes;
-use tower_http::{
-    catch_panic::CatchPanicLayer, request_id::PropagateRequestIdLayer, services::ServeDir, trace::TraceLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, request_id::PropagateRequestIdLayer, services::ServeDir};
 
 /// The whole site.
 pub fn router(state: AppState) -> Router {
@@ -53,13 +51,7 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(state, guard::headers))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(middleware::from_fn(telemetry::figures::measure))
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(telemetry::span)
-                .on_request(())
-                .on_response(telemetry::answered)
-                .on_failure(()),
-        )
+        .layer(middleware::from_fn(telemetry::trace))
         .layer(middleware::from_fn(telemetry::check_request_id))
 }
 

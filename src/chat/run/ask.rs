@@ -40,11 +40,15 @@ pub(super) async fn ask(
         Err(error) => return failed(error.to_string()),
     };
     speaker.model.clone_from(&candidate.name);
-    note_receipt(app, start, &prompt, candidate, &speaker.fell).await;
     let size = meter::estimate(candidate, &prompt.request.messages);
     let longest = i64::from(prompt.request.max_tokens);
     let subject = Some(start.run_id.0);
-    match meter::begin(app, start.user_id, Purpose::Chat, subject, candidate, size, longest).await {
+    // Neither waits for the other's commit; the person waits for both.
+    let ((), admitted) = tokio::join!(
+        note_receipt(app, start, &prompt, candidate, &speaker.fell),
+        meter::begin(app, start.user_id, Purpose::Chat, subject, candidate, size, longest)
+    );
+    match admitted {
         Ok(ticket) => speaker.ticket = Some(ticket),
         Err(error) => return failed(error.to_string()),
     }

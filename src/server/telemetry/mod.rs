@@ -10,8 +10,11 @@ use axum::{
     http::{HeaderName, HeaderValue, Response},
     middleware::Next,
 };
-use std::{io::IsTerminal, time::Duration};
-use tracing::{Span, Subscriber, field::Empty};
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+use tracing::{Instrument, Span, Subscriber, field::Empty};
 use tracing_subscriber::{
     EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
 };
@@ -60,7 +63,7 @@ where
 }
 
 /// The span of a request: every line that is written while it is answered carries these fields.
-pub fn span<B>(request: &axum::http::Request<B>) -> Span {
+fn span<B>(request: &axum::http::Request<B>) -> Span {
     let id = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).unwrap_or_default();
     // At the highest level, so that a filter for warnings does not take the ids from them.
     tracing::error_span!(
@@ -75,8 +78,17 @@ pub fn span<B>(request: &axum::http::Request<B>) -> Span {
     )
 }
 
+/// Middleware: answers within the request's span, and writes its line. The span ends with the head of the answer, so that a
+/// stream does not hold it for hours.
+pub async fn trace(request: Request, next: Next) -> axum::response::Response {
+    let (span, began) = (span(&request), Instant::now());
+    let response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| answered(&response, began.elapsed(), &span));
+    response
+}
+
 /// The line at a request's end; a stream's comes when it begins.
-pub fn answered<B>(response: &Response<B>, latency: Duration, span: &Span) {
+fn answered<B>(response: &Response<B>, latency: Duration, span: &Span) {
     let status = response.status().as_u16();
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     span.record("status", status);
