@@ -206,3 +206,21 @@ async fn a_key_of_anthropic_in_the_environment_is_enough() {
     assert!(listed.text.contains("claude-sonnet-4-6") && !listed.text.contains("canary"), "{}", listed.text);
     assert!(!dump(&app).await.contains("canary"), "its key is not kept");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn model_files_are_listed_with_what_they_cost() {
+    let folder = std::env::temp_dir().join(format!("sf-files-{}", uuid::Uuid::now_v7().simple()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, bytes) in [("small.gguf", 3_000_000), ("large.gguf", 24_000_000), ("notes.txt", 10)] {
+        std::fs::write(folder.join(name), vec![0_u8; bytes]).unwrap();
+    }
+    let used = folder.join("small.gguf").display().to_string();
+    let app = TestApp::with(&["--limit-factor", "1000", "--model", &used]).await;
+    let (keeper, _) = admin(&app).await;
+    let page = keeper.get("/admin/models").await.text;
+    for part in ["Model files on this machine", "small.gguf", "in use", "3.0 MB", "large.gguf", "24 MB", "unknown"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("notes.txt") && !page.contains(&used), "neither other files nor where they are");
+    let _ = std::fs::remove_dir_all(folder);
+}
