@@ -21,7 +21,7 @@ async function brought(page: Page, words: string): Promise<string> {
 
 /** Opens the menu of a row. */
 async function menu(page: Page, id: string) {
-  const row = page.locator(`li:has(> a[href="/chat/${id}"])`);
+  const row = page.locator(`li:has(> a.list-row[href="/chat/${id}"])`);
   await row.getByRole("button", { name: "More for Lumina" }).click();
   await expect(row.locator(".menu")).toBeVisible();
   return row.locator(".menu");
@@ -53,7 +53,7 @@ test("a conversation is put away, taken out and deleted from its row", async ({ 
   await page.getByRole("navigation", { name: "Which conversations" }).getByRole("link", { name: "Put away" }).click();
   await expect(page).toHaveURL(/archived=true$/);
   await alive(page);
-  await expect(page.locator(`a[href="/chat/${first}"]`)).toBeVisible();
+  await expect(page.locator(`a.list-row[href="/chat/${first}"]`)).toBeVisible();
   await (await menu(page, first)).getByRole("button", { name: "Take it out again" }).click();
   await expect(page.getByRole("heading", { name: "Nothing put away" })).toBeVisible();
   await expect(page).toHaveURL(/archived=true$/);

@@ -2,6 +2,7 @@
 
 use super::search::{Results, SearchBox};
 use crate::{
+    app::FrameResource,
     chat::{ConversationCard, ConversationList, Suggestion, api},
     error::AppError,
     ui::{Empty, ErrorView, Icon, IconName, Mini, PageTitle, Plate, Time, load},
@@ -17,6 +18,15 @@ pub fn ConversationsPage() -> impl IntoView {
     let after = Memo::new(move |_| query.with(|q| q.get("after").unwrap_or_default()));
     let deeds = Deeds { archive: ServerAction::new(), delete: ServerAction::new() };
     provide_context(deeds);
+    // The rail names whom one talked with lately.
+    let frame = use_context::<FrameResource>();
+    Effect::new(move |before: Option<(usize, usize)>| {
+        let done = deeds.done();
+        if let Some(frame) = frame.filter(|_| before.is_some_and(|b| b != done)) {
+            frame.refetch();
+        }
+        done
+    });
     let list = load(
         move || (archived.get(), after.get(), deeds.done()),
         |(archived, after, _)| api::list_conversations(archived, after),
