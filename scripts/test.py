@@ -33,6 +33,8 @@ SERVER_ONLY = [
 ]
 #: The most that the first visit may weigh, brotli, in bytes: the module's first part, its glue and the style sheet.
 FIRST_VISIT = 300_000
+#: The most that the typefaces of a first visit may weigh: the first file of each face that pages use everywhere.
+TYPEFACES = 50_000
 #: The most that all parts may weigh together.
 ALL_PARTS = 1_200_000
 #: The Rust tests, as cargo knows them.
@@ -187,6 +189,10 @@ def site(results):
     total = sum(weights.values())
     first = sum(weight for name, weight in weights.items() if name.startswith("soulforge."))
     results.one("the first visit's size", None if 0 < first <= FIRST_VISIT else f"{first} bytes of at most {FIRST_VISIT}")
+    faces = ("hanken-grotesk.*", "literata.*", "literata-italic.*")
+    typefaces = sum(path.stat().st_size for face in faces for path in (SITE / "fonts").glob(face + ".woff2"))
+    say(f"  --  typefaces of a first visit: {typefaces / 1000:.1f} kB")
+    results.one("the typefaces' size", None if 0 < typefaces <= TYPEFACES else f"{typefaces} bytes of at most {TYPEFACES}")
     results.one("the size of all parts", None if first < total <= ALL_PARTS else f"{total} bytes of at most {ALL_PARTS}")
     results.one("every file has its compressed twin", None if len(weights) >= 3 else f"only {sorted(weights)}")
 

@@ -19,19 +19,20 @@ use leptos_router::{
 /// The HTML around the app. Runs on the server only.
 #[cfg(feature = "ssr")]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    document(options.clone(), view! { <HydrationScripts options=options /> }, || view! { <App /> })
+    document(options.clone(), view! { <HydrationScripts options=options /> }, false, || view! { <App /> })
 }
 
 /// The HTML around a page that the server draws alone: nothing runs in the browser.
 #[cfg(feature = "ssr")]
 pub fn plain_shell(options: LeptosOptions) -> impl IntoView {
-    document(options, (), || view! { <PlainApp /> })
+    document(options, (), true, || view! { <PlainApp /> })
 }
 
 #[cfg(feature = "ssr")]
 fn document<V: IntoView + 'static>(
     options: LeptosOptions,
     scripts: impl IntoView + 'static,
+    is_plain: bool,
     body: impl FnOnce() -> V + 'static,
 ) -> impl IntoView {
     let theme = use_context::<axum::http::request::Parts>()
@@ -39,7 +40,7 @@ fn document<V: IntoView + 'static>(
         .unwrap_or_default();
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme.as_str()>
+        <html lang="en" data-theme=theme.as_str() data-plain=is_plain>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -82,8 +83,8 @@ fn preview() -> Option<impl IntoView> {
     })
 }
 
-/// The pages that the server draws alone, in the same frame as all others. They are for few people, and cost nobody's
-/// browser a download; links to them carry `rel="external"`.
+/// The pages that the server draws alone, in the same frame as all others: those where people arrive who have fetched
+/// nothing yet, and those for few. They cost nobody's browser a download; links to them carry `rel="external"`.
 #[cfg(feature = "ssr")]
 #[component]
 pub fn PlainApp() -> impl IntoView {
@@ -96,6 +97,8 @@ pub fn PlainApp() -> impl IntoView {
         <Router>
             <crate::frame::PageFrame>
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
+                    <Route path=path!("/sign-in") view=crate::accounts::view::SignInPage ssr=SsrMode::Async />
+                    <Route path=path!("/sign-up") view=crate::accounts::view::SignUpPage ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=view::AdminPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models") view=view::ModelsAdminPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models/provider/:id") view=view::ProviderPage ssr=SsrMode::Async />
@@ -106,6 +109,20 @@ pub fn PlainApp() -> impl IntoView {
             </crate::frame::PageFrame>
         </Router>
     }
+}
+
+/// Addresses in [`App`] that the server answers with a page of [`PlainApp`].
+#[cfg(feature = "ssr")]
+pub const ELSEWHERE: [&str; 2] = ["/sign-in", "/sign-up"];
+
+/// A page that only the server draws: whoever is led there inside the app asks for it.
+#[component]
+fn Elsewhere() -> impl IntoView {
+    let location = leptos_router::hooks::use_location();
+    Effect::new(move |_| {
+        let (path, query) = (location.pathname.get_untracked(), location.search.get_untracked());
+        let _ = window().location().replace(&format!("{path}{}{query}", if query.is_empty() { "" } else { "?" }));
+    });
 }
 
 /// The frame's data, for every component that needs to know who is signed in. Read it under a `Suspense`.
@@ -147,11 +164,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />
                     <Route path=path!("/characters") view={Lazy::<lazy::Gallery>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/characters/new") view={Lazy::<lazy::New>::new()} ssr=SsrMode::Async />
-                    <Route path=path!("/c/:slug") view={Lazy::<lazy::Character>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/c/:slug") view=ocs::view::ProfilePage ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/edit") view={Lazy::<lazy::Edit>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/versions") view={Lazy::<lazy::Versions>::new()} ssr=SsrMode::Async />
-                    <Route path=path!("/sign-in") view={Lazy::<lazy::SignIn>::new()} ssr=SsrMode::Async />
-                    <Route path=path!("/sign-up") view={Lazy::<lazy::SignUp>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/sign-in") view=Elsewhere />
+                    <Route path=path!("/sign-up") view=Elsewhere />
                     <Route path=path!("/confirm") view={Lazy::<lazy::Confirm>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/goodbye") view={Lazy::<lazy::Goodbye>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/setup/:token") view={Lazy::<lazy::Setup>::new()} ssr=SsrMode::Async />

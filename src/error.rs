@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// What went wrong, in words for the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "code", rename_all = "snake_case")]
+#[serde(tag = "code", rename_all = "snake_case", from = "Told")]
 pub enum AppError {
     /// A field does not hold what it must (422).
     #[error("{message}")]
@@ -73,6 +73,37 @@ pub enum AppError {
         /// What the framework said.
         message: String,
     },
+}
+
+/// An error as it is read: all fields of all kinds. Reading the enum itself would go through a general value and the
+/// readers of every field from that, which is a lot of code in the browser.
+#[derive(Deserialize)]
+struct Told {
+    code: String,
+    #[serde(default)]
+    field: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    retry_after: u32,
+}
+
+impl From<Told> for AppError {
+    fn from(Told { code, field, message, retry_after }: Told) -> Self {
+        match code.as_str() {
+            "invalid" => Self::Invalid { field, message },
+            "sign_in_required" => Self::SignInRequired,
+            "confirm_password" => Self::ConfirmPassword,
+            "forbidden" => Self::Forbidden { message },
+            "not_found" => Self::NotFound,
+            "conflict" => Self::Conflict { field, message },
+            "too_large" => Self::TooLarge { message },
+            "too_many" => Self::TooMany { message, retry_after },
+            "unavailable" => Self::Unavailable { message },
+            "transport" => Self::Transport { message },
+            _ => Self::Internal,
+        }
+    }
 }
 
 /// Result with [`AppError`].
@@ -242,4 +273,32 @@ pub async fn reply<T>(body: impl Future<Output = AppResult<T>>) -> AppResult<T> 
         }
     }
     result
+}
+
+#[cfg(all(test, feature = "ssr"))]
+#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_read_as_it_was_written() {
+        let message = || "Words".to_owned();
+        for error in [
+            AppError::invalid("name", message()),
+            AppError::SignInRequired,
+            AppError::ConfirmPassword,
+            AppError::forbidden(message()),
+            AppError::NotFound,
+            AppError::conflict("", message()),
+            AppError::TooLarge { message: message() },
+            AppError::TooMany { message: message(), retry_after: 7 },
+            AppError::unavailable(message()),
+            AppError::Internal,
+            AppError::Transport { message: message() },
+        ] {
+            let text = serde_json::to_string(&error).unwrap();
+            assert_eq!(serde_json::from_str::<AppError>(&text).unwrap(), error, "{text}");
+        }
+        assert!(serde_json::from_str::<AppError>(r#"{"message": "no code"}"#).is_err());
+    }
 }

@@ -143,8 +143,8 @@ fn Foot(
                 Some(me) => view! { <accounts::view::AccountMenu me=me theme=frame.theme /> }.into_any(),
                 None => {
                     view! {
-                        <a class="door" href="/sign-in"><Icon name=IconName::User />"Sign in"</a>
-                        <a class="btn small" href="/sign-up">"Join SoulForge"</a>
+                        <a class="door" href="/sign-in" rel="external"><Icon name=IconName::User />"Sign in"</a>
+                        <a class="btn small" href="/sign-up" rel="external">"Join SoulForge"</a>
                     }
                         .into_any()
                 }

@@ -64,8 +64,6 @@ part!(making_part, __preload_making_part, MakingPages {
 });
 
 part!(people_part, __preload_people_part, PeoplePages {
-    SignIn = accounts::view::SignInPage,
-    SignUp = accounts::view::SignUpPage,
     Confirm = accounts::view::ConfirmPage,
     Goodbye = accounts::view::GoodbyePage,
     Setup = accounts::view::SetupPage,
@@ -84,5 +82,4 @@ part!(people_part, __preload_people_part, PeoplePages {
 
 part!(browse_part, __preload_browse_part, BrowsePages {
     Gallery = ocs::view::GalleryPage,
-    Character = ocs::view::ProfilePage,
 });

@@ -41,9 +41,9 @@ export async function visit(page: Page, path: string) {
   return response;
 }
 
-/** Waits until the page has been hydrated. */
+/** Waits until the page has been hydrated, unless it is one that the server draws alone. */
 export async function alive(page: Page) {
-  if (hydrated(page)) await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
+  if (hydrated(page)) await page.locator("html:is([data-hydrated], [data-plain])").waitFor({ state: "attached" });
 }
 
 /** Signs a new person up by the API; the page has their session afterwards. */

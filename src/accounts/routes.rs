@@ -16,7 +16,7 @@ use crate::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Multipart, Path, State},
+    extract::{DefaultBodyLimit, Multipart, Path, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{delete, get, post},
@@ -39,7 +39,11 @@ pub struct Api;
 
 /// The room's routes.
 pub fn routes() -> Router<AppState> {
-    Router::new()
+    let mut router = Router::new();
+    for path in crate::app::ELSEWHERE {
+        router = router.route(path, get(page));
+    }
+    router
         .route("/api/accounts", post(create_account))
         .route("/api/sessions", post(create_session))
         .route("/api/sessions/current", delete(delete_session))
@@ -48,6 +52,11 @@ pub fn routes() -> Router<AppState> {
         .route("/api/tokens/{id}", delete(delete_token))
         .route("/avatars/{key}", get(avatar))
         .route("/settings/avatar", post(upload_avatar).layer(DefaultBodyLimit::max(AVATAR_BODY)))
+}
+
+/// A page that the server draws alone.
+async fn page(State(state): State<AppState>, request: Request) -> Response {
+    crate::server::router::plain_page(&state, request).await
 }
 
 /// An account as its owner sees it.

@@ -1,7 +1,7 @@
 //! Server functions of the ocs room.
 #![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
 
-use super::{GalleryPage, GalleryQuery, HomePage, ItemForm, Oc, OcForm, OcPage, OcVersion};
+use super::{GalleryPage, GalleryQuery, ItemForm, Oc, OcForm, OcVersion, Sheet};
 use crate::{
     error::AppError,
     ids::{ItemId, OcId},
@@ -52,14 +52,15 @@ mod begin {
     }
 }
 
-/// What the home page shows.
+/// The home page, as markup.
 #[server(prefix = "/fn", endpoint = "ocs/home", input = GetUrl)]
-pub async fn get_home() -> Result<HomePage, AppError> {
+pub async fn get_home() -> Result<String, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
         let mut tx = ctx.begin().await?;
-        super::store::home(&mut tx, ctx.user_id()).await
+        let home = super::store::home(&mut tx, ctx.user_id()).await?;
+        Ok(super::view::front::written(home))
     })
     .await
 }
@@ -77,9 +78,9 @@ pub async fn get_gallery(#[server(default)] query: GalleryQuery) -> Result<Galle
     .await
 }
 
-/// Everything a character's page shows.
+/// A character's page.
 #[server(prefix = "/fn", endpoint = "ocs/page", input = GetUrl)]
-pub async fn get_page(#[server(default)] slug: String) -> Result<OcPage, AppError> {
+pub async fn get_page(#[server(default)] slug: String) -> Result<Sheet, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
@@ -88,7 +89,7 @@ pub async fn get_page(#[server(default)] slug: String) -> Result<OcPage, AppErro
         if page.oc.slug != slug {
             begin::moved(&slug, &page.oc.slug);
         }
-        Ok(page)
+        Ok(super::view::sheet::written(page))
     })
     .await
 }

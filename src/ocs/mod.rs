@@ -315,7 +315,7 @@ pub struct Oc {
 }
 
 /// A post or an event in a character's life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trace {
     /// Something it wrote in the forum.
     Post {
@@ -337,8 +337,8 @@ pub enum Trace {
     },
 }
 
-/// Everything a character's page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Everything a character's page is written from.
+#[derive(Clone, Debug, PartialEq)]
 pub struct OcPage {
     /// The character, without what only its maker sees.
     pub oc: Oc,
@@ -356,8 +356,43 @@ pub struct OcPage {
     pub json_ld: String,
 }
 
-/// An entry of "Lately in the world".
+/// A character's page as the browser gets it: what it needs to know, and the rest as markup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sheet {
+    /// The character.
+    pub id: OcId,
+    /// Address of its page.
+    pub url: String,
+    /// Seen by everybody.
+    pub is_public: bool,
+    /// The viewer may change it.
+    pub may_edit: bool,
+    /// Title of the page.
+    pub title: String,
+    /// Its first words, for search machines.
+    pub description: String,
+    /// Address of the page with the site's origin.
+    pub canonical: String,
+    /// Address of its banner with the site's origin.
+    pub image: String,
+    /// What the banner shows.
+    pub image_alt: String,
+    /// Address of its colours.
+    pub theme: String,
+    /// Class that puts them on the page.
+    pub class: String,
+    /// Plate, palette and facts.
+    pub aside: String,
+    /// Name, and what one can do.
+    pub top: String,
+    /// What there is to read.
+    pub text: String,
+    /// What machines read about it: JSON-LD, with `<` escaped.
+    pub json_ld: String,
+}
+
+/// An entry of "Lately in the world".
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
     /// Whose it is.
     pub name: String,
@@ -375,8 +410,8 @@ pub struct FeedEntry {
     pub at: Stamp,
 }
 
-/// What the home page shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the home page is written from.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HomePage {
     /// Whom one could talk with first.
     pub featured: Option<OcCard>,

@@ -1,7 +1,10 @@
 //! Pages: which there are, and how each is drawn, within a time limit and whole or not at all.
 
 use super::{AppState, api, guard, telemetry::figures};
-use crate::{app::App, error::AppError};
+use crate::{
+    app::{App, ELSEWHERE},
+    error::AppError,
+};
 use axum::{
     body::{Body, to_bytes},
     extract::{MatchedPath, Request},
@@ -9,11 +12,13 @@ use axum::{
     response::Response,
 };
 use leptos::prelude::*;
-use leptos_axum::{AxumRouteListing, ResponseOptions, generate_route_list, render_app_async_with_context};
+use leptos_axum::{
+    AxumRouteListing, ResponseOptions, generate_route_list_with_exclusions, render_app_async_with_context,
+};
 use std::{sync::OnceLock, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// The addresses of the pages.
+/// The addresses of the app's pages, without those that the server draws alone.
 ///
 /// Found once a process, before there is anything that could draw a page. While the framework walks the routes it tells
 /// every resource of the process not to load, and one that begins at that moment, for a page on another thread, never
@@ -21,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 #[must_use]
 pub fn list() -> Vec<AxumRouteListing> {
     static PAGES: OnceLock<Vec<AxumRouteListing>> = OnceLock::new();
-    PAGES.get_or_init(|| generate_route_list(App)).clone()
+    let elsewhere = || Some(ELSEWHERE.map(str::to_owned).to_vec());
+    PAGES.get_or_init(|| generate_route_list_with_exclusions(App, elsewhere())).clone()
 }
 
 /// Draws a page. One that takes longer than the operator's limit is given up and answered with 503, so that nobody waits

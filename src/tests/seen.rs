@@ -81,7 +81,7 @@ async fn a_new_name_gets_a_new_address_and_the_old_one_leads_there() {
     assert_eq!((old.status, old.location()), (301, "/c/mira-of-the-lamps"), "{}", old.text);
     // A script that asks for the page gets it, and no redirect that it would follow into a page.
     let asked = app.client().get_json("/fn/ocs/page?slug=mira-harrow").await;
-    assert_eq!((asked.status, asked.json()["oc"]["slug"].as_str()), (200, Some("mira-of-the-lamps")));
+    assert_eq!((asked.status, asked.json()["url"].as_str()), (200, Some("/c/mira-of-the-lamps")));
     // Nobody else gets it, and whoever had it gets it back.
     let (stranger, _) = app.person("ben").await;
     let (_, theirs) = awake(&stranger, "Mira Harrow", "general").await;

@@ -46,7 +46,7 @@ pub fn ErrorView(
             <h1>{title}</h1>
             <p class="lead">{if advice.is_empty() { error.to_string() } else { advice.to_owned() }}</p>
             <p class="row-actions">
-                {sign_in.then(|| view! { <a class="btn" href="/sign-in">"Sign in"</a> })}
+                {sign_in.then(|| view! { <a class="btn" href="/sign-in" rel="external">"Sign in"</a> })}
                 <a class="btn ghost" href="/">"Go home"</a>
                 <a class="btn ghost" href="/characters">"Meet the characters"</a>
             </p>

@@ -55,8 +55,8 @@ pub fn Initials(
     #[prop(optional, into)]
     class: String,
 ) -> impl IntoView {
-    let letters: String =
-        name.split_whitespace().filter_map(|w| w.chars().next()).take(2).collect::<String>().to_uppercase();
+    // The style makes them capitals: the alphabet's tables stay out of the browser.
+    let letters: String = name.split_whitespace().filter_map(|w| w.chars().next()).take(2).collect();
     view! {
         <span class=format!("person {class}") aria-hidden="true">
             {match src {

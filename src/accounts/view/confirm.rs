@@ -1,4 +1,4 @@
-//! Typing the password again before something sensitive.
+//! Typing the password again before something sensitive, and the page after leaving for good.
 
 use super::{follow, next_path, refused};
 use crate::{
@@ -50,4 +50,18 @@ fn form(action: ServerAction<ConfirmPassword>, next: String, username: String) -
             </div>
         </section>
     }
+}
+
+/// `/goodbye`
+#[component]
+pub fn GoodbyePage() -> impl IntoView {
+    view! {
+        <PageTitle text="Goodbye" />
+        <section class="narrow">
+            <h1>"Your account is gone"</h1>
+            <p class="lead">"Everything private in it was deleted with it. Thank you for the time you spent here."</p>
+            <p class="row-actions"><a class="btn ghost" href="/">"Go home"</a></p>
+        </section>
+    }
+    .into_any()
 }

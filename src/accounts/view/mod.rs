@@ -1,19 +1,19 @@
 //! Pages of the accounts room, and its parts of the page frame.
 
 mod confirm;
+#[cfg(feature = "ssr")]
+mod door;
 mod menu;
 mod person;
 pub mod settings;
 mod setup;
-mod sign_in;
-mod sign_up;
 
-pub use confirm::ConfirmPage;
+pub use confirm::{ConfirmPage, GoodbyePage};
+#[cfg(feature = "ssr")]
+pub use door::{SignInPage, SignUpPage};
 pub use menu::{AccountMenu, ThemeSwitch};
 pub use person::PersonPage;
 pub use setup::SetupPage;
-pub use sign_in::{GoodbyePage, SignInPage};
-pub use sign_up::SignUpPage;
 
 use super::rules::own_path;
 use crate::{app::FrameResource, error::AppError, ui::ErrorView};

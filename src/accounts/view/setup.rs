@@ -56,8 +56,8 @@ fn page(action: ServerAction<ClaimAdmin>, token: String, setup: Setup) -> impl I
                         view! {
                             <p>"Join or sign in first; you come back here."</p>
                             <p class="row-actions mt-4">
-                                <a class="btn" href=with_next("/sign-up", &here)>"Join"</a>
-                                <a class="btn ghost" href=with_next("/sign-in", &here)>"Sign in"</a>
+                                <a class="btn" href=with_next("/sign-up", &here) rel="external">"Join"</a>
+                                <a class="btn ghost" href=with_next("/sign-in", &here) rel="external">"Sign in"</a>
                             </p>
                         }
                             .into_any()

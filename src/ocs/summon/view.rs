@@ -47,8 +47,8 @@ pub fn NewSummonPage() -> impl IntoView {
                         } else {
                             view! {
                                 <p class="row-actions">
-                                    <a class="btn" href="/sign-up?next=/summon">"Sign up to summon"</a>
-                                    <a class="btn ghost" href="/sign-in?next=/summon">"Sign in"</a>
+                                    <a class="btn" href="/sign-up?next=/summon" rel="external">"Sign up to summon"</a>
+                                    <a class="btn ghost" href="/sign-in?next=/summon" rel="external">"Sign in"</a>
                                 </p>
                             }
                                 .into_any()

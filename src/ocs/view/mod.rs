@@ -2,10 +2,14 @@
 
 mod edit;
 mod fields;
+#[cfg(feature = "ssr")]
+pub mod front;
 mod gallery;
 mod home;
 mod new;
 mod profile;
+#[cfg(feature = "ssr")]
+pub mod sheet;
 mod versions;
 
 pub use edit::EditPage;
@@ -59,6 +63,7 @@ fn slug_param() -> Memo<String> {
 }
 
 /// The page's paragraphs, as they were typed.
+#[cfg(feature = "ssr")]
 fn paragraphs(text: &str) -> Vec<String> {
     text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect()
 }

@@ -1,8 +1,11 @@
-//! Joining.
+//! Joining and coming back: pages that the server draws alone, since people arrive here who have fetched nothing yet.
+//!
+//! The forms are plain; a refused one comes back with what was typed. `public/door.js` adds the little that a browser
+//! knows better.
 
-use super::{follow, next_path, with_next};
+use super::{next_path, with_next};
 use crate::{
-    accounts::api::SignUp,
+    accounts::api::{SignIn, SignUp},
     ui::{Form, FormNote, PageTitle, PasswordInput, Submit, TextInput},
 };
 use leptos::prelude::*;
@@ -11,12 +14,8 @@ use leptos::prelude::*;
 #[component]
 pub fn SignUpPage() -> impl IntoView {
     let action = ServerAction::<SignUp>::new();
-    follow(action.value());
     let next = next_path();
     let other = with_next("/sign-in", &next);
-    // The browser knows where it is; without scripts the time zone can be set later.
-    let (zone, set_zone) = signal(String::new());
-    Effect::new(move |_| set_zone.set(time_zone()));
     view! {
         <PageTitle text="Join" />
         <section class="narrow">
@@ -26,7 +25,8 @@ pub fn SignUpPage() -> impl IntoView {
                 <Form action=action>
                     <FormNote />
                     <input type="hidden" name="form[next]" value=next />
-                    <input type="hidden" name="form[timezone]" prop:value=zone />
+                    // Without scripts the time zone can be set later.
+                    <input type="hidden" name="form[timezone]" value="" data-zone="" />
                     <TextInput
                         name="form[username]"
                         label="Username"
@@ -48,19 +48,39 @@ pub fn SignUpPage() -> impl IntoView {
             </div>
             <p class="aside">"Already here? " <a href=other>"Sign in"</a></p>
         </section>
+        <Script />
     }
     .into_any()
 }
 
-/// IANA name of the browser's time zone.
-#[cfg(feature = "hydrate")]
-fn time_zone() -> String {
-    let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
-    let options = format.resolved_options();
-    js_sys::Reflect::get(&options, &"timeZone".into()).ok().and_then(|z| z.as_string()).unwrap_or_default()
+/// `/sign-in`
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let action = ServerAction::<SignIn>::new();
+    let next = next_path();
+    let other = with_next("/sign-up", &next);
+    view! {
+        <PageTitle text="Sign in" />
+        <section class="narrow">
+            <h1>"Welcome back"</h1>
+            <p class="lead">"Your characters have been keeping your place."</p>
+            <div class="card">
+                <Form action=action>
+                    <FormNote />
+                    <input type="hidden" name="form[next]" value=next />
+                    <TextInput name="form[login]" label="Username or e-mail" autocomplete="username" required=true max=254 />
+                    <PasswordInput name="form[password]" label="Password" />
+                    <Submit label="Sign in" />
+                </Form>
+            </div>
+            <p class="aside">"New here? " <a href=other>"Join SoulForge"</a></p>
+        </section>
+        <Script />
+    }
+    .into_any()
 }
 
-#[cfg(not(feature = "hydrate"))]
-fn time_zone() -> String {
-    String::new()
+#[component]
+fn Script() -> impl IntoView {
+    view! { <script src="/door.js" defer nonce=leptos::nonce::use_nonce()></script> }
 }
