@@ -122,6 +122,44 @@ impl Default for Sampling {
     }
 }
 
+/// One way in which a reply may go on, as far as its next sentence.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// What the reply says already; empty before its first sentence.
+    pub before: &'a str,
+    /// The sentence.
+    pub text: &'a str,
+    /// How well the model finds that it fits: the mean of its tokens' logarithmic probabilities, 0 at most.
+    pub fit: f32,
+    /// How much more likely it is here than as a reply to a mere greeting of nobody in particular, as a mean over its
+    /// tokens; 0 without guidance.
+    pub gain: f32,
+}
+
+/// Says which of several drafts stays.
+pub trait Judge: Send + Sync {
+    /// The draft with the largest value stays. Below 0, and after something was said, the reply ends instead.
+    fn judge(&self, draft: &Draft<'_>) -> f32;
+}
+
+/// A reply that is drawn several times at once, sentence by sentence; of each sentence the best stays. Models that cannot
+/// do that draw once.
+#[derive(Clone)]
+pub struct Takes {
+    /// How often each sentence is drawn; less when many replies are written at the same time.
+    pub count: u32,
+    /// The reply ends after this many sentences.
+    pub sentences: u32,
+    /// Chooses.
+    pub judge: Arc<dyn Judge>,
+}
+
+impl std::fmt::Debug for Takes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Takes").field("count", &self.count).field("sentences", &self.sentences).finish_non_exhaustive()
+    }
+}
+
 /// What is asked of a model.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -139,6 +177,8 @@ pub struct Request {
     pub grammar: Option<String>,
     /// Tools that the model may use. Models without [`Capabilities::tools`] are not told of them.
     pub tools: Vec<ToolSpec>,
+    /// Draws each sentence several times and keeps the best; `None` draws once. Remote models ignore it.
+    pub takes: Option<Takes>,
 }
 
 impl Request {
@@ -152,6 +192,7 @@ impl Request {
             stop: Vec::new(),
             grammar: None,
             tools: Vec::new(),
+            takes: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From token bytes to text that may be shown: whole characters, and nothing that could still become a stop text.
 
 /// Text on its way out.
+#[derive(Clone, Debug)]
 pub(super) struct Outlet {
     bytes: Vec<u8>,
     held: String,

@@ -112,6 +112,9 @@ pub struct VoiceArgs {
     /// Tries another temperature than the site's.
     #[arg(long)]
     pub temperature: Option<f32>,
+    /// Draws each sentence so many times and keeps the best, instead of as often as the site.
+    #[arg(long)]
+    pub takes: Option<u32>,
     /// Tries another least share of the likeliest word than the site's.
     #[arg(long)]
     pub min_p: Option<f32>,
@@ -136,6 +139,8 @@ pub async fn run(args: VoiceArgs) -> Result<(), String> {
         threads: args.threads.unwrap_or(defaults.threads),
         context_per_reply: args.context,
         queue_limit: 1000,
+        // One after the other: how often sentences are drawn depends on how many replies are written.
+        parallel: 1,
         ..defaults
     }));
     let mut tasks = Vec::new();
@@ -182,6 +187,9 @@ async fn talk(
         sampling.guidance = args.guidance.unwrap_or(sampling.guidance);
         sampling.temperature = args.temperature.unwrap_or(sampling.temperature);
         sampling.min_p = args.min_p.unwrap_or(sampling.min_p);
+        if let Some(takes) = &mut request.takes {
+            takes.count = args.takes.unwrap_or(takes.count);
+        }
         let mut reply = model.reply(request, CancellationToken::new());
         let (mut said, mut was_cut) = (String::new(), false);
         while let Some(chunk) = reply.recv().await {

@@ -11,7 +11,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Most example exchanges of a character.
-pub const MAX_EXAMPLES: usize = 6;
+pub const MAX_EXAMPLES: usize = 12;
 /// Most alternate greetings.
 pub const MAX_GREETINGS: usize = 4;
 /// Most things to say first.

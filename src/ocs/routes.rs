@@ -169,7 +169,7 @@ pub struct OcInput {
     alternate_greetings: Option<Vec<String>>,
     /// Where one meets it.
     scenario: Option<String>,
-    /// How it speaks, by example, at most 6 exchanges.
+    /// How it speaks, by example, at most 12 exchanges.
     example_dialogue: Option<Vec<super::ExampleLine>>,
     /// Instructions to the model.
     system_prompt: Option<String>,

@@ -78,9 +78,12 @@ pub(super) fn spare(per_reply: u32) -> u32 {
     per_reply / 8
 }
 
-/// Sequences of the context: two for each reply that runs, the second for guidance, and those that are remembered.
+/// Sequences of the context: two for each reply that runs, the second for guidance, as many for the other takes of a
+/// sentence, and those that are remembered.
 pub(super) fn sequences(config: &LocalConfig) -> u32 {
-    config.parallel.clamp(1, 64).saturating_mul(2).saturating_add(config.cache_sequences.max(1)).min(256)
+    let takes = u32::try_from(super::takes::TOGETHER).unwrap_or(0);
+    let running = config.parallel.clamp(1, 64).saturating_add(takes).saturating_mul(2);
+    running.saturating_add(config.cache_sequences.max(1)).min(256)
 }
 
 fn check_file(path: &Path) -> Result<(), String> {

@@ -14,6 +14,7 @@ mod quantize;
 mod sample;
 mod serve;
 mod slots;
+mod takes;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Drawing the next token.
 //!
-//! The order is llama.cpp's: penalties, the likeliest few, the grammar, then the shape of the distribution. The grammar is
+//! The order: the likeliest few, penalties, the grammar, then the shape of the distribution. Penalties and the grammar are
 //! asked about the likeliest tokens only; asking about the whole vocabulary costs milliseconds and is the way out when
 //! none of them fits.
 
@@ -32,6 +32,16 @@ const CANDIDATES: i32 = 128;
 /// Logarithm of the share of the best token's probability that a token needs to take part in guidance: one tenth.
 const LIKELY_ENOUGH: f32 = -2.3;
 
+/// A token that was drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pick {
+    pub token: LlamaToken,
+    /// Logarithm of its probability before penalties and guidance, among the candidates.
+    pub fit: f32,
+    /// How much larger that is than for the plain reply; 0 without one.
+    pub gain: f32,
+}
+
 /// Draws the tokens of one reply.
 pub(super) struct Picker {
     penalties: LlamaSampler,
@@ -40,26 +50,31 @@ pub(super) struct Picker {
     draw: LlamaSampler,
     grammar: Option<LlamaSampler>,
     scratch: LlamaTokenDataArray,
+    /// The candidates as the model gave them.
+    raw: Vec<LlamaTokenData>,
     guidance: f32,
 }
 
 impl Picker {
+    /// `said` are the tokens of the reply so far.
     pub(super) fn new(
         model: &LlamaModel,
         sampling: &Sampling,
         grammar: Option<&str>,
         prompt: &[LlamaToken],
+        said: &[LlamaToken],
     ) -> Result<Self, ModelError> {
         let grammar = grammar
             .map(|text| LlamaSampler::grammar(model, text, "root"))
             .transpose()
             .map_err(|_| ModelError::Failed("the grammar of the wished form is not valid".to_owned()))?;
         let repeat = if sampling.repeat_penalty > 0.0 { sampling.repeat_penalty } else { 1.0 };
-        let penalties = LlamaSampler::penalties(model.n_vocab(), LOOK_BACK, repeat, 0.0, 0.0);
+        let mut penalties = LlamaSampler::penalties(model.n_vocab(), LOOK_BACK, repeat, 0.0, 0.0);
+        penalties.accept_many(said);
         let strength = if repeat > 1.0 { ECHO } else { 0.0 };
         let mut echo =
             LlamaSampler::dry(model, strength, 1.75, ECHO_LENGTH, ECHO_LOOK_BACK, std::iter::empty::<&[u8]>());
-        echo.accept_many(prompt);
+        echo.accept_many(prompt.iter().chain(said));
         let draw = if sampling.temperature <= 0.0 {
             LlamaSampler::greedy()
         } else {
@@ -81,17 +96,19 @@ impl Picker {
             draw,
             grammar,
             scratch: LlamaTokenDataArray::new(Vec::new(), false),
+            raw: Vec::new(),
             guidance: sampling.guidance,
         })
     }
 
     /// The next token after row `row` of the last batch, led away from what row `plain` expects. `None` when nothing fits
     /// the grammar.
-    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32, plain: Option<i32>) -> Option<LlamaToken> {
+    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32, plain: Option<i32>) -> Option<Pick> {
         self.scratch = ctx.token_data_array_ith(row);
+        self.scratch.apply_sampler(&mut self.narrow);
+        self.raw.clone_from(&self.scratch.data);
         self.scratch.apply_sampler(&mut self.penalties);
         self.scratch.apply_sampler(&mut self.echo);
-        self.scratch.apply_sampler(&mut self.narrow);
         if let Some(grammar) = &mut self.grammar {
             self.scratch.apply_sampler(grammar);
             if !possible(&self.scratch) {
@@ -109,7 +126,14 @@ impl Picker {
             guide(&mut self.scratch, ctx.get_logits_ith(row), ctx.get_logits_ith(plain), self.guidance);
         }
         self.scratch.apply_sampler(&mut self.draw);
-        self.scratch.selected_token()
+        let token = self.scratch.selected_token()?;
+        let fit = share(token, self.raw.iter().map(|t| (t.id(), t.logit())));
+        let gain = plain.map_or(0.0, |plain| {
+            let plain = ctx.get_logits_ith(plain);
+            let logit = |id: LlamaToken| usize::try_from(id.0).ok().and_then(|id| plain.get(id)).copied();
+            fit - share(token, self.raw.iter().filter_map(|t| Some((t.id(), logit(t.id())?))))
+        });
+        Some(Pick { token, fit, gain })
     }
 
     /// Notes the token that was drawn; not to be called with one that ends the reply.
@@ -137,6 +161,30 @@ fn guide(tokens: &mut LlamaTokenDataArray, asked: &[f32], plain: &[f32], guidanc
     tokens.sorted = false;
 }
 
+/// Logarithm of the share that a token has of the probability of all that are given; of one that is not among them, what
+/// a share too small to matter has.
+fn share(token: LlamaToken, logits: impl Iterator<Item = (LlamaToken, f32)> + Clone) -> f32 {
+    const LEAST: f32 = -12.0;
+    let best = logits.clone().map(|(_, logit)| logit).fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.clone().map(|(_, logit)| (logit - best).exp()).sum();
+    let own = logits.filter(|(id, _)| *id == token).map(|(_, logit)| logit - best - sum.ln()).next();
+    own.filter(|own| own.is_finite()).map_or(LEAST, |own| own.max(LEAST))
+}
+
 fn possible(tokens: &LlamaTokenDataArray) -> bool {
     tokens.data.iter().any(|token| token.logit() > f32::NEG_INFINITY)
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn a_share_is_of_all_that_are_given() {
+        let logits = [(LlamaToken(3), 1.0_f32), (LlamaToken(5), 1.0), (LlamaToken(9), f32::NEG_INFINITY)];
+        assert!((share(LlamaToken(5), logits.into_iter()) - 0.5_f32.ln()).abs() < 1e-5);
+        assert!((share(LlamaToken(9), logits.into_iter()) + 12.0).abs() < 1e-5);
+        assert!((share(LlamaToken(7), logits.into_iter()) + 12.0).abs() < 1e-5);
+        assert!((share(LlamaToken(7), std::iter::empty()) + 12.0).abs() < 1e-5);
+    }
 }

@@ -77,6 +77,9 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
                 let _ = write!(drawn, ", {name} {value}");
             }
         }
+        if s.takes > 1 {
+            let _ = write!(drawn, "; the best of up to {} for each sentence", s.takes);
+        }
         fact(out, "Sampling", &drawn);
         fact(out, "Layout", if receipt.layout == "short" { "short, for small models" } else { "full" });
     }

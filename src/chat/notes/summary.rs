@@ -217,6 +217,7 @@ fn request(before: &str, work: &Work) -> Request {
         stop: Vec::new(),
         grammar: None,
         tools: Vec::new(),
+        takes: None,
     }
 }
 

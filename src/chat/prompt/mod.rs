@@ -9,8 +9,10 @@
 //! (`full.rs`).
 
 mod budget;
+mod choice;
 mod full;
 mod history;
+mod near;
 mod receipt;
 mod short;
 mod text;
@@ -139,6 +141,16 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
     messages.extend(talk.into_iter().chain(closing).chain(newest));
 
     let sampling = if is_short { short::SAMPLING } else { Sampling::default() };
+    let request = Request {
+        messages,
+        prefill: prefill.to_owned(),
+        max_tokens,
+        sampling,
+        stop: if is_short { short::stops() } else { vec![format!("\n{}:", scene.person)] },
+        grammar: None,
+        tools: Vec::new(),
+        takes: is_short.then(|| short::takes(scene)),
+    };
     let receipt = Receipt {
         layout: if is_short { "short" } else { "full" }.into(),
         model: info.name.clone(),
@@ -148,19 +160,10 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
         tokens: budget.used(),
         reply: max_tokens,
         prefill: prefill_tokens,
-        sampling: SamplingNote::from(&sampling),
+        sampling: SamplingNote::from(&request),
         sections: budget.into_sections(),
         via: None,
         fallback: None,
-    };
-    let request = Request {
-        messages,
-        prefill: prefill.to_owned(),
-        max_tokens,
-        sampling,
-        stop: if is_short { short::stops() } else { vec![format!("\n{}:", scene.person)] },
-        grammar: None,
-        tools: Vec::new(),
     };
     Prompt { request, receipt }
 }

@@ -1,6 +1,6 @@
 //! The account of a prompt: what was sent, part by part, with tokens, and what was left out and why.
 
-use crate::ai::Sampling;
+use crate::ai::Request;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use utoipa::ToSchema;
@@ -114,10 +114,13 @@ pub struct SamplingNote {
     pub repeat_penalty: f64,
     /// Above 1, the prompt counts for more.
     pub guidance: f64,
+    /// Each sentence is drawn so many times, and the best stays; 0 and 1 are once.
+    pub takes: u32,
 }
 
-impl From<&Sampling> for SamplingNote {
-    fn from(sampling: &Sampling) -> Self {
+impl From<&Request> for SamplingNote {
+    fn from(request: &Request) -> Self {
+        let sampling = &request.sampling;
         // 1.1 as a short float is 1.10000002 as a long one.
         let tidy = |n: f32| (f64::from(n) * 1000.0).round() / 1000.0;
         Self {
@@ -126,6 +129,7 @@ impl From<&Sampling> for SamplingNote {
             min_p: tidy(sampling.min_p),
             repeat_penalty: tidy(sampling.repeat_penalty),
             guidance: tidy(sampling.guidance),
+            takes: request.takes.as_ref().map_or(1, |takes| takes.count),
         }
     }
 }

@@ -4,12 +4,15 @@
 use super::{
     Said, Scene, Why,
     budget::{self, Budget},
+    choice::Choice,
+    near::nearness,
     text::{fill, first_sentences, lower_first, sentences, spoken},
 };
 use crate::{
-    ai::{Message, Sampling},
+    ai::{Message, Sampling, Takes},
     chat::Sender,
 };
+use std::sync::Arc;
 
 /// Tokens that the prompt may fill: what a small model can hold in mind.
 pub(super) const ROOM: u32 = 600;
@@ -36,7 +39,17 @@ const QUESTIONS: [&str; 6] = [
 
 /// Guidance, away from what a plain greeting would be answered with, does more for the voice than any wording.
 pub(super) const SAMPLING: Sampling =
-    Sampling { temperature: 0.5, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.4, seed: None };
+    Sampling { temperature: 0.6, top_p: 0.95, min_p: 0.1, repeat_penalty: 1.1, guidance: 1.2, seed: None };
+
+/// How often each sentence is drawn; the best stays.
+const TAKES: u32 = 6;
+/// Sentences of a reply; the third one seldom belongs to the first.
+const REPLY_SENTENCES: u32 = 2;
+
+/// How the sentences of a reply are chosen.
+pub(super) fn takes(scene: &Scene) -> Takes {
+    Takes { count: TAKES, sentences: REPLY_SENTENCES, judge: Arc::new(Choice::new(scene)) }
+}
 
 /// A small model says what it has in one breath.
 pub(super) fn stops() -> Vec<String> {
@@ -108,17 +121,36 @@ fn examples(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
     let p = &scene.persona;
     let say = |text: &str| fill(text, &p.name, &scene.person);
     let good = p.example_dialogue.iter().filter(|l| !l.oc.trim().is_empty());
-    let exchanges: Vec<(String, String)> = good
+    let mut exchanges: Vec<(String, String)> = good
         .zip(QUESTIONS.iter().cycle())
         .map(|(line, question)| {
             let asked = if line.user.trim().is_empty() { question } else { line.user.trim() };
             (say(asked), spoken(&say(line.oc.trim())))
         })
         .collect();
+    closing_last(&mut exchanges, newest(scene));
     let groups: Vec<Vec<&str>> = exchanges.iter().map(|(asked, said)| vec![asked.as_str(), said.as_str()]).collect();
     let taken = budget.messages("examples", &groups, (budget::STYLE, EXAMPLES));
     let taken = exchanges.into_iter().take(taken);
     taken.flat_map(|(asked, said)| [Message::user(asked), Message::assistant(said)]).collect()
+}
+
+/// The line of the person that is to be answered; empty for a prompt that is read ahead.
+fn newest(scene: &Scene) -> &str {
+    scene.history.last().filter(|turn| turn.by == Sender::User).map_or("", |turn| &turn.content)
+}
+
+/// Puts the examples that stand nearest to the reply in their places: of those after the opening ones, which always stay
+/// the same, the two whose questions are like the person's line, the nearest last.
+fn closing_last(exchanges: &mut [(String, String)], line: &str) {
+    let Some(later) = exchanges.get_mut(EXAMPLES - CLOSING..).filter(|later| later.len() >= CLOSING) else { return };
+    // Stable: of equals, those come first that the character's maker put first.
+    later.sort_by_cached_key(|(asked, _)| std::cmp::Reverse(nearness(asked, line)));
+    if let Some(closing) = later.get_mut(..CLOSING)
+        && !line.is_empty()
+    {
+        closing.reverse();
+    }
 }
 
 /// What was said, without actions, in few sentences.

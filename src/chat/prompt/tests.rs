@@ -42,7 +42,7 @@ fn mira() -> Persona {
     }
 }
 
-fn scene(turns: usize) -> Scene {
+pub(super) fn scene(turns: usize) -> Scene {
     let history = (0..turns)
         .map(|i| Turn {
             by: if i % 2 == 0 { Sender::Oc } else { Sender::User },
