@@ -147,7 +147,7 @@ mod browser {
             }
             let refused = self.refused.replace(self.refused.get() + 1);
             // Not everybody comes back at the same moment.
-            let jitter = 0.75 + js_sys::Math::random() / 2.0;
+            let jitter = 0.75 + web_sys::js_sys::Math::random() / 2.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few seconds")]
             let pause = (f64::from(FIRST_PAUSE << refused.min(DOUBLED)) * jitter) as u32;
             self.after(
