@@ -99,7 +99,7 @@ fn unread(rejection: BytesRejection) -> ApiError {
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
     let bytes = if bytes.is_empty() { b"{}".as_slice() } else { bytes };
     serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
+        let text = without_values(&error.to_string());
         let field = text
             .split_once("missing field `")
             .and_then(|(_, rest)| rest.split_once('`'))
@@ -113,6 +113,20 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AppError> {
             None => AppError::invalid("", format!("The body is not JSON: {text}.")),
         }
     })
+}
+
+/// What serde says of a body, without the texts that it repeats: one of them may be a password in the wrong place.
+fn without_values(text: &str) -> String {
+    for (begin, end, instead) in
+        [("string \"", "\", expected", "a string, expected"), ("variant `", "`, expected", "variant, expected")]
+    {
+        // A text may hold such marks of its own; what was expected comes last.
+        let parts = text.split_once(begin).and_then(|(before, rest)| Some((before, rest.rsplit_once(end)?.1)));
+        if let Some((before, after)) = parts {
+            return format!("{before}{instead}{after}");
+        }
+    }
+    text.to_owned()
 }
 
 /// One page of a list.
@@ -142,4 +156,23 @@ pub fn unavailable(headers: &HeaderMap, error: &AppError) -> Response {
          <p>{said}</p><p>Nothing you sent before was lost. <a href=\"\">Reload the page</a></p>",
     ));
     (status, [(header::RETRY_AFTER, "5")], page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_not_repeated() {
+        for (said, told) in [
+            (
+                "invalid type: string \"a \\\"secret\\\", expected\", expected struct New at line 1 column 9",
+                "invalid type: a string, expected struct New at line 1 column 9",
+            ),
+            ("unknown variant `secret`, expected `read` or `write`", "unknown variant, expected `read` or `write`"),
+            ("missing field `name` at line 1 column 2", "missing field `name` at line 1 column 2"),
+        ] {
+            assert_eq!(without_values(said), told);
+        }
+    }
 }

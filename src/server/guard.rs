@@ -155,9 +155,15 @@ fn header_contains(headers: &HeaderMap, name: &HeaderName, part: &str) -> bool {
     headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(part))
 }
 
+/// Whether a field of a form is never kept, not even for the ten minutes of a draft.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "token" || ["password", "secret"].iter().any(|word| name.contains(word))
+}
+
 fn fields(body: &[u8]) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(body)
-        .filter(|(name, _)| !["password", "secret"].iter().any(|kept_out| name.to_ascii_lowercase().contains(kept_out)))
+        .filter(|(name, _)| !is_secret(name))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect()
 }

@@ -51,7 +51,7 @@ static JANITOR: LazyLock<mpsc::Sender<String>> = LazyLock::new(|| {
                 // Connections of tasks that outlive the test by a moment are ended.
                 let gone = admin.execute(AssertSqlSafe(format!("drop database {name} with (force)"))).await;
                 if let Err(error) = gone {
-                    eprintln!("the database {name} stays: {error}");
+                    tracing::warn!(%error, "the database {name} stays");
                 }
             }
         });
