@@ -14,8 +14,7 @@ pub struct Database {
 impl Database {
     /// A copy of the template, which the first test of the process makes.
     ///
-    /// Copied file by file: through the log, the default, every copy would also cost its own size in WAL. Where the file
-    /// system can share blocks between files (`file_copy_method`), it costs next to nothing.
+    /// Copied file by file: through the log, which is the default, every copy would also cost its own size in WAL.
     pub async fn new() -> Self {
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let template = TEMPLATE.get_or_init(make_template).await;
