@@ -67,7 +67,7 @@ def module_texts():
 
 
 def long_files():
-    """no file has more than 640 lines"""
+    """no file has more than 600 lines"""
     places = [sources(".rs"), sources(".py", ".mjs", below=ROOT / "scripts"), sources(".ts", below=ROOT / "end2end")]
     return [
         f"{path.relative_to(ROOT)}: {len(lines)} lines" for files in places for path, lines in files if len(lines) > LONGEST
