@@ -194,7 +194,7 @@ mod unit {
             ("Rain again.", true),
             ("Rain again?\"", true),
             ("Rain again", false),
-            ("At 8.", false),
+            ("8.", false),
             ("…", false),
             ("No.", true),
             (" \"Come in.\"", true),

@@ -5,7 +5,10 @@
 //! Nothing is ever put into a draft: the choice is among what the model wrote. The figures were found by reading
 //! (docs/voice.md). The rules know English; in other languages the probabilities decide.
 
-use super::{Scene, text::fill};
+use super::{
+    Scene,
+    text::{fill, spoken},
+};
 use crate::{
     ai::{Draft, Judge},
     chat::Sender,
@@ -66,8 +69,8 @@ impl Choice {
         let shown = lines.clone().flat_map(|l| runs(&words(&fill(l, &p.name, &scene.person)))).collect();
         let effects = p.items.iter().map(|i| &i.name);
         let own = sheet.into_iter().chain(lines.clone()).chain(effects).flat_map(|t| words(t));
-        let spoken = scene.history.iter().filter(|t| t.by == Sender::Oc).map(|t| &t.content);
-        let said = spoken.chain(lines).flat_map(|t| sentences(&fill(t, &p.name, &scene.person))).collect();
+        let history = scene.history.iter().filter(|t| t.by == Sender::Oc).map(|t| &t.content);
+        let said = history.chain(lines).flat_map(|t| sentences(&spoken(&fill(t, &p.name, &scene.person)))).collect();
         Self {
             name: p.name.to_lowercase(),
             person: scene.person.to_lowercase(),

@@ -343,3 +343,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_nearest_examples_stand_last_and_the_first_ones_stay() {
+    let mut scene = scene(2);
+    scene.persona.example_dialogue =
+        ["one", "two", "three", "four", "Is it cold here?", "I am sad today.", "Do you like tea?"]
+            .map(|user| ExampleLine { user: user.into(), oc: format!("About {user}") })
+            .to_vec();
+    let mut last = |line: &str| {
+        scene.history.push(Turn { by: Sender::User, content: line.into() });
+        let prompt = build(&scene, &info(2048, true), &words, "");
+        scene.history.pop();
+        let lines: Vec<String> = prompt.request.messages.iter().map(|m| m.content.clone()).collect();
+        assert_eq!(lines[1..9].iter().step_by(2).collect::<Vec<_>>(), ["one", "two", "three", "four"]);
+        assert_eq!(prompt.receipt.sections.iter().find(|s| s.name == "examples").unwrap().left_out, 1);
+        lines[lines.len() - 3].clone()
+    };
+    assert_eq!(last("Do you like music?"), "Do you like tea?");
+    assert_eq!(last("I had a rough day."), "I am sad today.");
+    assert_eq!(last("Where is this place?"), "Is it cold here?");
+}
+
+#[test]
+fn only_small_models_are_asked_several_times() {
+    let small = build(&scene(2), &info(2048, true), &words, "");
+    assert_eq!(small.request.takes.as_ref().map(|t| t.count), Some(small.receipt.sampling.takes));
+    assert!(small.receipt.sampling.takes > 1);
+    let large = build(&scene(2), &info(100_000, false), &words, "");
+    assert!(large.request.takes.is_none());
+    assert_eq!(large.receipt.sampling.takes, 1);
+}
