@@ -32,6 +32,8 @@ pub fn page_policy(nonce: &str) -> String {
 /// Middleware: security headers on every response, errors and files included.
 pub async fn headers(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let is_file = request.uri().path().starts_with("/pkg/") || request.uri().path().starts_with("/fonts/");
+    // The same address for every version, asked for by every page, some of them several times at once.
+    let is_shared = matches!(request.uri().path(), "/icons.svg" | "/favicon.svg" | "/door.js" | "/try.js");
     // No address of ours is like this, and the file system says so with an error.
     let is_absurd = request.uri().path().split('/').any(|part| part.contains("%00") || decoded_length(part) > 255);
     let mut response = if is_absurd { ApiError(AppError::NotFound).into_response() } else { next.run(request).await };
@@ -59,6 +61,8 @@ pub async fn headers(State(app): State<AppState>, request: Request, next: Next) 
         response
             .headers_mut()
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    } else if is_shared && response.status().is_success() {
+        set(response.headers_mut(), header::CACHE_CONTROL, "public, max-age=600");
     } else {
         set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
     }
