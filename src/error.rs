@@ -276,7 +276,6 @@ pub async fn reply<T>(body: impl Future<Output = AppResult<T>>) -> AppResult<T> 
 }
 
 #[cfg(all(test, feature = "ssr"))]
-#[expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop there")]
 mod tests {
     use super::*;
 

@@ -40,10 +40,13 @@ mod browser {
         }
     }
 
+    /// Hears an event: its name and its data.
+    type Told = dyn Fn(&str, &str);
+
     struct Inner {
         url: String,
         names: &'static [&'static str],
-        on: Box<dyn Fn(&str, &str)>,
+        on: Box<Told>,
         line: RefCell<Option<Line>>,
         /// Id of the last event.
         last: RefCell<String>,

@@ -359,7 +359,6 @@ fn png(picture: Pixmap) -> Result<Bytes, Fault> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected should stop there")]
 mod tests {
     use super::*;
     use sha2::{Digest, Sha256};

@@ -92,8 +92,11 @@ fn is_note(line: &Value) -> bool {
     line.get("is_system") == Some(&Value::Bool(true)) && !kind.is_empty()
 }
 
-/// All wordings of a message with their numbers, and the number of the one that is shown.
-fn wordings<'a>(line: &'a Value, mes: &'a str, is_user: bool) -> Result<(Vec<(usize, &'a str)>, usize), String> {
+/// Wordings with their numbers.
+type Wordings<'a> = Vec<(usize, &'a str)>;
+
+/// All wordings of a message, and the number of the one that is shown.
+fn wordings<'a>(line: &'a Value, mes: &'a str, is_user: bool) -> Result<(Wordings<'a>, usize), String> {
     let swipes: Vec<&str> = match line.get("swipes") {
         Some(Value::Array(swipes)) if !is_user => swipes.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
