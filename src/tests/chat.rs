@@ -397,5 +397,8 @@ async fn opening_a_page_has_the_model_read_ahead() {
     let sent = say(&client, &lumina, "Hi", None).await;
     finish(&client, &id(&sent, "run_id")).await;
     let asked = model.requests.lock().unwrap()[0].messages.clone();
-    assert_eq!(asked[..warmed.len()], warmed[..], "the reply begins with what was read ahead");
+    // The last two examples are chosen by what is said.
+    let sure = warmed.len() - 4;
+    assert!(sure >= 9, "{warmed:?}");
+    assert_eq!(asked[..sure], warmed[..sure], "the reply begins with what was read ahead");
 }
