@@ -203,7 +203,8 @@ impl<'m> Serve<'m> {
         let longest = prompt.saturating_add(usize::try_from(request.max_tokens).unwrap_or(usize::MAX));
         let has_room = longest.saturating_add(takes::cells(takes.count)) <= usize::try_from(self.context).unwrap_or(0);
         let makes_a_difference = takes.count > 1 && request.sampling.temperature > 0.0 && request.grammar.is_none();
-        (has_room && makes_a_difference).then(|| Choosing::new(takes))
+        let is_small = self.model.n_params() <= takes::SMALL;
+        (has_room && makes_a_difference && is_small).then(|| Choosing::new(takes))
     }
 
     /// Finds a sequence for a prompt.

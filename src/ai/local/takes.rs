@@ -1,7 +1,7 @@
 //! A sentence drawn several times at once: what each take has come to, when it is time to choose, and which one stays.
 //!
-//! A very small model often says something that makes no sense where its second choice would have. Takes share what was read, so three
-//! cost far less than three replies. The words of the sentence that stays go out one by one while the next one is drawn.
+//! A very small model often says something that makes no sense where its second choice would have. Takes share what was read, so six
+//! cost far less than six replies. The words of the sentence that stays go out one by one while the next one is drawn.
 
 use crate::ai::{Draft, FinishReason, Takes};
 use llama_cpp_2::token::LlamaToken;
@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 
 /// Takes of all replies together: who is alone gets all that were asked for, four at once get two each.
 pub(super) const TOGETHER: usize = 8;
+
+/// Parameters up to which a model's first choice is worth doubting. Larger ones would be several times slower for little.
+pub(super) const SMALL: u64 = 500_000_000;
 
 /// Tokens after which a sentence that has no end yet is given up, if another has one.
 const PATIENCE: usize = 24;
