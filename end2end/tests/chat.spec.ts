@@ -86,7 +86,7 @@ test("a conversation is renamed, put away and deleted", async ({ page }) => {
   await page.getByRole("button", { name: "Rename" }).click();
   if (hydrated(page)) await expect(page.getByText("Kept.")).toBeVisible();
   await visit(page, "/conversations");
-  await expect(page.getByText("A first word")).toBeVisible();
+  await expect(page.getByText("A first word", { exact: true })).toBeVisible();
   await page.locator("a.list-row").click();
   await alive(page);
   await page.getByText("This conversation", { exact: true }).click();
