@@ -267,15 +267,12 @@ def memory():
         at_most("resident memory, idle, after 80 pages", idle, 120, "MB", f" ({private:.0f} MB of it no file's)")
         # Nobody answers without a model, and nobody needs to: the streams wait.
         oc, _ = server.characters()[0]
-        park(server, "of one conversation", [(person, send(person, oc, "Hello"))])
-    with Server(model=False) as server:
-        seats = server.seats(PARKED + WARM)
-        park(server, "each of its own conversation", [(person, send(person, oc, "Hello")) for person, oc in seats])
+        park(server, person, send(person, oc, "Hello"))
 
 
-def park(server, where, talks):
-    """Opens streams, and shows what one of them takes."""
-    lines = [f"/api/conversations/{talk}/events|accept: text/event-stream\tcookie: {cookie(person)}" for person, talk in talks]
+def park(server, person, talk):
+    """Opens streams of a conversation, and shows what one of them takes."""
+    lines = [f"/api/conversations/{talk}/events|accept: text/event-stream\tcookie: {cookie(person)}"]
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
         file.write("\n".join(lines))
         file.flush()
@@ -287,7 +284,7 @@ def park(server, where, talks):
             count = parked.tell(WARM + PARKED)["parked"] - WARM
             time.sleep(12)
             each = (server.memory()[1] - before) * 1024 / count
-            at_most(f"memory of a parked stream, {count} {where}", each, 20, "kB")
+            at_most(f"memory of a parked stream, {count} of them", each, 20, "kB")
 
 
 def visit():
