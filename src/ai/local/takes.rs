@@ -1,6 +1,6 @@
 //! A sentence drawn several times at once: what each take has come to, when it is time to choose, and which one stays.
 //!
-//! A very small model often says something that makes no sense where its second choice would have. Takes share what was read, so six
+//! A very small model often says something senseless where its second choice would have made sense. Takes share what was read, so six
 //! cost far less than six replies. The words of the sentence that stays go out one by one while the next one is drawn.
 
 use crate::ai::{Draft, FinishReason, Takes};
