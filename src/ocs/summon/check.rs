@@ -296,6 +296,9 @@ impl Seen {
         }) {
             return Err(Refusal::NotWhole);
         }
+        if all.windows(2).any(|pair| self.is_torn(pair)) {
+            return Err(Refusal::NotWhole);
+        }
         if all.iter().any(|w| EMPTY_WORDS.contains(&w.as_str()) && !self.topic.contains(&stem(w))) {
             return Err(Refusal::Empty);
         }
@@ -349,6 +352,15 @@ impl Seen {
             return Err(Refusal::Again);
         }
         Ok(self.points(lead, &all, &content, of_topic, rule))
+    }
+
+    /// Two words between which something is missing: "the ages of in the town", "makes him more Megan".
+    fn is_torn(&self, pair: &[String]) -> bool {
+        const WANTS: [&str; 11] = ["of", "with", "for", "the", "a", "an", "my", "your", "their", "its", "our"];
+        const NOT: [&str; 11] = ["of", "in", "on", "at", "to", "by", "with", "from", "is", "are", "was"];
+        let [first, second] = pair else { return false };
+        (WANTS.contains(&first.as_str()) && NOT.contains(&second.as_str()))
+            || (matches!(first.as_str(), "more" | "less" | "very") && self.names.contains(second))
     }
 
     fn points(&self, lead: &str, all: &[String], content: &[String], of_topic: usize, rule: Rule) -> f64 {
@@ -420,6 +432,8 @@ mod tests {
         for (added, why) in [
             ("a small cottage by the", NotWhole),
             ("a small cottage by the.", NotWhole),
+            ("between the ages of in the town.", NotWhole),
+            ("someone who is more Mira.", NotWhole),
             ("a cottage. It is small.", NotWhole),
             ("a small house (see above).", Signs),
             ("a “house” of stone walls.", Signs),
