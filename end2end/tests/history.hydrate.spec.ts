@@ -130,6 +130,9 @@ test("what one tab types, the other shows within a second, but not over what is 
   await box(page).press("Enter");
   await expect(page.locator(".me", { hasText: "Sent from the first" })).toHaveCount(1);
   await expect(box(second)).toHaveValue("");
+  // The other tab has heard of the reply before it is asked whether that is whole.
+  await expect(second.locator(".me", { hasText: "Sent from the first" })).toHaveCount(1);
+  await whole(page);
   await whole(second);
   await box(second).fill("Sent from the second");
   await box(second).press("Enter");
