@@ -175,7 +175,9 @@ class Place:
         return done.stdout.strip()
 
     def rows(self, app):
-        return {int(row) for row in self.sql(app, "select id from crash.crash_ledger").split()}
+        said = self.sql(app, "select id from crash.crash_ledger")
+        expect(re.fullmatch(r"[\d\s]*", said), f"the rows cannot be read: {said}")
+        return {int(row) for row in said.split()}
 
     def nothing_lost(self, *writers):
         """Opens the cluster once more and looks for every acknowledged row."""
