@@ -34,12 +34,12 @@ def free_port():
 class Provider:
     """`with Provider()`: a server that is compatible with OpenAI's as far as replies go.
 
-    It answers `write N words` with `word1 word2 … wordN`, one word each `pace` seconds, and everything else with three words.
+    It answers `write N words` with `word1 word2 … wordN`, one word each `pace` seconds, and everything else with `words` words.
     A prompt that ends with words of a reply is gone on with.
     """
 
-    def __init__(self, pace=0.1):
-        self.pace = pace
+    def __init__(self, pace=0.1, words=3):
+        self.pace, self.words = pace, words
         self.left = 0  # clients that went away before the end
         outer = self
 
@@ -83,7 +83,7 @@ class Provider:
         """Writes the words that a prompt asks for."""
         text = "\n".join(str(part.get("content")) for part in asked["messages"][-3:])
         wanted = re.findall(r"write (\d+) words", text)
-        count = int(wanted[-1]) if wanted else 3
+        count = int(wanted[-1]) if wanted else self.words
         handler.send_response(200)
         handler.send_header("content-type", "text/event-stream")
         handler.send_header("connection", "close")

@@ -271,7 +271,8 @@ def pages(results):
     browser = results.attempt("a browser", chromium)
     if not browser:
         return
-    with server("pages") as site:
+    # Talks wait for nobody with a model that follows a script; summons and one spec ask the real one.
+    with live.Provider(words=30) as provider, server("pages", **provider.environment()) as site:
         report = LOGS / "pages.json"
         report.unlink(missing_ok=True)
         env = {
@@ -298,11 +299,11 @@ def pages(results):
         results.one("the page tests", error.get("message", "failed"))
 
 
-def server(name):
+def server(name, **settings):
     """A server to test; its log is of this run alone."""
     log = LOGS / "server.log"
     log.unlink(missing_ok=True)
-    return live.Server(name, log)
+    return live.Server(name, log, **settings)
 
 
 def failed_specs(suites):

@@ -48,6 +48,21 @@ test("from joining to talking by keyboard alone", async ({ page }) => {
   await page.keyboard.type("Good evening. What is on the anvil?");
   await page.keyboard.press("Enter");
   await expect(page.getByText("Good evening. What is on the anvil?").first()).toBeVisible();
-  // The real local model answers.
-  await expect(page.locator(".oc").nth(1)).toContainText(/\w{3,}/, { timeout: 90_000 });
+  await expect(page.locator("article.oc").nth(1)).toContainText("word30");
+
+  // The real local model answers next.
+  await tabTo(page, /^who answers/i);
+  await page.keyboard.press("Enter");
+  await tabTo(page, /^model/i);
+  await page.keyboard.type("SmolLM2");
+  await tabTo(page, /^choose/i);
+  await page.keyboard.press("Enter");
+  await expect(page.getByText(/^Now answers: SmolLM2/)).toBeVisible();
+  await tabTo(page, /say something/i);
+  await page.keyboard.type("And what do you like about iron?");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("article.oc")).toHaveCount(3);
+  const real = page.locator("article.oc").nth(2).locator(".said");
+  await expect(real).toContainText(/\w{3,}/, { timeout: 90_000 });
+  await expect(real).not.toContainText("word1");
 });
