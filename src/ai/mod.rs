@@ -198,7 +198,7 @@ impl Request {
 }
 
 /// One thing that happened while a reply was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Chunk {
     /// Others are before us; `place` 1 is next.
     Queued {
@@ -226,7 +226,7 @@ pub enum Chunk {
 }
 
 /// How a reply ended and what it cost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finish {
     /// Why no more words came.
     pub reason: FinishReason,
@@ -238,6 +238,19 @@ pub struct Finish {
     pub cache_write_tokens: u32,
     /// Tokens of the reply.
     pub reply_tokens: u32,
+    /// How likely the reply was; `None` when the model does not say.
+    pub likelihood: Option<Likelihood>,
+}
+
+/// How likely a reply was to the model that wrote it, in natural logarithms of probabilities before any penalty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Likelihood {
+    /// The mean of its tokens.
+    pub mean: f32,
+    /// The least likely token. Where a sentence is torn, this one is far below the others.
+    pub least: f32,
+    /// How much likelier its tokens are here than after the same words in no context, in the mean; 0 without guidance.
+    pub gain: f32,
 }
 
 /// Why a reply ended.

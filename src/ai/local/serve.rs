@@ -328,6 +328,7 @@ impl<'m> Serve<'m> {
             return self.end(running, rest, FinishReason::End);
         }
         take.picker.accept(pick.token);
+        take.drawn.note(pick);
         running.written += 1;
         let piece = take.outlet.push(&vocab.token_to_piece(pick.token, false, None));
         if piece.stopped {
@@ -392,9 +393,7 @@ impl<'m> Serve<'m> {
         };
         take.picker.accept(pick.token);
         let drawn = &mut take.drawn;
-        drawn.tokens.push(pick.token);
-        drawn.fit += pick.fit;
-        drawn.gain += pick.gain;
+        drawn.note(pick);
         let piece = take.outlet.push(&vocab.token_to_piece(pick.token, false, None));
         drawn.say(piece.text);
         if piece.stopped {
@@ -490,6 +489,7 @@ impl<'m> Serve<'m> {
             cached_tokens: count(running.cached),
             cache_write_tokens: 0,
             reply_tokens: running.written,
+            likelihood: running.take.drawn.likelihood(),
         });
     }
 

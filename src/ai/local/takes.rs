@@ -3,7 +3,8 @@
 //! A very small model often says something senseless where its second choice would have made sense. Takes share what was read, so six
 //! cost far less than six replies. The words of the sentence that stays go out one by one while the next one is drawn.
 
-use crate::ai::{Draft, FinishReason, Takes};
+use super::sample::Pick;
+use crate::ai::{Draft, FinishReason, Likelihood, Takes};
 use llama_cpp_2::token::LlamaToken;
 use std::collections::VecDeque;
 
@@ -44,10 +45,23 @@ pub(super) struct Drawn {
     pub text: String,
     pub fit: f32,
     pub gain: f32,
+    pub least: f32,
     pub end: Option<End>,
 }
 
 impl Drawn {
+    pub(super) fn note(&mut self, pick: Pick) {
+        self.tokens.push(pick.token);
+        self.fit += pick.fit;
+        self.gain += pick.gain;
+        self.least = self.least.min(pick.fit);
+    }
+
+    pub(super) fn likelihood(&self) -> Option<Likelihood> {
+        let Self { fit, gain, least, .. } = *self;
+        (!self.tokens.is_empty()).then(|| Likelihood { mean: self.mean(fit), least, gain: self.mean(gain) })
+    }
+
     pub(super) fn say(&mut self, piece: String) {
         self.text.push_str(&piece);
         if !piece.is_empty() {

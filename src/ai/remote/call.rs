@@ -113,6 +113,7 @@ impl<'a> Talk<'a> {
                 // On the way, providers say 1.
                 other => guess.max(other.unwrap_or_default()),
             },
+            likelihood: None,
         }
     }
 

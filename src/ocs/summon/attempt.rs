@@ -227,11 +227,14 @@ impl Attempt {
             let hues: Vec<&str> = draw::HUES.iter().map(|h| h.word).collect();
             let moods: Vec<&str> = Mood::ALL.iter().map(|m| m.as_str()).collect();
             let airs: Vec<&str> = Atmosphere::ALL.iter().map(|a| a.as_str()).collect();
+            let some = |part: &str, list: &[&str], count| {
+                draw::some(&self.seed, part, list, count).into_iter().map(str::to_owned).collect::<Vec<_>>()
+            };
             let wish = craft::Wish::Choice(vec![
-                (" ", draw::some(&self.seed, "hues", &hues, 6)),
-                (" and ", draw::some(&self.seed, "hues-2", &hues, 6)),
-                (", the mood is ", draw::some(&self.seed, "moods", &moods, 8)),
-                (" and the place is ", draw::some(&self.seed, "airs", &airs, 7)),
+                (" ", some("hues", &hues, 6)),
+                (" and ", some("hues-2", &hues, 6)),
+                (", the mood is ", some("moods", &moods, 8)),
+                (" and the place is ", some("airs", &airs, 7)),
             ]);
             let question =
                 format!("Which colours belong to {name}, {}?", self.idea.phrase.as_deref().unwrap_or(&self.idea.whole));
@@ -288,7 +291,7 @@ impl Attempt {
     }
 
     async fn optional(&mut self, writer: &mut Writer, turn: &Turn) -> Result<Option<String>, Halt> {
-        let text = writer.turn(turn, |_| true).await?;
+        let text = writer.turn(turn).await?;
         if let Some(text) = &text {
             self.claim.progress.turns.push((turn.question.clone(), text.clone()));
         }
@@ -311,7 +314,7 @@ impl Attempt {
                 [a] => format!("{} is {a},", scene.name),
                 [a, b, ..] => format!("{} is {a}, {b} and", scene.name),
             };
-            let wish = craft::Wish::Choice(vec![(" ", offer.clone())]);
+            let wish = craft::Wish::Choice(vec![(" ", offer.iter().map(|n| (*n).to_owned()).collect())]);
             let question = format!("What is {} like?", scene.name);
             let answers = writer.aside(&question, vec![(start, wish)], 8, 1.0).await?;
             let words = answers.first().map(|a| check::words(a)).unwrap_or_default();
@@ -356,24 +359,19 @@ impl Attempt {
             self.next_step();
             let index = tries;
             tries += 1;
-            let (thing, effect) = scene.item(index);
+            let items = &self.claim.progress.sheet.items;
+            let known: Vec<_> = items.iter().flat_map(|i| [i.name.as_str(), i.personality_effects.as_str()]).collect();
+            let (thing, effect) = scene.item(index, &known.join(" ").to_lowercase());
             if self.claim.progress.turns.iter().any(|(question, _)| *question == thing.question) {
                 continue;
             }
-            let known: Vec<String> = self.claim.progress.sheet.items.iter().map(|i| i.name.to_lowercase()).collect();
-            let fits = |said: &str| {
-                craft::thing_name(said).is_some_and(|name| {
-                    let last = name.rsplit(' ').next().unwrap_or_default().to_lowercase();
-                    !known.iter().any(|k| k.ends_with(&last))
-                })
-            };
-            let Some(text) = writer.turn(&thing, fits).await? else { continue };
-            let Some(said) = thing.lines.iter().flat_map(|l| &l.leads).find_map(|l| text.strip_prefix(l.trim())) else {
-                continue;
-            };
+            let Some(text) = writer.turn(&thing).await? else { continue };
+            let (first, story) = text.split_once(". ").unwrap_or((&text, ""));
+            let mut leads = thing.lines.iter().flat_map(|line| &line.leads);
+            let Some(said) = leads.find_map(|lead| first.strip_prefix(lead.trim())) else { continue };
             let Some(name) = craft::thing_name(said) else { continue };
-            let Some(changes) = writer.turn(&effect, |_| true).await? else { continue };
-            let description = describe(said, self.idea.pronoun);
+            let Some(changes) = writer.turn(&effect).await? else { continue };
+            let description = describe(said, story, self.idea.pronoun);
             let personality_effects = changes.strip_prefix("It ").map_or_else(|| changes.clone(), upper_first);
             let progress = &mut self.claim.progress;
             progress.turns.push((thing.question.clone(), text.clone()));
@@ -419,25 +417,26 @@ fn upper_first(text: &str) -> String {
     chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }
 
-/// What a thing looks like, said of its carrier instead of by them.
-fn describe(said: &str, pronoun: Pronoun) -> String {
+/// A thing and its story, said of its carrier instead of by them.
+fn describe(thing: &str, story: &str, pronoun: Pronoun) -> String {
     let possessive = pronoun.possessive();
-    let article = if said.trim().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    let mut out = Vec::new();
-    for word in said.trim().split(' ') {
+    let mut out = format!("{}.", upper_first(thing.trim().trim_end_matches('.')));
+    for word in story.split_whitespace() {
         let (bare, end) = word.strip_suffix('.').map_or((word, ""), |b| (b, "."));
         let turned = match bare {
-            "I" => pronoun.subject(),
             "my" => possessive,
             "me" => pronoun.object(),
             "mine" if pronoun == Pronoun::She => "hers",
             "mine" if pronoun == Pronoun::He => "his",
             "mine" => "theirs",
+            "myself" if pronoun == Pronoun::She => "herself",
+            "myself" if pronoun == Pronoun::He => "himself",
+            "myself" => "themselves",
             other => other,
         };
-        out.push(format!("{turned}{end}"));
+        out.push_str(&format!(" {turned}{end}"));
     }
-    upper_first(&format!("{article} {}", out.join(" ")))
+    out
 }
 
 /// The closed words of a portrait that the asker's sentence names.
@@ -457,4 +456,19 @@ fn appearance_tags(traits: &Traits) -> Vec<String> {
     }
     tags.truncate(12);
     tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_described_by_somebody_else() {
+        assert_eq!(
+            describe(" an iron key", "It reminds me of my mother.", Pronoun::He),
+            "An iron key. It reminds him of his mother."
+        );
+        assert_eq!(describe(" a wax seal.", "", Pronoun::She), "A wax seal.");
+        assert_eq!(describe(" a wax seal", "It was mine.", Pronoun::They), "A wax seal. It was theirs.");
+    }
 }

@@ -21,6 +21,9 @@ pub fn judge_name(name: &str, pronoun: Pronoun, topic: &[String]) -> Option<f64>
         "mrs",
         "miss",
         "doctor",
+        "lovely",
+        "happy",
+        "beauty",
         "anaconda",
         "hitler",
         "adolf",
@@ -75,6 +78,10 @@ pub fn judge_name(name: &str, pronoun: Pronoun, topic: &[String]) -> Option<f64>
     {
         points -= 3.0;
     }
+    // A name that could be anybody's leaves readers in doubt.
+    if pronoun != Pronoun::They && parts.first().is_some_and(|first| heard_as(first).is_none()) {
+        points -= 1.0;
+    }
     if let [first, last] = parts.as_slice() {
         points += 0.6;
         if first.eq_ignore_ascii_case(last) || last.to_lowercase().starts_with(&first.to_lowercase()) {
@@ -86,7 +93,28 @@ pub fn judge_name(name: &str, pronoun: Pronoun, topic: &[String]) -> Option<f64>
 
 /// How most readers take a first name by its ending; `None` when it could be anybody's.
 pub fn heard_as(name: &str) -> Option<Pronoun> {
+    const SHE: &[&str] = &[
+        "megan", "susan", "joan", "vivian", "lilian", "gillian", "marian", "alison", "sharon", "esther", "amber",
+        "ember", "heather", "summer", "pilar", "manon", "marion", "ingrid", "astrid", "sigrid", "enid", "carmen",
+        "karen", "ellen", "helen", "gwen", "morgan", "iris", "doris", "agnes", "ines", "mabel", "hazel", "ethel",
+        "rachel", "abigail", "sarah", "hannah", "judith", "edith", "ruth", "emily", "mary", "lucy", "amy", "ivy",
+        "daisy", "molly", "nelly", "sally", "daphne", "penelope", "chloe", "zoe", "phoebe", "jane", "anne", "rose",
+        "eve", "maeve", "niamh", "margot",
+    ];
+    const HE: &[&str] = &[
+        "luca", "ezra", "joshua", "nikola", "elia", "archie", "eddie", "freddie", "maurice", "jamie", "alfie", "sasha",
+        "noah", "elijah", "james", "thomas", "henry", "harry", "george", "luke", "jack", "john", "mark", "paul",
+        "peter", "david", "silas", "felix", "seamus", "liam", "william", "adam", "tim", "jim", "tom", "finn", "owen",
+        "kevin", "martin", "benjamin", "edwin", "alvin", "joseph", "hugh", "ralph", "albert", "ernest", "walter",
+        "oscar", "omar", "dave",
+    ];
     let name = name.to_lowercase();
+    if SHE.contains(&name.as_str()) {
+        return Some(Pronoun::She);
+    }
+    if HE.contains(&name.as_str()) {
+        return Some(Pronoun::He);
+    }
     let ends = |list: &[&str]| list.iter().any(|e| name.ends_with(e));
     if ends(&["a", "ie", "elle", "ette", "ine", "beth", "een", "lyn", "issy", "ilde", "ise", "ice", "aret"]) {
         Some(Pronoun::She)
@@ -136,6 +164,8 @@ mod tests {
             assert!(judge_name(name, Pronoun::They, &[]).is_none(), "{name}");
         }
         assert!(judge_name("Juana", Pronoun::She, &[]) > judge_name("Juana", Pronoun::He, &[]));
+        assert!(judge_name("Megan", Pronoun::She, &[]) > judge_name("Megan", Pronoun::He, &[]));
+        assert!(judge_name("Marcus", Pronoun::He, &[]) > judge_name("Zahell", Pronoun::He, &[]), "nobody knows");
         assert!(judge_name("Storm", Pronoun::He, &["storm".to_owned()]).is_none());
     }
 

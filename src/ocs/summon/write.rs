@@ -1,11 +1,11 @@
 //! Asking the model and keeping the best of what it says.
 
 use super::{
-    check::{Rule, Seen},
-    craft::{Line, Turn, Wish},
+    check::{Seen, words},
+    craft::{Form, Line, Turn, Wish},
 };
 use crate::{
-    ai::{Chunk, FinishReason, Message, ModelError, Request, Sampling, SharedModel},
+    ai::{Chunk, FinishReason, Likelihood, Message, ModelError, Request, Sampling, SharedModel},
     ocs::style::Seeded,
 };
 use std::{sync::Arc, time::Duration};
@@ -30,8 +30,24 @@ impl Draw {
     }
 }
 
+/// Points for a unit of a sentence's mean log-probability.
+const LIKELY: f32 = 1.0;
+/// Points for a unit by which it is likelier of this character than of nobody, up to so many.
+const CLOSE: f32 = 0.15;
+const CLOSE_MOST: f32 = 2.0;
+/// The least mean log-probability of a sentence that is asked for no more: below it, every other one makes no sense.
+const SOUND: f32 = -1.8;
+/// The log-probability of a token at which a sentence is torn.
+const TORN: f32 = -5.0;
+/// Points that a sentence loses which is unsound or torn, when all are.
+const DOUBT: f64 = 2.0;
+/// Tokens of a word that no vocabulary has whole. Small models put such words together that do not exist: "porcakes".
+const COINED: u32 = 3;
+/// Points that each such word costs.
+const COINAGE: f64 = 1.0;
+
 /// Candidates for each sentence.
-const CANDIDATES: u32 = 6;
+const CANDIDATES: u32 = 8;
 /// Candidates of a model that is paid by the word and writes well at once.
 const REMOTE_CANDIDATES: u32 = 2;
 /// Starts of names that such a model is given.
@@ -56,6 +72,30 @@ pub enum Halt {
 
 /// Called with the place in the model's queue.
 pub type OnQueue = Arc<dyn Fn(u32) + Send + Sync>;
+
+/// A way in which the model went on.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Its words.
+    pub text: String,
+    /// How likely they were, if the model says so.
+    pub likelihood: Option<Likelihood>,
+}
+
+/// Points for what the model itself thinks of a sentence; `None` when it is not worth keeping while others can be asked for.
+fn worth_of(form: &Form, likelihood: Likelihood, is_last: bool) -> Option<f64> {
+    let Likelihood { mean, least, gain } = likelihood;
+    // What stands in a list is whole; what matters is how well it goes with this character.
+    if matches!(form, Form::OneOf(_)) {
+        return Some(f64::from(0.5 * mean + gain));
+    }
+    let worth = f64::from(LIKELY * mean + CLOSE * gain.min(CLOSE_MOST));
+    match (mean >= SOUND && least >= TORN, is_last) {
+        (true, _) => Some(worth),
+        (false, true) => Some(worth - DOUBT),
+        (false, false) => None,
+    }
+}
 
 /// One conversation with the model about one character.
 pub struct Writer {
@@ -94,11 +134,11 @@ impl Writer {
     ///
     /// # Errors
     /// When the work must end.
-    pub async fn turn(&mut self, turn: &Turn, fits: impl Fn(&str) -> bool) -> Result<Option<String>, Halt> {
+    pub async fn turn(&mut self, turn: &Turn) -> Result<Option<String>, Halt> {
         self.history.push(Message::user(turn.question.clone()));
         let mut text = turn.start.clone();
         for (i, line) in turn.lines.iter().enumerate() {
-            match self.line(&text, line, &fits).await {
+            match self.line(&text, line).await {
                 Ok(Some(sentence)) => {
                     self.seen.note(&sentence);
                     text.push_str(&sentence);
@@ -121,18 +161,26 @@ impl Writer {
     }
 
     /// The best sentence that begins with one of the line's leads.
-    async fn line(&mut self, before: &str, line: &Line, fits: impl Fn(&str) -> bool) -> Result<Option<String>, Halt> {
+    async fn line(&mut self, before: &str, line: &Line) -> Result<Option<String>, Halt> {
         for round in 0..ROUNDS {
             let lead = line.leads.get(round % line.leads.len().max(1)).map(String::as_str).unwrap_or_default();
             let temperature = if round == 0 { 0.7 } else { 0.85 };
             let prefill = format!("{before}{lead}").trim_start().to_owned();
-            let wish = Wish::Sentence(line.form, line.rule);
+            let wish = Wish::Sentence(line.form.clone(), line.rule);
             let said = self.candidates(&prefill, &wish, 40, temperature).await?;
+            let is_last = round + 1 == ROUNDS;
             let best = said
                 .iter()
-                .filter_map(|text| first_sentence(text))
-                .filter(|text| fits(text))
-                .filter_map(|text| self.points(lead, text, line.rule).map(|points| (points, text)))
+                .filter_map(|said| {
+                    let text = first_sentence(&said.text)?;
+                    let worth = match &line.form {
+                        Form::OneOf(list) => {
+                            list.iter().any(|one| one == text.trim().trim_end_matches('.')).then_some(0.0)?
+                        }
+                        _ => self.seen.judge(lead, text, line.rule).ok()? - COINAGE * self.coined(text),
+                    };
+                    Some((worth + said.likelihood.map_or(Some(0.0), |l| worth_of(&line.form, l, is_last))?, text))
+                })
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             if let Some((_, text)) = best {
                 return Ok(Some(join(lead, text)));
@@ -141,8 +189,15 @@ impl Writer {
         Ok(None)
     }
 
-    fn points(&self, lead: &str, text: &str, rule: Rule) -> Option<f64> {
-        self.seen.judge(lead, text, rule).ok()
+    /// How many words of a sentence its model had to put together. Those of the asker do not count.
+    fn coined(&self, text: &str) -> f64 {
+        if !self.model.info().local {
+            return 0.0;
+        }
+        let all = words(text);
+        let new = all.iter().filter(|word| !self.seen.is_of_topic(word));
+        let coined = new.filter(|word| self.model.count_tokens(&format!(" {word}")) >= COINED).count();
+        f64::from(u32::try_from(coined).unwrap_or(u32::MAX))
     }
 
     /// Several ways in which the model goes on behind `prefill`.
@@ -155,9 +210,18 @@ impl Writer {
         wish: &Wish,
         max_tokens: u32,
         temperature: f32,
-    ) -> Result<Vec<String>, Halt> {
-        let count = if self.model.info().local { CANDIDATES } else { REMOTE_CANDIDATES };
-        let asked = (0..count).map(|_| (prefill.to_owned(), wish.clone())).collect();
+    ) -> Result<Vec<Said>, Halt> {
+        let asked = match wish {
+            // Each by itself, so that the model weighs them whole; drawing words, it sees no further than their first letters.
+            Wish::Sentence(Form::OneOf(list), rule) if self.model.info().local => {
+                let one = |one: &String| Wish::Sentence(Form::OneOf(vec![one.clone()]), *rule);
+                list.iter().map(|each| (prefill.to_owned(), one(each))).collect()
+            }
+            _ => {
+                let count = if self.model.info().local { CANDIDATES } else { REMOTE_CANDIDATES };
+                (0..count).map(|_| (prefill.to_owned(), wish.clone())).collect()
+            }
+        };
         self.many(asked, max_tokens, &SENTENCE.at(temperature)).await
     }
 
@@ -178,7 +242,7 @@ impl Writer {
         self.history.push(Message::user(question));
         let said = self.many(asked, max_tokens, &CHOICE.at(temperature)).await;
         self.history.pop();
-        said
+        Ok(said?.into_iter().map(|said| said.text).collect())
     }
 
     async fn many(
@@ -186,7 +250,7 @@ impl Writer {
         asked: Vec<(String, Wish)>,
         max_tokens: u32,
         sampling: &Sampling,
-    ) -> Result<Vec<String>, Halt> {
+    ) -> Result<Vec<Said>, Halt> {
         let local = self.model.info().local;
         let mut pending = Vec::new();
         for (prefill, wish) in asked {
@@ -234,7 +298,7 @@ async fn one(
     cancel: CancellationToken,
     on_queue: OnQueue,
     request: Request,
-) -> Result<Option<String>, ModelError> {
+) -> Result<Option<Said>, ModelError> {
     let mut waited = 0;
     loop {
         let mut reply = model.reply(request.clone(), cancel.clone());
@@ -251,7 +315,8 @@ async fn one(
                 }
                 Some(Ok(Chunk::Done(finish))) => {
                     let whole = matches!(finish.reason, FinishReason::End | FinishReason::Stop);
-                    return Ok((whole || first_sentence(&text).is_some()).then_some(text));
+                    let is_whole = whole || first_sentence(&text).is_some();
+                    return Ok(is_whole.then_some(Said { text, likelihood: finish.likelihood }));
                 }
                 Some(Err(ModelError::Busy)) => break true,
                 Some(Err(error)) => return Err(error),
@@ -296,6 +361,21 @@ fn join(lead: &str, added: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_model_doubts_is_asked_for_again() {
+        let likelihood = |mean, least, gain| Likelihood { mean, least, gain };
+        let sound = likelihood(-1.2, -3.0, 0.5);
+        assert!(worth_of(&Form::Own, sound, false) > worth_of(&Form::Own, likelihood(-1.4, -3.0, 0.5), false));
+        for torn in [likelihood(-1.2, -7.0, 0.5), likelihood(-2.4, -4.0, 0.5)] {
+            assert_eq!(worth_of(&Form::Own, torn, false), None);
+            assert!(worth_of(&Form::Own, torn, true) < worth_of(&Form::Own, sound, true));
+        }
+        // Of a list, what is likelier of this character than of others, however rare its words are.
+        let list = Form::OneOf(vec!["a wax seal".into(), "a small teapot".into()]);
+        let (rare, usual) = (likelihood(-5.0, -12.0, 2.0), likelihood(-4.0, -9.0, 0.5));
+        assert!(worth_of(&list, rare, false) > worth_of(&list, usual, false));
+    }
 
     #[test]
     fn sentences_end_where_they_end() {
