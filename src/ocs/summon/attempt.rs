@@ -2,13 +2,14 @@
 
 use super::{
     Finished, Introduction, Part, SummonedItem,
-    check::{self, Seen},
+    check::Seen,
     craft::{self, Scene, Turn},
     draw::{self, Look},
     idea::{Idea, Pronoun},
     lists,
     names::{heard_as, judge_name},
     store::{self, Claim},
+    vocabulary,
     write::{Halt, OnQueue, Writer},
 };
 use crate::{
@@ -300,7 +301,7 @@ impl Attempt {
 
     /// Three words of their nature: the asker's, then the model's choice among some that fit.
     async fn natures(&self, writer: &mut Writer, scene: &Scene<'_>) -> Result<String, Halt> {
-        let said = check::words(&self.claim.sentence);
+        let said = vocabulary::words(&self.claim.sentence);
         let mut natures: Vec<&str> = lists::NATURES.iter().copied().filter(|n| said.iter().any(|w| w == n)).collect();
         natures.truncate(2);
         for i in 0..8 {
@@ -317,7 +318,7 @@ impl Attempt {
             let wish = craft::Wish::Choice(vec![(" ", offer.iter().map(|n| (*n).to_owned()).collect())]);
             let question = format!("What is {} like?", scene.name);
             let answers = writer.aside(&question, vec![(start, wish)], 8, 1.0).await?;
-            let words = answers.first().map(|a| check::words(a)).unwrap_or_default();
+            let words = answers.first().map(|a| vocabulary::words(a)).unwrap_or_default();
             if let Some(nature) = offer.into_iter().find(|n| words.iter().any(|w| w == n)) {
                 natures.push(nature);
             }

@@ -3,7 +3,7 @@
 //! Everything here is the same for the same seed. The asker's words decide first, a model may choose among a few words,
 //! and the rest is drawn, so that two summons of the same sentence differ.
 
-use super::check::words;
+use super::vocabulary::words;
 use crate::ocs::{
     Rarity,
     style::{Atmosphere, Colour, Mood, Paint, Seeded, VisualStyle},

@@ -5,8 +5,8 @@
 //! understood is left alone.
 
 use super::{
-    check::{STOP_WORDS, stem, words},
     own_words::own_words_of,
+    vocabulary::{STOP_WORDS, stem, words},
 };
 use crate::ocs::style::Seeded;
 use serde::{Deserialize, Serialize};

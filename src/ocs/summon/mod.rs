@@ -31,6 +31,8 @@ pub mod run;
 pub mod store;
 pub mod view;
 #[cfg(feature = "ssr")]
+mod vocabulary;
+#[cfg(feature = "ssr")]
 pub mod write;
 
 use crate::{

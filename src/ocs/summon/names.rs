@@ -1,8 +1,9 @@
 //! Judging names: whether somebody may be called that, and how readers take it.
 
 use super::{
-    check::{STOP_WORDS, is_noise, stem},
+    check::is_noise,
     idea::Pronoun,
+    vocabulary::{STOP_WORDS, stem},
 };
 
 /// Points for a name, or `None` if nobody is called that. `topic` holds stems that a name should not repeat.

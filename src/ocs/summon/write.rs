@@ -1,8 +1,9 @@
 //! Asking the model and keeping the best of what it says.
 
 use super::{
-    check::{Seen, words},
+    check::Seen,
     craft::{Form, Line, Turn, Wish},
+    vocabulary::words,
 };
 use crate::{
     ai::{Chunk, FinishReason, Likelihood, Message, ModelError, Request, Sampling, SharedModel},
