@@ -39,12 +39,6 @@ pub fn PageFrame(
     // Read again with every page: signing in or talking with somebody new shows at once.
     let frame: FrameResource = load(move || path.get(), |_| accounts::api::get_frame());
     provide_context(frame);
-    // Runs in the browser only, once the page is alive; tests wait for it.
-    Effect::new(|_| {
-        if let Some(root) = document().document_element() {
-            let _ = root.set_attribute("data-hydrated", "");
-        }
-    });
     let door = move |(href, name, icon): &'static (&'static str, &'static str, IconName), class: &'static str| {
         view! {
             <a class=class href=*href aria-current=move || is_behind(href, &path.get()).then_some("page")>

@@ -43,10 +43,13 @@ pub mod server;
 )]
 mod tests;
 
+#[cfg(feature = "hydrate")]
+mod alive;
+
 /// Entry point of the page in the browser.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_lazy(app::App);
+    alive::hydrate();
 }

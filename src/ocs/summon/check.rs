@@ -181,7 +181,7 @@ impl Seen {
         }) {
             return Err(Refusal::NotWhole);
         }
-        if all.windows(2).any(|pair| self.is_torn(pair)) {
+        if all.windows(2).any(|pair| self.is_torn(pair)) || all.windows(3).any(has_me_for_my) {
             return Err(Refusal::NotWhole);
         }
         if all.iter().any(|w| EMPTY_WORDS.contains(&w.as_str()) && !self.topic.contains(&stem(w))) {
@@ -295,6 +295,13 @@ impl Seen {
     }
 }
 
+/// "Over me lighthouse".
+fn has_me_for_my(run: &[String]) -> bool {
+    let [before, me, after] = run else { return false };
+    let at = matches!(before.as_str(), "over" | "of" | "in" | "on" | "at" | "under" | "with" | "from" | "by" | "near");
+    at && me == "me" && !STOP_WORDS.contains(&after.as_str())
+}
+
 /// Whether what follows "every morning she" or "when she is alone she" is not what somebody does then: "would", "is a keeper", "at
 /// night she spends her days".
 fn is_no_habit(lead: &[String], all: &[String]) -> bool {
@@ -367,6 +374,7 @@ mod tests {
             ("a house but loves the sea.", Turns),
             ("a room that holds everything.", Empty),
             ("a box from me.", NotWhole),
+            ("the light over me house.", NotWhole),
             ("a old house of stone.", NotWhole),
             ("the room of her mother's.", NotWhole),
             ("a house where he sleeps.", WrongPerson),
