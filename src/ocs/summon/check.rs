@@ -254,6 +254,10 @@ impl Seen {
         const WANTS: [&str; 11] = ["of", "with", "for", "the", "a", "an", "my", "your", "their", "its", "our"];
         const NOT: [&str; 11] = ["of", "in", "on", "at", "to", "by", "with", "from", "is", "are", "was"];
         let [first, second] = pair else { return false };
+        // Said without meaning it.
+        if matches!(first.as_str(), "sleep" | "sleeps" | "slept") && second == "with" {
+            return true;
+        }
         // "A gift from me": what somebody has was given by another.
         if first == "from" && second == "me" {
             return true;
@@ -368,6 +372,7 @@ mod tests {
             ("it.", Length),
             ("a very old house on a very tall cliff where the wind never stops for anybody at all today.", Length),
             ("a tapestry of old wool.", Empty),
+            ("the blood of old wool.", Empty),
             ("the mind of the user.", Empty),
             ("the sea of the sea of the sea.", Repeats),
             ("a quiet quiet room.", Repeats),
