@@ -307,16 +307,23 @@ fn has_me_for_my(run: &[String]) -> bool {
 }
 
 /// Whether what follows "every morning she" or "when she is alone she" is not what somebody does then: "would", "is a keeper", "at
-/// night she spends her days".
+/// night she spends her days", "today I will play tomorrow".
 fn is_no_habit(lead: &[String], all: &[String]) -> bool {
     let is = |at: usize, list: &[&str]| all.get(at).is_some_and(|w| list.contains(&w.as_str()));
     let begins = |list: &[&str]| lead.first().is_some_and(|w| list.contains(&w.as_str()));
     let habit = begins(&["every", "at", "on", "before"]);
-    let at_night = lead.iter().any(|w| matches!(w.as_str(), "night" | "evening"));
+    let not_then: &[&str] = match lead
+        .iter()
+        .map(String::as_str)
+        .find(|w| matches!(*w, "night" | "evening" | "morning" | "dawn" | "today"))
+    {
+        Some("night" | "evening") => &["day", "days", "morning", "wakes", "wake"],
+        Some("morning" | "dawn") => &["night", "evening", "midnight", "tonight", "sunset"],
+        Some("today") => &["tomorrow", "yesterday", "tonight"],
+        _ => &[],
+    };
     (habit && is(0, &["would", "will", "used", "had", "was", "were", "is", "are", "has", "have"]))
-        || (habit
-            && at_night
-            && all.iter().any(|w| matches!(w.as_str(), "day" | "days" | "morning" | "wakes" | "wake")))
+        || all.iter().any(|w| not_then.contains(&w.as_str()))
         || (begins(&["when"]) && is(0, &["is", "are"]) && is(1, &["a", "an", "the"]))
 }
 
@@ -434,6 +441,8 @@ mod tests {
         assert!(refused(" On quiet days she", "is a woman with a red coat."));
         assert!(refused(" When she is alone she", "is a sailor with a heart."));
         assert!(refused(" At night she", "spends her days on the roof."));
+        assert!(refused(" Every morning she", "strolls through the tower at night."));
+        assert!(refused(" Today I", "will play again tomorrow."));
         assert!(!refused(" When she is alone she", "is happy with a book."));
     }
 

@@ -95,12 +95,12 @@ pub fn judge_name(name: &str, pronoun: Pronoun, topic: &[String]) -> Option<f64>
 /// How most readers take a first name by its ending; `None` when it could be anybody's.
 pub fn heard_as(name: &str) -> Option<Pronoun> {
     const SHE: &[&str] = &[
-        "megan", "susan", "joan", "vivian", "lilian", "gillian", "marian", "alison", "sharon", "esther", "amber",
-        "ember", "heather", "summer", "pilar", "manon", "marion", "ingrid", "astrid", "sigrid", "enid", "carmen",
-        "karen", "ellen", "helen", "gwen", "morgan", "iris", "doris", "agnes", "ines", "mabel", "hazel", "ethel",
-        "rachel", "abigail", "sarah", "hannah", "judith", "edith", "ruth", "emily", "mary", "lucy", "amy", "ivy",
-        "daisy", "molly", "nelly", "sally", "daphne", "penelope", "chloe", "zoe", "phoebe", "jane", "anne", "rose",
-        "eve", "maeve", "niamh", "margot",
+        "megan", "meghan", "susan", "joan", "vivian", "lilian", "gillian", "marian", "alison", "sharon", "esther",
+        "amber", "ember", "heather", "summer", "pilar", "manon", "marion", "ingrid", "astrid", "sigrid", "enid",
+        "carmen", "karen", "ellen", "helen", "gwen", "morgan", "iris", "doris", "agnes", "ines", "mabel", "hazel",
+        "ethel", "rachel", "abigail", "sarah", "hannah", "judith", "edith", "ruth", "emily", "mary", "lucy", "amy",
+        "ivy", "daisy", "molly", "nelly", "sally", "daphne", "penelope", "chloe", "zoe", "phoebe", "jane", "anne",
+        "rose", "eve", "maeve", "niamh", "margot",
     ];
     const HE: &[&str] = &[
         "luca", "ezra", "joshua", "nikola", "elia", "archie", "eddie", "freddie", "maurice", "jamie", "alfie", "sasha",
