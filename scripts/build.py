@@ -191,7 +191,7 @@ def everything():
     start = time.monotonic()
     setup.check_tools()
     first = not (CARGO_TARGET / "release" / ".fingerprint").exists()
-    say("Building SoulForge" + (": the first time takes about 15 minutes on two cores" if first else ""))
+    say("Building SoulForge" + (": the first time takes about 25 minutes on two cores" if first else ""))
     setup.wasm_target()
     env = setup.compiler_environment()
     common.together(lambda: server(env), site, setup.downloads)
