@@ -382,7 +382,7 @@ def main():
     CHOSEN.extend(chosen)
     start = time.monotonic()
     first = not (CARGO_TARGET / "release" / ".fingerprint").exists()
-    say("Testing SoulForge" + (": the first time takes about 40 minutes on two cores" if first else ""))
+    say("Testing SoulForge" + (": the first time takes about 45 minutes on two cores" if first else ""))
     setup.check_tools()
     if {"site", "lint"} <= set(chosen):
         BACKGROUND.start()
