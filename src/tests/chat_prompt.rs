@@ -35,9 +35,11 @@ impl<'a> Talk<'a> {
         sent
     }
 
-    /// What the model was asked last.
+    /// What the model was asked last for a reply. A summary may be asked for at any time after one.
     fn asked(&self) -> Request {
-        self.app.model.requests.lock().unwrap().last().unwrap().clone()
+        let requests = self.app.model.requests.lock().unwrap();
+        let is_reply = |request: &&Request| !request.messages[0].content.starts_with("You keep the record");
+        requests.iter().rev().find(is_reply).unwrap().clone()
     }
 }
 
