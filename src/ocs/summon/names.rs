@@ -92,7 +92,7 @@ pub fn judge_name(name: &str, pronoun: Pronoun, topic: &[String]) -> Option<f64>
     Some(points)
 }
 
-/// How most readers take a first name by its ending; `None` when it could be anybody's.
+/// How most readers take a first name, one they know or by its ending; `None` when it could be anybody's.
 pub fn heard_as(name: &str) -> Option<Pronoun> {
     const SHE: &[&str] = &[
         "megan", "meghan", "susan", "joan", "vivian", "lilian", "gillian", "marian", "alison", "sharon", "esther",

@@ -36,7 +36,9 @@ const LIKELY: f32 = 1.0;
 /// Points for a unit by which it is likelier of this character than of nobody, up to so many.
 const CLOSE: f32 = 0.15;
 const CLOSE_MOST: f32 = 2.0;
-/// The least mean log-probability of a sentence that is asked for no more: below it, every other one makes no sense.
+/// Points for a unit of the mean log-probability of what stands in a list; a unit by which it is likelier of this character counts one.
+const LISTED: f32 = 0.5;
+/// The least mean log-probability of a sentence that is asked for no more: below it, many make no sense (docs/voice.md).
 const SOUND: f32 = -1.8;
 /// The log-probability of a token at which a sentence is torn.
 const TORN: f32 = -5.0;
@@ -88,7 +90,7 @@ fn worth_of(form: &Form, likelihood: Likelihood, is_last: bool) -> Option<f64> {
     let Likelihood { mean, least, gain } = likelihood;
     // What stands in a list is whole; what matters is how well it goes with this character.
     if matches!(form, Form::OneOf(_)) {
-        return Some(f64::from(0.5 * mean + gain));
+        return Some(f64::from(LISTED * mean + gain));
     }
     let worth = f64::from(LIKELY * mean + CLOSE * gain.min(CLOSE_MOST));
     match (mean >= SOUND && least >= TORN, is_last) {
