@@ -16,6 +16,7 @@ mod chat_ways;
 mod client;
 mod database;
 mod endpoints;
+mod home;
 mod log;
 mod model;
 mod models;
