@@ -51,7 +51,6 @@ fn top(oc: &Oc, canonical: &str) -> impl IntoView + use<> {
 }
 
 fn text(oc: &Oc, line: &str, traces: Vec<Trace>) -> impl IntoView + use<> {
-    let short = short_name(&oc.name);
     view! {
         {(!line.is_empty()).then(|| view! { <p class="say">{format!("“{line}”")}</p> })}
         {prose(&oc.description)}
