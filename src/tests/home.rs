@@ -6,7 +6,8 @@ use serde_json::json;
 use sqlx::Executor;
 
 async fn character(client: &Client, name: &str, is_public: bool) -> String {
-    let body = json!({"name": name, "description": "d", "personality": "p", "greeting": "Hello.", "is_public": is_public});
+    let body =
+        json!({"name": name, "description": "d", "personality": "p", "greeting": "Hello.", "is_public": is_public});
     let made = client.post_json("/api/ocs", &body).await;
     assert_eq!(made.status, 201, "{}", made.text);
     made.json()["id"].as_str().unwrap().to_owned()
@@ -34,7 +35,11 @@ async fn admins_choose_who_stands_first() {
     let app = TestApp::new().await;
     let (ada, _) = app.person("ada").await;
     let (admin, id) = app.person("root").await;
-    app.sql().await.execute(sqlx::AssertSqlSafe(format!("insert into user_roles (user_id, role) values ('{id}', 'admin')"))).await.unwrap();
+    app.sql()
+        .await
+        .execute(sqlx::AssertSqlSafe(format!("insert into user_roles (user_id, role) values ('{id}', 'admin')")))
+        .await
+        .unwrap();
     let pip = character(&ada, "Pip Marrow", true).await;
     character(&ada, "Quiet Draft", false).await;
     let choose = async |client: &Client, name: &str| {
@@ -93,7 +98,12 @@ async fn ones_own_characters_are_found_again_and_nobody_elses() {
     let home = ada.get("/").await.text;
     let mine = home.split("Your characters</h2>").nth(1).unwrap().split("class=\"sec\"").next().unwrap();
     assert!(mine.contains("Sketch 25") && !mine.contains("Sketch 24"), "drafts stand first");
-    for (who, path) in [(&ben, "/"), (&ben, "/characters?q=sketch"), (&ben, "/characters/mine"), (&app.client(), "/characters?q=sketch")] {
+    for (who, path) in [
+        (&ben, "/"),
+        (&ben, "/characters?q=sketch"),
+        (&ben, "/characters/mine"),
+        (&app.client(), "/characters?q=sketch"),
+    ] {
         assert!(!who.get(path).await.text.contains("Sketch 25"), "a draft of somebody else at {path}");
     }
     assert!(ada.get("/characters?q=sketch+25").await.text.contains("Sketch 25"), "one's own drafts are found");

@@ -13,8 +13,8 @@ use crate::{
         form::MAX_ITEMS,
     },
     ui::{
-        Check, ErrorView, Form, FormNote, Icon, IconName, KeepEdits, PageTitle, Select, Submit, TextArea, TextInput, load,
-        load_later,
+        Check, ErrorView, Form, FormNote, Icon, IconName, KeepEdits, PageTitle, Select, Submit, TextArea, TextInput,
+        load, load_later,
     },
 };
 use leptos::prelude::*;
@@ -196,11 +196,8 @@ fn carried(oc: OcId, item: OcItem, change: ServerAction<ChangeItem>) -> impl Int
 #[component]
 fn Goodbye(oc: Oc) -> impl IntoView {
     let delete = ServerAction::<DeleteOc>::new();
-    let posts = if oc.is_public {
-        "Its posts are deleted, too."
-    } else {
-        "It was never published, so everything is deleted."
-    };
+    let posts =
+        if oc.is_public { "Its posts are deleted, too." } else { "It was never published, so everything is deleted." };
     view! {
         <section class="part danger-zone" id="goodbye">
             <h2>"Delete character"</h2>

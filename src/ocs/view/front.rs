@@ -18,12 +18,7 @@ pub fn written(home: Home) -> String {
 }
 
 /// For visitors: what this place is, and whom one could meet.
-fn public_page(
-    featured: Option<OcCard>,
-    fan: Vec<OcCard>,
-    cards: Vec<OcCard>,
-    feed: Vec<FeedEntry>,
-) -> impl IntoView {
+fn public_page(featured: Option<OcCard>, fan: Vec<OcCard>, cards: Vec<OcCard>, feed: Vec<FeedEntry>) -> impl IntoView {
     let talk = featured.map(|f| {
         let label = format!("Talk to {}", short_name(&f.name));
         view! { <a class="btn ghost" href=talk_url(&f.slug)>{label}</a> }

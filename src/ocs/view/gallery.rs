@@ -149,8 +149,9 @@ fn Filters(
     let kinds = [Choice::new("", "All kinds")]
         .into_iter()
         .chain(OcKind::ALL.iter().map(|k| Choice::new(k.as_str(), k.label())));
-    let moods =
-        [Choice::new("", "Any mood")].into_iter().chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), super::capital(m.as_str()))));
+    let moods = [Choice::new("", "Any mood")]
+        .into_iter()
+        .chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), super::capital(m.as_str()))));
     let sorts = Sort::ALL.iter().map(|s| Choice::new(if *s == Sort::Newest { "" } else { s.as_str() }, s.label()));
     let start = query.get_untracked();
     view! {
