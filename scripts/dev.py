@@ -10,7 +10,6 @@ import time
 
 import build
 import common
-import models
 import run as runner
 import setup
 from common import ROOT, SERVER, SITE, Stop, say
@@ -61,7 +60,6 @@ def main():
     """Builds once, then waits for changes for ever."""
     options = runner.arguments()
     runner.check_port(options.host, options.port)
-    models.in_background()
     setup.check_tools()
     setup.wasm_target()
     env = setup.compiler_environment()

@@ -82,5 +82,4 @@ part!(people_part, __preload_people_part, PeoplePages {
 
 part!(browse_part, __preload_browse_part, BrowsePages {
     Gallery = ocs::view::GalleryPage,
-    Mine = ocs::view::MinePage,
 });

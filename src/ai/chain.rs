@@ -4,7 +4,7 @@
 //! not gone around: what one will not write, no other is asked for. What happened is said by [`Chunk::Via`], for the
 //! receipt.
 
-use super::{Capabilities, ChatModel, Chunk, Message, ModelError, ModelInfo, Reply, Request, SharedModel};
+use super::{Capabilities, ChatModel, Chunk, Message, ModelError, ModelInfo, Reply, Request, Sampling, SharedModel};
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,7 @@ impl ChatModel for Chain {
                 context: 0,
                 local: false,
                 capabilities: Capabilities::default(),
+                sampling: Sampling::talk(),
             },
             |first| first.info(),
         )

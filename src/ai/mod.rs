@@ -100,7 +100,7 @@ impl Message {
 }
 
 /// How words are drawn from the model's distribution. Models that take no such wishes ignore them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sampling {
     /// 0 takes the likeliest token every time; 1 samples the distribution as it is.
     pub temperature: f32,
@@ -116,47 +116,17 @@ pub struct Sampling {
     pub seed: Option<u32>,
 }
 
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { temperature: 0.5, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.12, guidance: 1.0, seed: None }
+impl Sampling {
+    /// For a talk with a model of which nothing is known.
+    #[must_use]
+    pub const fn talk() -> Self {
+        Self { temperature: 0.8, top_p: 0.95, min_p: 0.05, repeat_penalty: 1.05, guidance: 1.0, seed: None }
     }
 }
 
-/// One way in which a reply may go on, as far as its next sentence.
-#[derive(Clone, Copy, Debug)]
-pub struct Draft<'a> {
-    /// What the reply says already; empty before its first sentence.
-    pub before: &'a str,
-    /// The sentence.
-    pub text: &'a str,
-    /// How well the model finds that it fits: the mean of its tokens' logarithmic probabilities, 0 at most.
-    pub fit: f32,
-    /// How much more likely it is here than as a reply to a mere greeting of nobody in particular, as a mean over its
-    /// tokens; 0 without guidance.
-    pub gain: f32,
-}
-
-/// Says which of several drafts stays.
-pub trait Judge: Send + Sync {
-    /// The draft with the largest value stays. Below 0, and after something was said, the reply ends instead.
-    fn judge(&self, draft: &Draft<'_>) -> f32;
-}
-
-/// A reply that is drawn several times at once, sentence by sentence; of each sentence the best stays. Models that cannot
-/// do that draw once.
-#[derive(Clone)]
-pub struct Takes {
-    /// How often each sentence is drawn; less when many replies are written at the same time.
-    pub count: u32,
-    /// The reply ends after this many sentences.
-    pub sentences: u32,
-    /// Chooses.
-    pub judge: Arc<dyn Judge>,
-}
-
-impl std::fmt::Debug for Takes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Takes").field("count", &self.count).field("sentences", &self.sentences).finish_non_exhaustive()
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 0.5, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.12, guidance: 1.0, seed: None }
     }
 }
 
@@ -177,8 +147,6 @@ pub struct Request {
     pub grammar: Option<String>,
     /// Tools that the model may use. Models without [`Capabilities::tools`] are not told of them.
     pub tools: Vec<ToolSpec>,
-    /// Draws each sentence several times and keeps the best; `None` draws once. Remote models ignore it.
-    pub takes: Option<Takes>,
 }
 
 impl Request {
@@ -192,7 +160,6 @@ impl Request {
             stop: Vec::new(),
             grammar: None,
             tools: Vec::new(),
-            takes: None,
         }
     }
 }
@@ -417,7 +384,7 @@ pub struct Capabilities {
 }
 
 /// What a model is, as the UI shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
     /// `local`, or the provider's name.
     pub provider: String,
@@ -429,6 +396,8 @@ pub struct ModelInfo {
     pub local: bool,
     /// What it can do.
     pub capabilities: Capabilities,
+    /// How its words are best drawn in a talk, as far as that is known.
+    pub sampling: Sampling,
 }
 
 /// Chunks of one reply. Dropping it cancels the reply.

@@ -79,7 +79,7 @@ async fn a_message_gets_a_reply() {
     assert_eq!(id(&again, "conversation_id"), conversation);
     finish(&client, &id(&again, "run_id")).await;
     let request = app.model.requests.lock().unwrap().last().unwrap().clone();
-    assert!(request.messages.iter().any(|m| m.content.contains("Oh, you")));
+    assert!(request.messages.iter().any(|m| m.content.contains("Oh, **you**")));
     let list = client.get_json("/api/conversations").await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     assert_eq!(list["items"][0]["last_line"], "She looks up. Oh, you.");
@@ -357,14 +357,14 @@ async fn everything_works_as_a_plain_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_reply_ends_with_a_sentence_and_long_talks_come_in_windows() {
+async fn a_cut_reply_can_go_on_and_long_talks_come_in_windows() {
     let app = TestApp::new().await;
     let (client, _) = app.person("ada").await;
     let lumina = app.oc("lumina").await;
     app.model.script(|_| vec![Step::text("One. Two and th"), Step::End(FinishReason::Length)]);
     let sent = say(&client, &lumina, "Hi", None).await;
     let (_, end) = finish(&client, &id(&sent, "run_id")).await;
-    assert_eq!((end.data["content"].as_str(), end.data["finish"].as_str()), (Some("One."), Some("length")));
+    assert_eq!((end.data["content"].as_str(), end.data["finish"].as_str()), (Some("One. Two and th"), Some("length")));
     let conversation = id(&sent, "conversation_id");
     assert!(client.get(&format!("/chat/{conversation}")).await.text.contains("Continue"));
 
@@ -397,8 +397,6 @@ async fn opening_a_page_has_the_model_read_ahead() {
     let sent = say(&client, &lumina, "Hi", None).await;
     finish(&client, &id(&sent, "run_id")).await;
     let asked = model.requests.lock().unwrap()[0].messages.clone();
-    // The last two examples are chosen by what is said.
-    let sure = warmed.len() - 4;
-    assert!(sure >= 9, "{warmed:?}");
-    assert_eq!(asked[..sure], warmed[..sure], "the reply begins with what was read ahead");
+    assert!(warmed.len() >= 9, "{warmed:?}");
+    assert_eq!(asked[..asked.len() - 1], warmed[..], "all but the new line was read ahead");
 }

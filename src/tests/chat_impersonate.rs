@@ -20,7 +20,8 @@ async fn ones_own_line_is_drafted_and_not_kept() {
     let talk = Talk::begun(&app, "ada", "lumina").await;
     app.model.script(|request| {
         let last = request.messages.last().unwrap();
-        assert_eq!((last.role, last.content.as_str()), (Role::User, "The lamp is lit. Come in."));
+        assert_eq!((last.role, request.prefill.as_str()), (Role::User, "Who lit"));
+        assert!(last.content.contains("Lumina: The lamp is lit. Come in.\n"), "{}", last.content);
         vec![Step::text(" the "), Step::text("ha\u{202e}rbour?\n")]
     });
     let before = talk.lines().await;

@@ -1,7 +1,10 @@
 //! What a person adds to the prompt, what the model is really asked, and what the receipt says about it.
 
 use super::{Client, Step, TestApp};
-use crate::{ai::Request, ids::ConversationId};
+use crate::{
+    ai::{Request, Role},
+    ids::ConversationId,
+};
 use axum::http::Method;
 use serde_json::{Value, json};
 use std::{
@@ -43,6 +46,12 @@ impl<'a> Talk<'a> {
     }
 }
 
+/// What the application says in a request.
+fn told(request: &Request) -> String {
+    let system = request.messages.iter().filter(|m| m.role == Role::System);
+    system.map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n\n")
+}
+
 fn word(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}")).to_owned()
 }
@@ -69,8 +78,8 @@ async fn notes_and_personas_reach_the_model() {
     let made = client.post_json("/api/personas", &wren).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let sent = talk.say("Hello there").await;
-    let system = talk.asked().messages[0].content.clone();
-    assert!(system.contains("Wren keeps bees.") && system.contains("You talk with Wren."), "{system}");
+    let system = told(&talk.asked());
+    assert!(system.contains("you talk with Wren (she/her). Wren keeps bees."), "{system}");
 
     let conversation = word(&sent, "conversation_id");
     let path = format!("/api/conversations/{conversation}/notes");
@@ -79,26 +88,26 @@ async fn notes_and_personas_reach_the_model() {
     let kept = client.get_json(&path).await.json();
     assert_eq!((kept["note_depth"].as_u64(), kept["as_myself"].as_bool()), (Some(4), Some(true)));
     talk.say("And now?").await;
-    let system = talk.asked().messages[0].content.clone();
-    assert!(system.contains("We are on a ferry.") && system.contains("It rains."), "{system}");
-    assert!(system.contains("You talk with ada."), "the profile's name: {system}");
+    let system = told(&talk.asked());
+    assert!(system.contains("We are on a ferry."), "{system}");
+    assert!(system.contains("you talk with ada."), "the profile's name: {system}");
+    let asked = talk.asked().messages;
+    assert!(asked.iter().any(|m| m.content.contains("[Author's note, not said aloud: It rains.]")), "{asked:?}");
 
-    // A persona chosen for the conversation, and a model that reads the whole sheet.
-    app.model.context.store(50_000, Ordering::SeqCst);
+    // A persona chosen for the conversation.
     let other = client.post_json("/api/personas", &json!({"name": "Oona", "pronouns": "they/them"})).await.json();
     let notes = json!({"note": "It rains.", "note_depth": 0, "persona_id": other["id"]});
     assert_eq!(put(&client, &path, notes).await.status, 204);
     talk.say("Who am I?").await;
     let asked = talk.asked();
-    assert!(asked.messages[0].content.contains("Whom you talk with: Oona (they/them)."));
-    assert!(asked.messages[0].content.contains("Recent world events:"), "large models hear of the world");
+    assert!(told(&asked).contains("you talk with Oona (they/them)."));
     assert_eq!(asked.messages.last().unwrap().content, "Who am I?\n[Author's note, not said aloud: It rains.]");
 
     // A deleted persona leaves the conversation with the default.
     let gone = client.json(Method::DELETE, &format!("/api/personas/{}", word(&other, "id")), &json!({}), &[]).await;
     assert_eq!(gone.status, 204);
     talk.say("And now?").await;
-    assert!(talk.asked().messages[0].content.contains("Whom you talk with: Wren (she/her). Wren keeps bees."));
+    assert!(told(&talk.asked()).contains("you talk with Wren (she/her). Wren keeps bees."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,18 +120,16 @@ async fn the_receipt_says_what_was_sent() {
     let receipt = client.get_json(&format!("/api/runs/{run}/receipt")).await.json();
     assert_eq!(receipt["message_id"], sent["message_id"]);
     let prompt = &receipt["prompt"];
-    assert_eq!((prompt["layout"].as_str(), prompt["model"].as_str()), (Some("short"), Some("Scripted")));
+    assert_eq!((prompt["layout"].as_str(), prompt["model"].as_str()), (Some("full"), Some("Scripted")));
     let sections = prompt["sections"].as_array().unwrap();
     let sum: u64 = sections.iter().map(|s| s["tokens"].as_u64().unwrap()).sum();
     assert_eq!(Some(sum), prompt["tokens"].as_u64());
     assert!(sum <= prompt["room"].as_u64().unwrap());
     // Every line of the request is in the text of some section.
     let texts: String = sections.iter().map(|s| s["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n");
-    for message in talk.asked().messages.iter().skip(1) {
-        assert!(message.content == "Hello?" || texts.contains(&message.content), "{} in {texts}", message.content);
+    for message in talk.asked().messages.iter().filter(|m| m.role != Role::System) {
+        assert!(texts.contains(&message.content), "{} in {texts}", message.content);
     }
-    let world = sections.iter().find(|s| s["name"] == "world").expect("others woke up");
-    assert_eq!((world["entries"].as_u64(), world["left"][0]["why"].as_str()), (Some(0), Some("small_model")));
 
     let page = client.get(&format!("/chat/{conversation}/receipt/{run}")).await;
     assert_eq!(page.status, 200);
@@ -255,12 +262,12 @@ async fn plain_forms_do_all_of_it() {
     let answer = client.post_form_from("/fn/chat/save_summary", &here, &fields).await;
     assert_eq!(answer.location(), format!("{here}?saved=summary"));
     talk.say("And now?").await;
-    let system = talk.asked().messages[0].content.clone();
+    let system = told(&talk.asked());
     assert!(system.contains("We met at the pool.") && system.contains("Only rhymes."), "{system}");
-    assert!(system.contains("You talk with ada."), "{system}");
+    assert!(system.contains("you talk with ada."), "{system}");
 }
 
-/// A model that can hold few lines and is large enough to sum up.
+/// A model that can hold few lines.
 fn narrow(app: &TestApp) {
     app.model.context.store(5000, Ordering::SeqCst);
     app.model.script(|request| {
@@ -282,7 +289,7 @@ async fn lines_that_fall_out_of_the_window_are_summed_up() {
     narrow(&app);
     let long = format!("line number one. {}", "word ".repeat(190));
     let conversation = word(&talk.say(&long).await, "conversation_id");
-    // About 200 words a line, and less than 4300 in the window.
+    // About 200 words a line, and less than 3750 in the window.
     for _ in 0..27 {
         talk.say(&long).await;
     }
@@ -292,7 +299,7 @@ async fn lines_that_fall_out_of_the_window_are_summed_up() {
     assert!(word(&first, "content").starts_with("They said "), "{first}");
     assert_eq!((first["model"].as_str(), first["is_edited"].as_bool()), (Some("Scripted"), Some(false)));
     talk.say("And now?").await;
-    let system = talk.asked().messages[0].content.clone();
+    let system = told(&talk.asked());
     assert!(system.contains("What was said before in this conversation:\nThey said "), "{system}");
 
     // A person's words are only added to.
@@ -312,7 +319,7 @@ async fn lines_that_fall_out_of_the_window_are_summed_up() {
     assert_eq!(put(&client, &path, json!({"content": text, "mode": "off"})).await.status, 204);
     assert_eq!(client.post_json(&format!("{path}/renew"), &json!({})).await.status, 409);
     let run = word(&talk.say("And now?").await, "run_id");
-    assert!(!talk.asked().messages[0].content.contains("My own words."));
+    assert!(!told(&talk.asked()).contains("My own words."));
     let receipt = client.get_json(&format!("/api/runs/{run}/receipt")).await.json();
     let sections = receipt["prompt"]["sections"].as_array().unwrap().clone();
     let part = sections.iter().find(|s| s["name"] == "summary").unwrap();
@@ -337,34 +344,6 @@ async fn lines_that_fall_out_of_the_window_are_summed_up() {
     let leaf: String = sqlx::query_scalar(root).bind(id.0).fetch_one(&mut app.sql().await).await.unwrap();
     assert_ne!(leaf, covers);
     assert_eq!(summary(&client, &conversation).await["content"], "");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_small_model_is_not_asked_to_sum_up() {
-    let app = TestApp::new().await;
-    let (client, _) = app.person("ada").await;
-    let talk = Talk::with(&app, &client, "eliza").await;
-    let conversation = word(&talk.say("My cat is called Biscuit.").await, "conversation_id");
-    for _ in 0..9 {
-        talk.say("Hm.").await;
-    }
-    let asked = || app.model.requests.lock().unwrap().len();
-    assert_eq!(asked(), 10, "nothing but replies");
-    assert_eq!(summary(&client, &conversation).await["content"], "");
-    let path = format!("/api/conversations/{conversation}/summary");
-    let refused = client.post_json(&format!("{path}/renew"), &json!({})).await;
-    assert_eq!((refused.status, refused.json()["error"]["field"].as_str()), (409, Some("summary_mode")));
-    // Switched on, sentences of the person are kept as they are.
-    assert_eq!(put(&client, &path, json!({"mode": "on"})).await.status, 204);
-    talk.say("Hm.").await;
-    eventually("what was said of oneself", || async {
-        summary(&client, &conversation).await["content"] == "ada said: My cat is called Biscuit."
-    })
-    .await;
-    assert_eq!(summary(&client, &conversation).await["model"], "");
-    talk.say("What is my cat called?").await;
-    assert!(talk.asked().messages[0].content.contains("ada said: My cat is called Biscuit."));
-    assert_eq!(asked(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ pub struct ScriptedModel {
     pub local: AtomicBool,
     /// Replies that were cancelled before their end.
     pub cancelled: Arc<AtomicUsize>,
-    /// Tokens it says it can hold; up to 4096 it counts as small.
+    /// Tokens it says it can hold.
     pub context: AtomicU32,
 }
 
@@ -82,6 +82,7 @@ impl ChatModel for ScriptedModel {
             context: self.context.load(Ordering::SeqCst),
             local: self.local.load(Ordering::SeqCst),
             capabilities: Capabilities::default(),
+            sampling: crate::ai::Sampling::talk(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Opening a model file, with plain words for everything that can be wrong with it.
 
-use super::LocalConfig;
+use super::{LocalConfig, family};
+use crate::ai::Sampling;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -21,6 +22,8 @@ pub(super) struct Loaded {
     pub model: Arc<LlamaModel>,
     /// Tokens one reply may use, prompt included.
     pub context: u32,
+    /// How its family's words are drawn.
+    pub sampling: Sampling,
 }
 
 /// llama.cpp itself, started once; its log lines go to tracing.
@@ -44,7 +47,8 @@ pub(super) fn open(config: &LocalConfig) -> Result<Loaded, String> {
         format!("the local model could not be loaded: {} is damaged or needs more memory than there is", path.display())
     })?;
     let context = config.context_per_reply.min(model.n_ctx_train()).max(64);
-    Ok(Loaded { model: Arc::new(model), context })
+    let sampling = family::sampling(&model);
+    Ok(Loaded { model: Arc::new(model), context, sampling })
 }
 
 /// Makes the memory in which replies are written.
@@ -78,11 +82,9 @@ pub(super) fn spare(per_reply: u32) -> u32 {
     per_reply / 8
 }
 
-/// Sequences of the context: two for each reply that runs, the second for guidance, as many for the other takes of a
-/// sentence, and those that are remembered.
+/// Sequences of the context: two for each reply that runs, the second for guidance, and those that are remembered.
 pub(super) fn sequences(config: &LocalConfig) -> u32 {
-    let takes = u32::try_from(super::takes::TOGETHER).unwrap_or(0);
-    let running = config.parallel.clamp(1, 64).saturating_add(takes).saturating_mul(2);
+    let running = config.parallel.clamp(1, 64).saturating_mul(2);
     running.saturating_add(config.cache_sequences.max(1)).min(256)
 }
 

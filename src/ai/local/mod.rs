@@ -6,6 +6,7 @@
 //! never ends the process: replies say what is wrong and the next request tries again.
 
 mod engine;
+mod family;
 pub mod gbnf;
 mod job;
 mod load;
@@ -14,14 +15,13 @@ mod quantize;
 mod sample;
 mod serve;
 mod slots;
-mod takes;
 
 #[cfg(test)]
 mod tests;
 
 pub use quantize::quantize_q8;
 
-use super::{Capabilities, ChatModel, Message, ModelError, ModelInfo, Reply, Request};
+use super::{Capabilities, ChatModel, Message, ModelError, ModelInfo, Reply, Request, Sampling};
 use job::{Command, Job, Ticket};
 use load::Loaded;
 use std::path::PathBuf;
@@ -137,6 +137,7 @@ impl ChatModel for LocalModel {
             context: loaded.as_ref().map_or(config.context_per_reply, |loaded| loaded.context),
             local: true,
             capabilities: Capabilities { prefill: true, ..Capabilities::default() },
+            sampling: loaded.as_ref().map_or_else(Sampling::talk, |loaded| loaded.sampling.clone()),
         }
     }
 

@@ -4,7 +4,7 @@
 //! asked about the likeliest tokens only; asking about the whole vocabulary costs milliseconds and is the way out when
 //! none of them fits.
 
-use crate::ai::{ModelError, Sampling};
+use crate::ai::{Likelihood, ModelError, Sampling};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
@@ -20,8 +20,8 @@ const LOOK_BACK: i32 = 128;
 /// conversation says its own last line again and again.
 const ECHO: f32 = 0.8;
 
-/// Tokens that may be the same as before.
-const ECHO_LENGTH: i32 = 2;
+/// Tokens that may be the same as before: enough to say back what somebody told, "your cat is called Pixel".
+const ECHO_LENGTH: i32 = 6;
 
 /// Tokens of the prompt and the reply that are searched for the same words.
 const ECHO_LOOK_BACK: i32 = 1024;
@@ -42,6 +42,30 @@ pub(super) struct Pick {
     pub gain: f32,
 }
 
+/// How likely the tokens of a reply were.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    tokens: usize,
+    fit: f32,
+    gain: f32,
+    least: f32,
+}
+
+impl Tally {
+    pub(super) fn note(&mut self, pick: Pick) {
+        self.tokens += 1;
+        self.fit += pick.fit;
+        self.gain += pick.gain;
+        self.least = self.least.min(pick.fit);
+    }
+
+    pub(super) fn likelihood(&self) -> Option<Likelihood> {
+        let Self { tokens, fit, gain, least } = *self;
+        let count = f32::from(u16::try_from(tokens).unwrap_or(u16::MAX));
+        (tokens > 0).then(|| Likelihood { mean: fit / count, least, gain: gain / count })
+    }
+}
+
 /// Draws the tokens of one reply.
 pub(super) struct Picker {
     penalties: LlamaSampler,
@@ -56,25 +80,23 @@ pub(super) struct Picker {
 }
 
 impl Picker {
-    /// `said` are the tokens of the reply so far.
+    /// `prompt` are the tokens that the reply follows.
     pub(super) fn new(
         model: &LlamaModel,
         sampling: &Sampling,
         grammar: Option<&str>,
         prompt: &[LlamaToken],
-        said: &[LlamaToken],
     ) -> Result<Self, ModelError> {
         let grammar = grammar
             .map(|text| LlamaSampler::grammar(model, text, "root"))
             .transpose()
             .map_err(|_| ModelError::Failed("the grammar of the wished form is not valid".to_owned()))?;
         let repeat = if sampling.repeat_penalty > 0.0 { sampling.repeat_penalty } else { 1.0 };
-        let mut penalties = LlamaSampler::penalties(model.n_vocab(), LOOK_BACK, repeat, 0.0, 0.0);
-        penalties.accept_many(said);
+        let penalties = LlamaSampler::penalties(model.n_vocab(), LOOK_BACK, repeat, 0.0, 0.0);
         let strength = if repeat > 1.0 { ECHO } else { 0.0 };
         let mut echo =
             LlamaSampler::dry(model, strength, 1.75, ECHO_LENGTH, ECHO_LOOK_BACK, std::iter::empty::<&[u8]>());
-        echo.accept_many(prompt.iter().chain(said));
+        echo.accept_many(prompt);
         let draw = if sampling.temperature <= 0.0 {
             LlamaSampler::greedy()
         } else {

@@ -7,9 +7,8 @@ use super::engine::Inbox;
 use super::job::Job;
 use super::load::{self, BATCH};
 use super::prompt::{self, Template};
-use super::sample::Picker;
+use super::sample::{Picker, Tally};
 use super::slots::{Plan, Slots};
-use super::takes::{self, Choosing, Drawn, End, Verdict};
 use super::{LocalConfig, Shared};
 use crate::ai::text::Outlet;
 use crate::ai::{Chunk, Finish, FinishReason, Message, ModelError};
@@ -47,8 +46,9 @@ impl Lane {
     }
 }
 
-/// One way in which a reply goes on; the only one, unless sentences are drawn several times.
-struct Take {
+/// A reply in work.
+struct Running {
+    job: Job,
     lane: Lane,
     /// The same reply to nobody in particular, for guidance.
     plain: Option<Lane>,
@@ -56,27 +56,8 @@ struct Take {
     next: Option<LlamaToken>,
     picker: Picker,
     outlet: Outlet,
-    drawn: Drawn,
-}
-
-impl Take {
-    fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        std::iter::once(&self.lane).chain(&self.plain)
-    }
-
-    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
-        std::iter::once(&mut self.lane).chain(&mut self.plain)
-    }
-}
-
-/// A reply in work.
-struct Running {
-    job: Job,
-    take: Take,
-    /// Other takes of the same sentence.
-    others: Vec<Take>,
-    choosing: Option<Choosing>,
-    prompt: Vec<LlamaToken>,
+    tally: Tally,
+    prompt: usize,
     cached: usize,
     written: u32,
     limit: u32,
@@ -85,16 +66,16 @@ struct Running {
 }
 
 impl Running {
-    fn takes(&self) -> impl Iterator<Item = &Take> {
-        std::iter::once(&self.take).chain(&self.others)
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.lane).chain(&self.plain)
     }
 
-    fn takes_mut(&mut self) -> impl Iterator<Item = &mut Take> {
-        std::iter::once(&mut self.take).chain(&mut self.others)
+    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        std::iter::once(&mut self.lane).chain(&mut self.plain)
     }
 
-    fn is_writing(&self) -> bool {
-        self.takes().any(|take| take.next.is_some())
+    const fn is_writing(&self) -> bool {
+        self.next.is_some()
     }
 }
 
@@ -154,8 +135,7 @@ impl<'m> Serve<'m> {
     fn let_go(&mut self) {
         for mut running in std::mem::take(&mut self.running) {
             if running.job.unwanted() {
-                // Words that were chosen and not sent were never said.
-                let rest = running.take.outlet.finish();
+                let rest = running.outlet.finish();
                 self.end(running, rest, FinishReason::Cancelled);
             } else {
                 self.running.push(running);
@@ -179,32 +159,21 @@ impl<'m> Serve<'m> {
         let at_start = request.prefill.is_empty() || request.prefill.ends_with(char::is_whitespace);
         let outlet = Outlet::new(&request.stop, at_start && request.grammar.is_none());
         let limit = request.max_tokens.max(1);
-        let choosing = self.choosing(&job, prompt.len());
         let cached = lane.read;
-        let take = Take { lane, plain, next: None, picker, outlet, drawn: Drawn::default() };
         self.running.push(Running {
             job,
-            take,
-            others: Vec::new(),
-            choosing,
-            prompt,
+            lane,
+            plain,
+            next: None,
+            picker,
+            outlet,
+            tally: Tally::default(),
+            prompt: prompt.len(),
             cached,
             written: 0,
             limit,
             answered: false,
         });
-    }
-
-    /// Whether the sentences of a reply are drawn several times: when that was asked for, can make a difference and has
-    /// room.
-    fn choosing(&self, job: &Job, prompt: usize) -> Option<Choosing> {
-        let request = &job.request;
-        let takes = request.takes.clone()?;
-        let longest = prompt.saturating_add(usize::try_from(request.max_tokens).unwrap_or(usize::MAX));
-        let has_room = longest.saturating_add(takes::cells(takes.count)) <= usize::try_from(self.context).unwrap_or(0);
-        let makes_a_difference = takes.count > 1 && request.sampling.temperature > 0.0 && request.grammar.is_none();
-        let is_small = self.model.n_params() <= takes::SMALL;
-        (has_room && makes_a_difference && is_small).then(|| Choosing::new(takes))
     }
 
     /// Finds a sequence for a prompt.
@@ -235,7 +204,7 @@ impl<'m> Serve<'m> {
         if let Some(error) = too_long(u32::try_from(prompt.len()).unwrap_or(u32::MAX)) {
             return Err(error);
         }
-        let picker = Picker::new(self.model, &request.sampling, request.grammar.as_deref(), &prompt, &[])?;
+        let picker = Picker::new(self.model, &request.sampling, request.grammar.as_deref(), &prompt)?;
         let plain = if request.sampling.guidance > 1.0 && request.max_tokens <= load::spare(self.context) / 2 {
             Some(self.template.reply(self.model, &[Message::user(PLAIN)], &request.prefill)?)
         } else {
@@ -270,45 +239,38 @@ impl<'m> Serve<'m> {
         let writing = self.running.iter().any(Running::is_writing);
         let mut piece = if writing { PIECE } else { usize::try_from(BATCH).unwrap_or(PIECE) - 2 * self.parallel };
         for running in &mut self.running {
-            let unread: usize = running.take.lanes().map(|lane| lane.unread().len()).sum();
+            let unread: usize = running.lanes().map(|lane| lane.unread().len()).sum();
             // All lanes are answered by the same batch, so their last tokens are read together.
             let answered = running.is_writing() || unread <= piece;
             running.answered = answered;
-            for take in running.takes_mut() {
-                let next = take.next;
-                for lane in take.lanes_mut() {
-                    let pos = self.slots.len(lane.seq);
-                    let whole = lane.unread().len();
-                    lane.fed = if answered { whole } else { whole.saturating_sub(1).min(piece) };
-                    piece = piece.saturating_sub(lane.fed);
-                    let fed = lane.unread().get(..lane.fed).unwrap_or_default();
-                    let last = fed.len() + usize::from(next.is_some());
-                    for (i, token) in (1..).zip(fed.iter().copied().chain(next)) {
-                        add(&mut self.batch, token, pos + i - 1, lane.seq, answered && i == last)?;
-                    }
-                    lane.row = self.batch.n_tokens() - 1;
+            let next = running.next;
+            for lane in running.lanes_mut() {
+                let pos = self.slots.len(lane.seq);
+                let whole = lane.unread().len();
+                lane.fed = if answered { whole } else { whole.saturating_sub(1).min(piece) };
+                piece = piece.saturating_sub(lane.fed);
+                let fed = lane.unread().get(..lane.fed).unwrap_or_default();
+                let last = fed.len() + usize::from(next.is_some());
+                for (i, token) in (1..).zip(fed.iter().copied().chain(next)) {
+                    add(&mut self.batch, token, pos + i - 1, lane.seq, answered && i == last)?;
                 }
+                lane.row = self.batch.n_tokens() - 1;
             }
         }
         self.compute()?;
-        let together = self.running.len();
         for mut running in std::mem::take(&mut self.running) {
-            for take in running.takes_mut() {
-                let next = take.next.take();
-                for lane in take.lanes_mut() {
-                    let fed = lane.unread().get(..lane.fed).unwrap_or_default();
-                    let held: Vec<i32> = fed.iter().chain(&next).map(|token| token.0).collect();
-                    lane.read += lane.fed;
-                    lane.fed = 0;
-                    self.slots.extend(lane.seq, &held);
-                }
+            let next = running.next.take();
+            for lane in running.lanes_mut() {
+                let fed = lane.unread().get(..lane.fed).unwrap_or_default();
+                let held: Vec<i32> = fed.iter().chain(&next).map(|token| token.0).collect();
+                lane.read += lane.fed;
+                lane.fed = 0;
+                self.slots.extend(lane.seq, &held);
             }
-            if !running.answered {
-                self.running.push(running);
-            } else if let Some(choosing) = running.choosing.take() {
-                self.choose(running, choosing, together);
-            } else {
+            if running.answered {
                 self.advance(running);
+            } else {
+                self.running.push(running);
             }
         }
         Ok(())
@@ -316,165 +278,38 @@ impl<'m> Serve<'m> {
 
     /// Draws the next token of a reply and ends it when that was the last.
     fn advance(&mut self, mut running: Running) {
-        let take = &mut running.take;
-        let plain = take.plain.as_ref().map(|lane| lane.row);
-        let Some(pick) = take.picker.pick(&self.ctx, take.lane.row, plain) else {
+        let plain = running.plain.as_ref().map(|lane| lane.row);
+        let Some(pick) = running.picker.pick(&self.ctx, running.lane.row, plain) else {
             self.release(&running);
             return running.job.fail(ModelError::Failed("its words do not fit the wished form".to_owned()));
         };
         let vocab = self.model.vocab();
         if vocab.is_eog(pick.token) || vocab.is_control(pick.token) {
-            let rest = take.outlet.finish();
+            let rest = running.outlet.finish();
             return self.end(running, rest, FinishReason::End);
         }
-        take.picker.accept(pick.token);
-        take.drawn.note(pick);
+        running.picker.accept(pick.token);
+        running.tally.note(pick);
         running.written += 1;
-        let piece = take.outlet.push(&vocab.token_to_piece(pick.token, false, None));
+        let piece = running.outlet.push(&vocab.token_to_piece(pick.token, false, None));
         if piece.stopped {
             return self.end(running, piece.text, FinishReason::Stop);
         }
         if running.written >= running.limit {
-            let rest = piece.text + &take.outlet.finish();
+            let rest = piece.text + &running.outlet.finish();
             return self.end(running, rest, FinishReason::Length);
         }
         if !piece.text.is_empty() {
             running.job.send(Chunk::Text(piece.text));
         }
-        take.next = Some(pick.token);
+        running.next = Some(pick.token);
         self.running.push(running);
-    }
-
-    /// Draws the next token of each take of a sentence; when it is time, keeps the best. `together` replies are in work.
-    fn choose(&mut self, mut running: Running, mut choosing: Choosing, together: usize) {
-        if let Some(text) = choosing.held.pop_front() {
-            running.job.send(Chunk::Text(text));
-        }
-        if !choosing.open {
-            choosing.open = true;
-            self.fork(&mut running, &choosing, takes::share(choosing.takes.count, together));
-        }
-        let left = usize::try_from(running.limit.saturating_sub(running.written)).unwrap_or(usize::MAX);
-        for take in running.takes_mut().filter(|take| take.drawn.end.is_none()) {
-            self.draw(take, left);
-        }
-        let drawn: Vec<&Drawn> = running.takes().map(|take| &take.drawn).collect();
-        match choosing.verdict(&drawn) {
-            Verdict::Wait => {}
-            Verdict::Only(best) => self.only(&mut running, best),
-            Verdict::Enough => return self.end_chosen(running, choosing, FinishReason::End),
-            Verdict::Keep(best) => {
-                self.only(&mut running, best);
-                let drawn = std::mem::take(&mut running.take.drawn);
-                running.written += u32::try_from(drawn.tokens.len()).unwrap_or(u32::MAX);
-                running.take.next = drawn.tokens.last().copied();
-                if let Some(reason) = choosing.keep(drawn) {
-                    return self.end_chosen(running, choosing, reason);
-                }
-                if let Some(text) = choosing.held.pop_front() {
-                    running.job.send(Chunk::Text(text));
-                }
-            }
-        }
-        running.choosing = Some(choosing);
-        self.running.push(running);
-    }
-
-    /// Draws a token of one take.
-    fn draw(&self, take: &mut Take, left: usize) {
-        let plain = take.plain.as_ref().map(|lane| lane.row);
-        let vocab = self.model.vocab();
-        let pick = take.picker.pick(&self.ctx, take.lane.row, plain);
-        let Some(pick) = pick.filter(|pick| !vocab.is_eog(pick.token) && !vocab.is_control(pick.token)) else {
-            let rest = take.outlet.finish();
-            take.drawn.say(rest);
-            take.drawn.end = Some(End::Reply(FinishReason::End));
-            return;
-        };
-        take.picker.accept(pick.token);
-        let drawn = &mut take.drawn;
-        drawn.note(pick);
-        let piece = take.outlet.push(&vocab.token_to_piece(pick.token, false, None));
-        drawn.say(piece.text);
-        if piece.stopped {
-            drawn.end = Some(End::Reply(FinishReason::Stop));
-        } else if drawn.tokens.len() >= left {
-            drawn.say(take.outlet.finish());
-            drawn.end = Some(End::Reply(FinishReason::Length));
-        } else if drawn.is_sentence() {
-            drawn.end = Some(End::Sentence);
-        } else {
-            take.next = Some(pick.token);
-        }
-    }
-
-    /// Makes `count` takes of a reply, all at the same place.
-    fn fork(&mut self, running: &mut Running, choosing: &Choosing, count: usize) {
-        for number in 1..count {
-            let mut sampling = running.job.request.sampling.clone();
-            sampling.seed = sampling.seed.map(|seed| {
-                let place = u32::try_from(choosing.tokens.len()).unwrap_or(0);
-                seed.wrapping_add(u32::try_from(number).unwrap_or(0).wrapping_mul(7919)).wrapping_add(place << 16)
-            });
-            let Ok(picker) = Picker::new(self.model, &sampling, None, &running.prompt, &choosing.tokens) else {
-                return;
-            };
-            let Some(lane) = self.copy(&running.take.lane) else { return };
-            let plain = match &running.take.plain {
-                None => None,
-                Some(plain) => match self.copy(plain) {
-                    Some(copy) => Some(copy),
-                    None => return self.drop_lane(lane.seq),
-                },
-            };
-            let outlet = running.take.outlet.clone();
-            running.others.push(Take { lane, plain, next: None, picker, outlet, drawn: Drawn::default() });
-        }
-    }
-
-    /// Another sequence that holds the same; what was computed last answers both.
-    fn copy(&mut self, lane: &Lane) -> Option<Lane> {
-        let length = u32::try_from(self.slots.len(lane.seq)).ok()?;
-        let seq = self.slots.fork(lane.seq)?;
-        let copied = self.ctx.clear_kv_cache_seq(Some(seq_id(seq)), None, None).is_ok()
-            && self.ctx.copy_kv_cache_seq(as_i32(seq_id(lane.seq)), as_i32(seq_id(seq)), Some(0), Some(length)).is_ok();
-        if !copied {
-            self.drop_lane(seq);
-            return None;
-        }
-        Some(Lane { seq, prompt: Vec::new(), read: 0, fed: 0, row: lane.row })
-    }
-
-    /// Goes on with one take and forgets the others.
-    fn only(&mut self, running: &mut Running, best: usize) {
-        if let Some(other) = best.checked_sub(1).and_then(|at| running.others.get_mut(at)) {
-            std::mem::swap(&mut running.take, other);
-        }
-        for take in std::mem::take(&mut running.others) {
-            for lane in take.lanes() {
-                self.drop_lane(lane.seq);
-            }
-        }
-    }
-
-    fn drop_lane(&mut self, seq: usize) {
-        let _ = self.ctx.clear_kv_cache_seq(Some(seq_id(seq)), None, None);
-        self.slots.drop(seq);
     }
 
     fn release(&mut self, running: &Running) {
-        for lane in running.take.lanes() {
+        for lane in running.lanes() {
             self.slots.release(lane.seq);
         }
-        for lane in running.others.iter().flat_map(Take::lanes) {
-            self.drop_lane(lane.seq);
-        }
-    }
-
-    /// Ends a reply whose sentences were chosen; what is on its way out goes out at once.
-    fn end_chosen(&mut self, running: Running, choosing: Choosing, reason: FinishReason) {
-        let rest = choosing.held.into_iter().collect();
-        self.end(running, rest, reason);
     }
 
     fn end(&mut self, running: Running, rest: String, reason: FinishReason) {
@@ -485,11 +320,11 @@ impl<'m> Serve<'m> {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         running.job.done(Finish {
             reason,
-            prompt_tokens: count(running.prompt.len()),
+            prompt_tokens: count(running.prompt),
             cached_tokens: count(running.cached),
             cache_write_tokens: 0,
             reply_tokens: running.written,
-            likelihood: running.take.drawn.likelihood(),
+            likelihood: running.tally.likelihood(),
         });
     }
 

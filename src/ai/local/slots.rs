@@ -74,22 +74,6 @@ impl Slots {
         }
     }
 
-    /// A busy sequence with the same tokens as `seq`, made of the one that is missed least. `None` when every sequence is
-    /// busy, or when nothing can be shared.
-    pub(super) fn fork(&mut self, seq: usize) -> Option<usize> {
-        if self.whole {
-            return None;
-        }
-        let other = self.oldest(Some(seq))?;
-        let tokens = self.slots.get(seq)?.tokens.clone();
-        self.clock += 1;
-        let used = self.clock;
-        if let Some(slot) = self.slots.get_mut(other) {
-            *slot = Slot { tokens, busy: true, used };
-        }
-        Some(other)
-    }
-
     /// Tokens of `prompt` that some sequence holds already.
     pub(super) fn known(&self, prompt: &[i32]) -> usize {
         self.slots.iter().map(|slot| common(&slot.tokens, prompt)).max().unwrap_or(0)
@@ -128,12 +112,6 @@ impl Slots {
             .map(|(seq, _)| seq)?;
         self.forget(seq);
         Some(seq)
-    }
-
-    /// The sequence is idle now, and nobody will want what it holds.
-    pub(super) fn drop(&mut self, seq: usize) {
-        self.release(seq);
-        self.forget(seq);
     }
 
     /// Forgets what a sequence holds.
@@ -214,21 +192,6 @@ mod unit {
         assert_eq!(slots.evict(), Some(0));
         assert_eq!(slots.evict(), Some(1));
         assert_eq!(slots.evict(), None);
-    }
-
-    #[test]
-    fn a_fork_is_busy_and_leaves_no_trace_when_dropped() {
-        let mut slots = Slots::new(2, false);
-        let first = read(&mut slots, &[1, 2, 3]);
-        let fork = slots.fork(first.seq).unwrap();
-        assert_ne!(fork, first.seq);
-        assert_eq!(slots.len(fork), 3);
-        assert_eq!(slots.fork(first.seq), None, "both are busy");
-        slots.extend(fork, &[7, 8]);
-        slots.drop(fork);
-        assert_eq!(slots.len(fork), 0);
-        assert_eq!(slots.plan(&[1, 2, 3, 7, 8, 9]), Some(Plan { seq: fork, keep: 3, from: Some(first.seq) }));
-        assert_eq!(Slots::new(2, true).fork(0), None, "recurrent models share nothing");
     }
 
     #[test]

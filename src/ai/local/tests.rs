@@ -2,9 +2,8 @@
 
 use super::gbnf::{Chars, Line, Prose, Shape, json, one_of};
 use super::{LocalConfig, LocalModel, quantize_q8};
-use crate::ai::{ChatModel, Chunk, Draft, Finish, FinishReason, Judge, Message, ModelError, Reply, Request, Takes};
+use crate::ai::{ChatModel, Chunk, Finish, FinishReason, Message, ModelError, Reply, Request};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -342,117 +341,4 @@ async fn model_is_rewritten_in_eight_bits() {
     assert!(heard.end.is_ok(), "{:?}", heard.end);
     assert!(quantize_q8(Path::new("/nowhere.gguf"), &path).is_err());
     assert!(!path.exists());
-}
-
-/// Counts what it is asked, and likes the drafts that were more likely.
-#[derive(Default)]
-struct Likeliest(std::sync::Mutex<Vec<(String, String)>>);
-
-impl Judge for Likeliest {
-    fn judge(&self, draft: &Draft<'_>) -> f32 {
-        assert!(draft.fit <= 0.0 && draft.fit.is_finite() && draft.gain.is_finite(), "{draft:?}");
-        self.0.lock().expect("judge").push((draft.before.to_owned(), draft.text.to_owned()));
-        10.0 + draft.fit
-    }
-}
-
-fn chosen(text: &str, sentences: u32) -> (Request, Arc<Likeliest>) {
-    let judge = Arc::new(Likeliest::default());
-    let mut request = talk(text);
-    request.sampling.temperature = 1.0;
-    request.sampling.guidance = 1.3;
-    request.takes = Some(Takes { count: 4, sentences, judge: Arc::clone(&judge) as Arc<dyn Judge> });
-    (request, judge)
-}
-
-#[tokio::test]
-async fn model_keeps_the_best_of_several_sentences() {
-    let engine = engine();
-    let (request, judge) = chosen("What do you bake today?", 2);
-    let heard = ask(&engine, request.clone()).await;
-    let finish = heard.end.expect("a reply");
-    let drafts = judge.0.lock().expect("judge").clone();
-    let firsts: Vec<&String> = drafts.iter().filter(|(before, _)| before.is_empty()).map(|(_, text)| text).collect();
-    assert!(firsts.len() >= 3, "two thirds of four: {drafts:?}");
-    assert!(firsts.iter().collect::<std::collections::HashSet<_>>().len() > 1, "the takes differ: {firsts:?}");
-    assert!(firsts.iter().any(|text| heard.text.starts_with(text.as_str())), "{} {drafts:?}", heard.text);
-    for (before, _) in drafts.iter().filter(|(before, _)| !before.is_empty()) {
-        assert!(heard.text.starts_with(before.as_str()), "what was said stays: {before} / {}", heard.text);
-    }
-    assert!(heard.pieces > 2, "words come one by one: {}", heard.text);
-    assert!(finish.reply_tokens <= 60 && finish.reply_tokens > 2, "{finish:?}");
-    let again = ask(&engine, request).await;
-    assert_eq!(again.text, heard.text, "the same seed");
-    assert_eq!(again.end.expect("a reply").cached_tokens, finish.prompt_tokens - 1, "and the prompt is known");
-}
-
-#[tokio::test]
-async fn model_goes_on_from_what_it_chose() {
-    let engine = engine();
-    let (mut request, _) = chosen("What do you bake today?", 1);
-    let first = ask(&engine, request.clone()).await;
-    let cost = first.end.expect("a reply");
-    request.messages.push(Message::assistant(first.text));
-    request.messages.push(Message::user("And tomorrow?"));
-    let second = ask(&engine, request).await.end.expect("a reply");
-    assert!(second.cached_tokens >= cost.prompt_tokens, "{cost:?} {second:?}");
-}
-
-#[tokio::test]
-async fn model_shares_its_takes_among_many_and_forgets_them() {
-    let engine = LocalModel::load(LocalConfig { cache_sequences: 2, ..LocalConfig::new(file()) });
-    let requests: Vec<Reply> = (0..6)
-        .map(|i| engine.reply(chosen(&format!("Tell me about bread number {i}."), 2).0, CancellationToken::new()))
-        .collect();
-    for heard in futures::future::join_all(requests.into_iter().map(listen)).await {
-        assert!(heard.end.is_ok(), "{:?}", heard.end);
-        assert!(!heard.text.is_empty());
-    }
-    // Nothing of them is left in the way of others.
-    for i in 0..2 {
-        let (request, judge) = chosen(&format!("Tell me about cake number {i}."), 2);
-        assert!(ask(&engine, request).await.end.is_ok());
-        assert!(judge.0.lock().expect("judge").len() >= 3, "who is alone gets all takes");
-    }
-}
-
-#[tokio::test]
-async fn model_stops_at_once_while_it_chooses() {
-    let engine = engine();
-    for after_text in [false, true] {
-        let (mut request, _) = chosen("Tell me a very long story.", 40);
-        request.max_tokens = 600;
-        let cancel = CancellationToken::new();
-        let mut reply = engine.reply(request, cancel.clone());
-        loop {
-            match reply.recv().await {
-                Some(Ok(Chunk::Started)) if !after_text => break,
-                Some(Ok(Chunk::Text(_))) | None => break,
-                _ => {}
-            }
-        }
-        cancel.cancel();
-        let begun = Instant::now();
-        let heard = listen(reply).await;
-        // The batch that is being computed is finished: a whole piece of the prompt at the beginning.
-        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-        assert_eq!(heard.end.expect("an end").reason, FinishReason::Cancelled);
-    }
-    assert!(ask(&engine, chosen("Hello", 2).0).await.end.is_ok());
-}
-
-#[tokio::test]
-async fn model_draws_once_where_several_make_no_sense() {
-    let engine = LocalModel::load(LocalConfig { context_per_reply: 128, ..LocalConfig::new(file()) });
-    let (mut request, judge) = chosen("Hello", 2);
-    request.max_tokens = 20;
-    assert!(ask(&engine, request.clone()).await.end.is_ok());
-    assert!(judge.0.lock().expect("judge").is_empty(), "there is no room for more");
-    let engine = self::engine();
-    request.grammar = Some("root ::= \"yes\"".to_owned());
-    assert_eq!(ask(&engine, request.clone()).await.text, "yes");
-    request.grammar = None;
-    request.sampling.temperature = 0.0;
-    assert!(ask(&engine, request).await.end.is_ok());
-    assert!(judge.0.lock().expect("judge").is_empty());
 }

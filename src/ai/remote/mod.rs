@@ -27,7 +27,7 @@ pub use estimate::count_tokens;
 pub use list::{Catalogue, Listed, ListedPrices, anthropic_models, openai_models};
 pub use outgoing::{Lookup, Outgoing, UrlFault, check_url};
 
-use super::{Capabilities, ChatModel, Message, ModelInfo, Reply, Request, SharedModel};
+use super::{Capabilities, ChatModel, Message, ModelInfo, Reply, Request, Sampling, SharedModel};
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -129,6 +129,7 @@ impl ChatModel for RemoteModel {
             context: self.endpoint.context,
             local: false,
             capabilities: self.endpoint.capabilities,
+            sampling: Sampling::talk(),
         }
     }
 

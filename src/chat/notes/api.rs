@@ -94,7 +94,6 @@ pub(super) mod server {
         summary::{self, Place},
     };
     use crate::{
-        chat::prompt::is_small,
         error::{AppError, AppResult},
         ids::ConversationId,
         personas,
@@ -131,7 +130,6 @@ pub(super) mod server {
         };
         let personas = personas::store::list(&mut tx, me).await?;
         drop(tx);
-        let is_small = answers_small(ctx, id).await?;
         let default = personas.iter().find(|p| p.is_default).map(|p| p.name.clone());
         let mut choices = vec![(
             String::new(),
@@ -155,24 +153,16 @@ pub(super) mod server {
             instructions: row.instructions,
             note: row.note,
             note_depth: row.note_depth,
-            note_hint: note_hint(is_small),
+            note_hint: NOTE_HINT.to_owned(),
             persona,
             personas: choices,
-            summary_hint: summary_hint(summary.as_ref(), row.summary_mode, is_small, summary::is_busy(id)),
+            summary_hint: summary_hint(summary.as_ref(), row.summary_mode, summary::is_busy(id)),
             summary: summary.map(|s| s.content).unwrap_or_default(),
             summary_mode: row.summary_mode.as_str().to_owned(),
         })
     }
 
-    fn note_hint(is_small: bool) -> String {
-        if is_small {
-            "Stands among the newest lines, where it weighs most. The model that answers now is small and would quote it \
-             back, so it reads the note with the instructions, wherever it should stand."
-        } else {
-            "Stands among the newest lines, where it weighs most, for example: It has begun to rain."
-        }
-        .to_owned()
-    }
+    const NOTE_HINT: &str = "Stands among the newest lines, where it weighs most, for example: It has begun to rain.";
 
     fn covers(since: i64) -> String {
         match since {
@@ -182,29 +172,19 @@ pub(super) mod server {
         }
     }
 
-    fn summary_hint(summary: Option<&SummaryRow>, mode: SummaryMode, is_small: bool, is_busy: bool) -> String {
+    fn summary_hint(summary: Option<&SummaryRow>, mode: SummaryMode, is_busy: bool) -> String {
         if is_busy {
             return "It is being written at this moment. Load the page again to see it.".to_owned();
         }
         let now = match summary {
             Some(s) if s.is_edited => {
-                let added = if is_small { "" } else { " What comes after them is added, never put in their place." };
-                format!("Your words.{added} {}", covers(s.since))
+                format!("Your words. What comes after them is added, never put in their place. {}", covers(s.since))
             }
             Some(s) => format!("{} Change it as you like.", covers(s.since)),
             None => "There is none yet: it begins when lines no longer fit into what the model reads.".to_owned(),
         };
-        let model = match (mode, is_small) {
-            (SummaryMode::Off, _) => " It is switched off and not sent.",
-            (SummaryMode::Auto, true) => {
-                " The model that answers now is too small to sum up, so nothing is added to it; you can write it yourself."
-            }
-            (SummaryMode::On, true) => {
-                " The model that answers now is too small to sum up; a few of your own sentences are kept instead."
-            }
-            _ => "",
-        };
-        format!("{now}{model}")
+        let off = if mode == SummaryMode::Off { " It is switched off and not sent." } else { "" };
+        format!("{now}{off}")
     }
 
     /// Keeps a person's wording, if it is another one, and the mode.
@@ -227,12 +207,6 @@ pub(super) mod server {
         tx.commit().await
     }
 
-    /// Whether the model that answers here is a small one.
-    async fn answers_small(ctx: &Ctx, id: ConversationId) -> AppResult<bool> {
-        let order = ctx.app.models.for_conversation(ctx.require()?.id, id).await?;
-        Ok(order.first().is_some_and(|c| is_small(&c.model.info())))
-    }
-
     fn nothing_said() -> AppError {
         AppError::conflict("summary", "Nothing has been said here yet.")
     }
@@ -250,12 +224,6 @@ pub(super) mod server {
         let leaf = row.leaf.ok_or_else(nothing_said)?;
         if row.summary_mode == SummaryMode::Off {
             return Err(AppError::conflict("summary_mode", "Switch the summary on first."));
-        }
-        if row.summary_mode == SummaryMode::Auto && answers_small(ctx, id).await? {
-            return Err(AppError::conflict(
-                "summary_mode",
-                "The model that answers now is too small to sum up. Choose Always to keep a few of your own sentences.",
-            ));
         }
         if summary::is_busy(id) {
             return Err(AppError::conflict("", "It is being written at this moment."));

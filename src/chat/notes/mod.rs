@@ -129,10 +129,10 @@ pub fn check_summary(text: &str) -> AppResult<String> {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SummaryMode {
-    /// As the model allows: not by small ones.
+    /// When lines no longer fit into what the model reads.
     #[default]
     Auto,
-    /// Always; for a small model, sentences of the person are kept instead.
+    /// The same, as earlier versions called it.
     On,
     /// Never, and a summary that exists is not sent.
     Off,

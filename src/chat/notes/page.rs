@@ -70,18 +70,10 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
     if let Some(receipt) = receipt {
         let s = &receipt.sampling;
         let mut drawn = format!("temperature {}, top-p {}", s.temperature, s.top_p);
-        for (name, value, idle) in
-            [("min-p", s.min_p, 0.0), ("repeat penalty", s.repeat_penalty, 1.0), ("guidance", s.guidance, 1.0)]
-        {
-            if (value - idle).abs() > f64::EPSILON {
-                let _ = write!(drawn, ", {name} {value}");
-            }
-        }
-        if s.takes > 1 {
-            let _ = write!(drawn, "; the best of up to {} for each sentence", s.takes);
+        if (s.repeat_penalty - 1.0).abs() > f64::EPSILON {
+            let _ = write!(drawn, ", repeat penalty {}", s.repeat_penalty);
         }
         fact(out, "Sampling", &drawn);
-        fact(out, "Layout", if receipt.layout == "short" { "short, for small models" } else { "full" });
     }
     let end = match row.finish.as_str() {
         "end" => "The model was done.",

@@ -2,8 +2,7 @@
 //!
 //! After a reply, when enough lines have fallen out of the window, the oldest of them that no summary covers are summed
 //! up by the model that answers, and the result covers the path up to the last of them. No reply waits for it and no
-//! transaction is open while the model writes. A model of a hundred million parameters cannot sum up; for it, if the
-//! person switches the summary on, a few of their own sentences are kept as they are.
+//! transaction is open while the model writes.
 
 use super::{
     SUMMARY_MAX, SummaryMode,
@@ -13,7 +12,7 @@ use crate::{
     ai::{Chunk, Finish, Message, Request, Sampling, SharedModel},
     chat::{
         Sender,
-        prompt::{self, Receipt, finished, is_small},
+        prompt::{self, Receipt, finished},
         store::scene,
     },
     error::AppResult,
@@ -39,8 +38,8 @@ const ROUNDS_ANEW: usize = 40;
 const TOKENS: u32 = 400;
 /// A summary that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Sentences of the person that are kept for a small model, and their length together in characters.
-const KEPT: (usize, usize) = (6, 320);
+/// Longest beginning of one line that is summed up, in characters: an endless line must not fill the model's context.
+const LINE: usize = 1500;
 
 /// Conversations whose summary is being written in this process.
 static BUSY: LazyLock<DashMap<ConversationId, ()>> = LazyLock::new(DashMap::new);
@@ -115,7 +114,6 @@ struct Work {
     covers: MessageId,
     oc: String,
     person: String,
-    is_small: bool,
     /// The one that answers in this conversation.
     model: SharedModel,
 }
@@ -126,8 +124,7 @@ async fn look(app: &AppState, place: Place) -> AppResult<Option<Work>> {
     let info = model.info();
     let mut tx = app.db.begin(place.user).await?;
     let mode = store::notes(&mut tx, place.conversation).await?.summary_mode;
-    let is_small = is_small(&info);
-    if mode == SummaryMode::Off || (mode == SummaryMode::Auto && is_small) {
+    if mode == SummaryMode::Off {
         return Ok(None);
     }
     let before = store::summary_before(&mut tx, place.leaf).await?;
@@ -145,8 +142,18 @@ async fn look(app: &AppState, place: Place) -> AppResult<Option<Work>> {
         return Ok(None);
     }
     lines.truncate(outside.min(BATCH));
+    // Half of the context is for them; the rest is for the record so far and the new one.
+    let mut room = info.context / 2;
+    let fitting = lines.iter().take_while(|(_, line)| {
+        let cost = model.count_tokens(&on_one_line(&line.content)).saturating_add(8);
+        let fits = cost <= room;
+        room = room.saturating_sub(cost);
+        fits
+    });
+    let fitting = fitting.count().max(1);
+    lines.truncate(fitting);
     let Some(covers) = lines.last().map(|(id, _)| *id) else { return Ok(None) };
-    Ok(Some(Work { before, lines, covers, oc: scene.persona.name, person: scene.person, is_small, model }))
+    Ok(Some(Work { before, lines, covers, oc: scene.persona.name, person: scene.person, model }))
 }
 
 /// Lines of the talk that a prompt shows.
@@ -158,15 +165,6 @@ fn window(receipt: &Receipt) -> usize {
 async fn sum_up(app: &AppState, work: &Work) -> Option<NewSummary> {
     let own = work.before.as_ref().is_some_and(|b| b.is_edited);
     let before = work.before.as_ref().map(|b| b.content.as_str()).unwrap_or_default();
-    if work.is_small {
-        let content = own_sentences(before, &work.lines, &work.person, own);
-        return (!content.is_empty()).then_some(NewSummary {
-            content,
-            is_edited: own,
-            model: String::new(),
-            tokens: None,
-        });
-    }
     // What a person wrote is only added to.
     let request = request(if own { "" } else { before }, work);
     let (text, finish) = ask(app, &work.model, request).await?;
@@ -183,14 +181,17 @@ async fn sum_up(app: &AppState, work: &Work) -> Option<NewSummary> {
     })
 }
 
+/// What was said, without breaks, as far as it is read.
+fn on_one_line(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LINE).collect()
+}
+
 /// What the model is asked.
 fn request(before: &str, work: &Work) -> Request {
     let mut talk = String::new();
     for (_, line) in &work.lines {
         let name = if line.by == Sender::User { &work.person } else { &work.oc };
-        let said = line.content.split_whitespace().collect::<Vec<_>>().join(" ");
-        // One endless line must not fill the model's context.
-        let said: String = said.chars().take(1500).collect();
+        let said = on_one_line(&line.content);
         talk.push_str(&format!("{name}: {said}\n"));
     }
     let system = format!(
@@ -203,21 +204,9 @@ fn request(before: &str, work: &Work) -> Request {
     let before = if before.is_empty() { String::new() } else { format!("The record so far:\n{before}\n\n") };
     let ask = format!("{before}What was said since:\n{talk}\nWrite the whole record anew, with what is new in it.");
     Request {
-        messages: vec![Message::system(system), Message::user(ask)],
-        prefill: String::new(),
         max_tokens: TOKENS,
-        sampling: Sampling {
-            temperature: 0.3,
-            top_p: 0.95,
-            min_p: 0.05,
-            repeat_penalty: 1.0,
-            guidance: 1.0,
-            seed: None,
-        },
-        stop: Vec::new(),
-        grammar: None,
-        tools: Vec::new(),
-        takes: None,
+        sampling: Sampling { temperature: 0.3, top_p: 0.95, repeat_penalty: 1.0, ..Sampling::default() },
+        ..Request::new(vec![Message::system(system), Message::user(ask)])
     }
 }
 
@@ -263,80 +252,12 @@ fn shortened(text: &str, keep_start: bool) -> String {
     cut.split_once(". ").map_or_else(|| cut.clone(), |(_, rest)| rest.to_owned())
 }
 
-/// Sentences in which the person says something about themselves, as they wrote them, after those that were kept before.
-fn own_sentences(before: &str, lines: &[PathLine], person: &str, keep_all: bool) -> String {
-    let lead = format!("{person} said:");
-    let mut kept: Vec<String> = Vec::new();
-    if !keep_all {
-        kept.extend(sentences(before.trim().strip_prefix(&lead).unwrap_or(before)));
-    }
-    for (_, line) in lines.iter().filter(|(_, l)| l.by == Sender::User) {
-        kept.extend(sentences(&line.content).into_iter().filter(|s| tells_something(s)));
-    }
-    let mut seen = std::collections::HashSet::new();
-    kept.retain(|s| seen.insert(s.to_lowercase()));
-    let (most, length) = KEPT;
-    while kept.len() > most || kept.iter().map(|s| s.chars().count() + 1).sum::<usize>() > length {
-        kept.remove(0);
-    }
-    match (keep_all, kept.is_empty()) {
-        (true, true) => before.to_owned(),
-        (true, false) => shortened(&format!("{before} {}", kept.join(" ")), true),
-        (false, true) => String::new(),
-        (false, false) => format!("{lead} {}", kept.join(" ")),
-    }
-}
-
-fn sentences(text: &str) -> Vec<String> {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split_inclusive(['.', '!', '?']).map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect()
-}
-
-/// Whether a sentence tells about its speaker: no question, neither a word nor a speech, and of oneself.
-fn tells_something(sentence: &str) -> bool {
-    let words: Vec<String> = sentence
-        .split_whitespace()
-        .map(|w| w.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’').to_lowercase())
-        .filter(|w| !w.is_empty())
-        .collect();
-    let of_oneself = ["i", "my", "i'm", "i’m", "i've", "i’ve", "we", "our", "me", "mine"];
-    (3..=24).contains(&words.len())
-        && !sentence.ends_with('?')
-        && words.iter().any(|w| of_oneself.contains(&w.as_str()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::prompt::Turn;
-
-    fn line(by: Sender, content: &str) -> PathLine {
-        (MessageId(uuid::Uuid::nil()), Turn { by, content: content.into() })
-    }
-
-    #[test]
-    fn a_small_model_is_given_what_the_person_said_of_themselves() {
-        let lines = [
-            line(Sender::User, "Hello! My cat is called Biscuit. Do you like my cat?"),
-            line(Sender::Oc, "I like my own cat."),
-            line(Sender::User, "I bought a bicycle"),
-            line(Sender::User, "Why?"),
-        ];
-        assert_eq!(own_sentences("", &lines, "Ada", false), "Ada said: My cat is called Biscuit. I bought a bicycle");
-        assert_eq!(
-            own_sentences("Ada said: I live by the sea.", &lines[..1], "Ada", false),
-            "Ada said: I live by the sea. My cat is called Biscuit."
-        );
-        assert_eq!(own_sentences("My own words.", &lines[..1], "Ada", true), "My own words. My cat is called Biscuit.");
-        assert_eq!(own_sentences("", &lines[1..2], "Ada", false), "");
-    }
 
     #[test]
     fn what_is_kept_stays_short() {
-        let many: Vec<PathLine> = (0..200).map(|i| line(Sender::User, &format!("I have {i} things here."))).collect();
-        let kept = own_sentences("", &many, "Ada", false);
-        assert!(kept.ends_with("I have 199 things here."), "{kept}");
-        assert!(kept.chars().count() < 400);
         assert_eq!(shortened(&"One. ".repeat(2000), false).chars().count(), SUMMARY_MAX - 5);
         assert!(shortened(&format!("Mine. {}", "New. ".repeat(2000)), true).starts_with("Mine. New."));
     }

@@ -53,7 +53,7 @@ fn page(id: String, notes: NotesView) -> impl IntoView {
         None => saved("summary").then(|| "Saved.".to_owned()),
     });
     let personas = notes.personas.into_iter().map(|(value, label)| Choice::new(value, label)).collect::<Vec<_>>();
-    let modes = [("auto", "As the model allows"), ("on", "Always"), ("off", "Never")];
+    let modes = [("auto", "When lines no longer fit"), ("off", "Never")];
     let modes = modes.map(|(value, label)| Choice::new(value, label)).to_vec();
     let max = |n: usize| u32::try_from(n).unwrap_or(0);
     let (for_summary, back) = (id.clone(), format!("/chat/{id}"));

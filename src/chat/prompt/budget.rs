@@ -1,8 +1,7 @@
 //! Tokens and who gets them.
 //!
 //! The rules, in order:
-//! 1. The reply's own length is set aside first; what is left of the context is the room (600 tokens for small models,
-//!    which do not hold more in mind).
+//! 1. The reply's own length is set aside first; what is left of the context is the room.
 //! 2. A share of the room is kept back for the talk ([`TALK`] percent); only the newest line may break into more, and it
 //!    always goes in.
 //! 3. Each other part may take its share (the constants below, percent of the room) and never the talk's. Texts are cut at
@@ -22,8 +21,10 @@ pub(super) const TEMPLATE: u32 = 6;
 const TALK: u32 = 30;
 /// Who the character is.
 pub(super) const IDENTITY: u32 = 40;
-/// How it speaks, with examples.
-pub(super) const STYLE: u32 = 45;
+/// How it sounds and what it never says.
+pub(super) const STYLE: u32 = 10;
+/// How it speaks, shown by examples.
+pub(super) const EXAMPLES: u32 = 35;
 /// What it carries.
 pub(super) const ITEMS: u32 = 12;
 /// Who the person is.
@@ -129,7 +130,7 @@ impl<'a> Budget<'a> {
         cut
     }
 
-    /// Entries in order, as many as fit and at most `most`, after `head`. Gives the text that goes in, entries joined by
+    /// Entries in order, as many as fit, after `head`. Gives the text that goes in, entries joined by
     /// `between`.
     pub(super) fn list(
         &mut self,
@@ -137,7 +138,7 @@ impl<'a> Budget<'a> {
         head: &str,
         entries: &[String],
         between: &str,
-        (share, most): (u32, usize),
+        share: u32,
     ) -> String {
         if entries.is_empty() {
             return String::new();
@@ -145,7 +146,7 @@ impl<'a> Budget<'a> {
         let room = self.share(share);
         let mut text = String::new();
         let mut taken = 0;
-        for entry in entries.iter().take(most) {
+        for entry in entries {
             let longer = if text.is_empty() { format!("{head}{entry}") } else { format!("{text}{between}{entry}") };
             if self.cost(&longer) > room {
                 break;
@@ -153,20 +154,19 @@ impl<'a> Budget<'a> {
             text = longer;
             taken += 1;
         }
-        let why = if taken == most { Why::SmallModel } else { Why::NoRoom };
-        let left = named(entries.iter().skip(taken).map(String::as_str), why);
+        let left = named(entries.iter().skip(taken).map(String::as_str), Why::NoRoom);
         self.push(name, self.cost(&text), &text, taken, entries.len() - taken, left);
         text
     }
 
     /// A list of messages with their cost, as many from the beginning as fit. Gives how many.
-    pub(super) fn messages(&mut self, name: &'static str, groups: &[Vec<&str>], (share, most): (u32, usize)) -> usize {
+    pub(super) fn messages(&mut self, name: &'static str, groups: &[[&str; 2]], share: u32) -> usize {
         if groups.is_empty() {
             return 0;
         }
         let room = self.share(share);
         let (mut tokens, mut taken) = (0_u32, 0);
-        for group in groups.iter().take(most) {
+        for group in groups {
             let cost: u32 = group.iter().map(|line| self.cost(line).saturating_add(TEMPLATE)).sum();
             if tokens.saturating_add(cost) > room {
                 break;
@@ -175,8 +175,7 @@ impl<'a> Budget<'a> {
             taken += 1;
         }
         let text = groups.iter().take(taken).map(|g| g.join("\n")).collect::<Vec<_>>().join("\n\n");
-        let why = if taken == most { Why::SmallModel } else { Why::NoRoom };
-        let left = named(groups.iter().skip(taken).filter_map(|g| g.last().copied()), why);
+        let left = named(groups.iter().skip(taken).map(|[_, said]| *said), Why::NoRoom);
         self.push(name, tokens, &text, taken, groups.len() - taken, left);
         taken
     }

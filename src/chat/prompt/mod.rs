@@ -1,31 +1,30 @@
 //! What the model is told before it replies: a pure function from a scene to a request, with a receipt.
 //!
-//! Stable parts come first (who the character is, what it carries, how it speaks), then what changes by the day (the
-//! world, memories, the summary), then the talk itself, newest kept. So the beginning of a prompt stays the same from
-//! message to message, and models that keep their state read only what is new.
+//! What never changes comes first: who the character is, how it speaks, what it carries, and its example lines as turns of
+//! a talk. It is the same for everybody who talks with the character, so a model that keeps its state reads it once. Then
+//! comes who enters and what is known that day (`sheet.rs`), then the talk itself, newest kept (`history.rs`).
 //!
 //! Every part has a share of the room (`budget.rs`), counted by the model's own tokenizer; what does not fit is left out
-//! and the receipt says what and why. Small models get a layout of their own (`short.rs`), all others the whole sheet
-//! (`full.rs`).
+//! and the receipt says what and why. All models get the same prompt; docs/voice.md says how it was found.
 
 mod budget;
-mod choice;
-mod full;
+mod ends;
 mod history;
-mod near;
+mod recall;
 mod receipt;
-mod short;
+mod sheet;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use ends::{finished, reopened};
 pub use receipt::{Left, Receipt, SamplingNote, Section, Why};
-pub use text::{fill, finished};
+pub use text::{fill, stops};
 
 use super::Sender;
 use crate::{
-    ai::{Message, ModelInfo, Request, Sampling},
+    ai::{Message, ModelInfo, Request},
     ocs::store::Persona,
 };
 use budget::Budget;
@@ -102,57 +101,42 @@ pub struct Prompt {
     pub receipt: Receipt,
 }
 
-/// Contexts up to this many tokens, on this machine, get the short layout.
-pub const SHORT_CONTEXT: u32 = 4096;
-/// Longest reply of a large model, in tokens.
-const FULL_REPLY: u32 = 700;
+/// Longest reply, in tokens: a long story. Most end by themselves long before.
+const REPLY: u32 = 1200;
 
-/// Whether a model gets the short layout.
-#[must_use]
-pub const fn is_small(info: &ModelInfo) -> bool {
-    info.local && info.context <= SHORT_CONTEXT
+/// Longest reply of a model with this context, in tokens.
+const fn longest(context: u32) -> u32 {
+    let quarter = context / 4;
+    if quarter < REPLY { quarter } else { REPLY }
 }
 
 /// Puts the prompt together. `count` gives the tokens of a text; `prefill` is kept text that the reply goes on from.
 pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefill: &str) -> Prompt {
-    let is_short = is_small(info);
-    let max_tokens = if is_short { short::REPLY } else { FULL_REPLY }.min(info.context / 3);
+    let max_tokens = longest(info.context);
     let prefill_tokens = if prefill.is_empty() { 0 } else { count(prefill) };
-    let most = info.context.saturating_sub(max_tokens);
-    let room = if is_short { most.min(short::ROOM) } else { most }.saturating_sub(prefill_tokens);
+    let room = info.context.saturating_sub(max_tokens).saturating_sub(prefill_tokens);
     let mut budget = Budget::new(count, room);
 
-    let ((mut messages, closing), said) = if is_short {
-        (short::opening(scene, &mut budget), short::said(scene))
-    } else {
-        ((full::opening(scene, &mut budget), Vec::new()), full::said(scene))
-    };
-    // A prompt that is read ahead lacks the person's new line.
-    let is_ahead = scene.history.last().is_some_and(|l| l.by == Sender::Oc);
-    let lines = if is_short { short::LINES - usize::from(is_ahead) } else { usize::MAX };
-    // The note of the full layout stands among the lines: it is chosen before them and told after them.
-    let note = if is_short { None } else { full::note(scene, &budget) };
-    let talk = history::keep(scene, said, lines, note.as_ref().map_or(0, |n| n.tokens), &mut budget);
+    let mut messages = sheet::opening(scene, &mut budget);
+    // The note stands among the lines: it is chosen before them and told after them.
+    let note = sheet::note(scene, &budget);
+    let talk = history::keep(scene, note.as_ref().map_or(0, |n| n.tokens), &mut budget);
     if let Some(note) = &note {
         budget.note(note);
     }
-    let mut talk = history::join(talk, is_short, note);
-    let newest = if is_ahead { None } else { talk.pop() };
-    messages.extend(talk.into_iter().chain(closing).chain(newest));
+    messages.extend(history::join(talk, note));
 
-    let sampling = if is_short { short::SAMPLING } else { Sampling::default() };
     let request = Request {
         messages,
         prefill: prefill.to_owned(),
         max_tokens,
-        sampling,
-        stop: if is_short { short::stops() } else { vec![format!("\n{}:", scene.person)] },
+        sampling: info.sampling.clone(),
+        stop: stops(&scene.person),
         grammar: None,
         tools: Vec::new(),
-        takes: is_short.then(|| short::takes(scene)),
     };
     let receipt = Receipt {
-        layout: if is_short { "short" } else { "full" }.into(),
+        layout: "full".into(),
         model: info.name.clone(),
         provider: info.provider.clone(),
         context: info.context,

@@ -12,7 +12,7 @@ const TEXT_MAX: usize = 8000;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Receipt {
-    /// `short` for small models, `full` for others.
+    /// `full`; receipts of earlier versions may say `short`.
     pub layout: Cow<'static, str>,
     /// Name of the model that was meant to answer.
     pub model: String,
@@ -75,8 +75,10 @@ pub struct Left {
 pub enum Why {
     /// The part had used up its share, or the prompt its room.
     NoRoom,
-    /// A small model keeps to few things; more would blur its voice.
+    /// A small model kept to few things; only in receipts of earlier versions.
     SmallModel,
+    /// Older lines go many at a time, so that the model need not read the whole talk again with every message.
+    Together,
     /// The person has switched it off.
     SwitchedOff,
     /// It is older than the lines that are looked at.
@@ -92,7 +94,8 @@ impl Why {
     pub const fn words(self) -> &'static str {
         match self {
             Self::NoRoom => "No room was left for:",
-            Self::SmallModel => "A small model is shown only so much, as more would blur its voice. Not sent:",
+            Self::SmallModel => "A small model was shown only so much. Not sent:",
+            Self::Together => "Left out together with them, so that not all is read again with every message:",
             Self::SwitchedOff => "You switched this off:",
             Self::NotRead => "Older than the lines that are looked at:",
             Self::Other => "Not sent:",
@@ -108,14 +111,8 @@ pub struct SamplingNote {
     pub temperature: f64,
     /// Share of probability that is kept.
     pub top_p: f64,
-    /// Least share of the likeliest token's probability.
-    pub min_p: f64,
     /// Above 1, said words are avoided.
     pub repeat_penalty: f64,
-    /// Above 1, the prompt counts for more.
-    pub guidance: f64,
-    /// Each sentence is drawn so many times, and the best stays; 0 and 1 are once.
-    pub takes: u32,
 }
 
 impl From<&Request> for SamplingNote {
@@ -126,10 +123,7 @@ impl From<&Request> for SamplingNote {
         Self {
             temperature: tidy(sampling.temperature),
             top_p: tidy(sampling.top_p),
-            min_p: tidy(sampling.min_p),
             repeat_penalty: tidy(sampling.repeat_penalty),
-            guidance: tidy(sampling.guidance),
-            takes: request.takes.as_ref().map_or(1, |takes| takes.count),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What prompts must hold, whatever is in the scene.
 
-use super::{text::sentences, *};
+use super::*;
 use crate::{
     ai::Role,
     ids::OcId,
@@ -68,6 +68,7 @@ fn info(context: u32, local: bool) -> ModelInfo {
         context,
         local,
         capabilities: crate::ai::Capabilities::default(),
+        sampling: crate::ai::Sampling::talk(),
     }
 }
 
@@ -75,15 +76,33 @@ fn words(text: &str) -> u32 {
     u32::try_from(text.split_whitespace().count()).unwrap()
 }
 
+/// What the application says, in the order in which it says it.
+fn told(prompt: &Prompt) -> String {
+    let system = prompt.request.messages.iter().filter(|m| m.role == Role::System);
+    system.map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Where the talk begins: after what is told of who comes in.
+fn talk_of(prompt: &Prompt) -> &[Message] {
+    let messages = &prompt.request.messages;
+    let begin = messages.iter().rposition(|m| m.role == Role::System).map_or(0, |at| at + 1);
+    &messages[begin..]
+}
+
 #[test]
 fn identity_first_and_names_filled_in() {
-    for (context, local) in [(2048, true), (100_000, false)] {
+    for (context, local) in [(2048, true), (4096, true), (100_000, false)] {
         let prompt = build(&scene(4), &info(context, local), &words, "");
         let first = &prompt.request.messages[0];
         assert_eq!(first.role, Role::System);
         assert!(first.content.starts_with("You are Mira, keeper of storms."), "{}", first.content);
-        for part in ["Fond of Ada", "braver when the lamp is lit", "Captain Vesper", "father worked on boats"] {
+        for part in
+            ["Fond of Ada", "braver when the lamp is lit", "low, unhurried", "never say: as an AI", "newest line"]
+        {
             assert!(first.content.contains(part), "{part} in {}", first.content);
+        }
+        for part in ["Captain Vesper", "father worked on boats", "you talk with Ada"] {
+            assert!(!first.content.contains(part) && told(&prompt).contains(part), "{part} changes and comes later");
         }
         assert!(prompt.request.messages.iter().all(|m| !m.content.contains("{{")));
         assert_eq!(prompt.request.messages.last().unwrap().content, "line 3 of the talk");
@@ -91,32 +110,67 @@ fn identity_first_and_names_filled_in() {
 }
 
 #[test]
-fn examples_are_said_to_small_models_and_shown_to_large_ones() {
-    let small = build(&scene(2), &info(2048, true), &words, "").request.messages;
-    assert_eq!(small[1], Message::user("Is it raining?"));
-    assert_eq!(small[2], Message::assistant("Only in the third jar, Ada."));
-    let large = build(&scene(2), &info(100_000, false), &words, "").request.messages;
-    assert!(
-        large[0]
-            .content
-            .contains("Ada: Is it raining?\nMira: Only in the **third** jar, Ada. *She nods.*\nMira: Mind the step.")
-    );
-    assert!(large[0].content.contains("never say: as an AI"));
-    assert_eq!(large[1].role, Role::Assistant);
+fn every_model_is_told_the_same() {
+    let here = build(&scene(4), &info(50_000, true), &words, "").request;
+    let there = build(&scene(4), &info(50_000, false), &words, "").request;
+    assert_eq!(here.messages, there.messages);
+    assert_eq!((here.max_tokens, here.stop), (there.max_tokens, there.stop));
 }
 
 #[test]
-fn newest_lines_are_kept_within_the_budget_and_the_receipt_says_so() {
-    let prompt = build(&scene(400), &info(2048, true), &words, "");
+fn examples_are_said_and_remembering_is_among_them() {
+    let mut scene = scene(2);
+    scene.persona.example_dialogue[1].oc = "Mind the step, it is wet and the lamp does not reach it.".into();
+    let prompt = build(&scene, &info(4096, true), &words, "");
+    let messages = &prompt.request.messages;
+    assert_eq!(messages[1], Message::user("Is it raining?"));
+    assert_eq!(messages[2], Message::assistant("Only in the **third** jar, Ada. *She nods.*"));
+    assert_eq!(messages[4], Message::assistant("Mind the step, it is wet and the lamp does not reach it."));
+    let said: Vec<&str> =
+        messages[1..].iter().take_while(|m| m.role != Role::System).map(|m| m.content.as_str()).collect();
+    let (told, asked) = (said.iter().position(|s| s.contains("Tove")), said.iter().rposition(|s| s.contains("Brisk")));
+    assert!(told.is_some() && told < asked, "{said:?}");
+    assert_eq!(said.len(), 8);
+    // Whose lines these were is said before the talk.
+    assert!(messages[9].content.starts_with("All this was said to others."), "{}", messages[9].content);
+    assert_eq!(section(&prompt, "examples").entries, 4);
+    scene.persona.example_dialogue.clear();
+    let prompt = build(&scene, &info(4096, true), &words, "");
+    assert_eq!(prompt.request.messages[0].role, Role::System);
+    assert_ne!(prompt.request.messages[1].role, Role::System, "one after the other are one");
+    assert!(prompt.request.messages[0].content.contains("you talk with Ada"));
+}
+
+#[test]
+fn newest_lines_fill_the_room_and_the_receipt_says_so() {
+    let prompt = build(&scene(1200), &info(4096, true), &words, "");
     let total: u32 = prompt.receipt.sections.iter().map(|s| s.tokens).sum();
-    assert!(total <= short::ROOM, "{total}");
+    assert!(total <= prompt.receipt.room, "{total}");
     assert_eq!(total, prompt.receipt.tokens);
-    let history = prompt.receipt.sections.last().unwrap();
-    assert_eq!(history.name, "history");
-    assert_eq!(history.entries + history.left_out, 400);
-    assert_eq!(history.left, [Left { what: "397 older lines".into(), why: Why::SmallModel }]);
-    assert_eq!(history.entries, 3);
-    assert_eq!(prompt.request.messages.last().unwrap().content, "line 399 of the talk");
+    let history = section(&prompt, "history");
+    assert_eq!(history.entries + history.left_out, 1200);
+    assert!(history.entries > 120, "{}", history.entries);
+    assert_eq!(history.left[0].why, Why::NoRoom);
+    assert_eq!(prompt.request.messages.last().unwrap().content, "line 1199 of the talk");
+    let short = build(&scene(40), &info(4096, true), &words, "");
+    assert_eq!((section(&short, "history").entries, section(&short, "history").left_out), (40, 0));
+}
+
+#[test]
+fn a_long_talk_begins_at_the_same_line_for_many_messages() {
+    let mut begins = Vec::new();
+    for turns in (800..1000).step_by(2) {
+        let prompt = build(&scene(turns), &info(4096, true), &words, "");
+        let talk = talk_of(&prompt).to_vec();
+        let next = build(&scene(turns + 2), &info(4096, true), &words, "");
+        if talk_of(&next).starts_with(&talk) {
+            assert_eq!(next.request.messages[..prompt.request.messages.len()], prompt.request.messages[..]);
+        }
+        begins.push(talk[0].content.clone());
+    }
+    begins.dedup();
+    assert!(begins.len() <= 12, "of a hundred messages {} read the talk again", begins.len());
+    assert!(begins.len() > 1, "older lines do go");
 }
 
 #[test]
@@ -135,26 +189,7 @@ fn empty_replies_vanish_and_neighbours_join() {
         scene.history.push(Turn { by, content: content.into() });
     }
     let messages = build(&scene, &info(100_000, false), &words, "").request.messages;
-    assert_eq!(messages[1..], [Message::user("one\ntwo")]);
-}
-
-#[test]
-fn small_models_see_few_short_lines_and_the_person_begins() {
-    let mut scene = scene(2);
-    scene.history[0].content = "*She waits.* One.\nTwo! Three? Four.".into();
-    let messages = build(&scene, &info(2048, true), &words, "").request.messages;
-    assert_eq!(
-        messages[3..],
-        [
-            Message::user("Hello?"),
-            Message::assistant("One."),
-            // Examples stand between the talk and the new line: the last words before a reply are the character's own.
-            Message::user("Do you like the winter?"),
-            Message::assistant("Mind the step."),
-            Message::user("line 1 of the talk")
-        ]
-    );
-    assert_eq!(build(&scene, &info(2048, true), &words, "").request.stop, ["\n"]);
+    assert_eq!(messages.last(), Some(&Message::user("one\ntwo")));
 }
 
 #[test]
@@ -170,44 +205,27 @@ fn what_is_read_ahead_is_how_the_next_prompt_begins() {
 }
 
 #[test]
-fn the_beginning_stays_the_same_from_message_to_message() {
-    let (a, b) = (build(&scene(2), &info(2048, true), &words, ""), build(&scene(4), &info(2048, true), &words, ""));
-    assert_eq!(a.request.messages[..3], b.request.messages[..3]);
-    let (a, b) =
-        (build(&scene(2), &info(90_000, false), &words, ""), build(&scene(4), &info(90_000, false), &words, ""));
-    assert_eq!(a.request.messages[..], b.request.messages[..a.request.messages.len()]);
-}
-
-#[test]
-fn replies_end_with_a_whole_sentence_when_they_were_cut() {
-    assert_eq!(finished("One. Two and th", 0, true), "One.");
-    assert_eq!(finished("\"One.\" Two and th", 0, true), "\"One.\"");
-    assert_eq!(finished("*She nods.* It is 3.1", 0, true), "*She nods.*");
-    assert_eq!(finished("no end in sight", 0, true), "no end in sight");
-    assert_eq!(finished("Kept. and more wor", 12, true), "Kept. and more wor");
-    assert_eq!(finished("One. Two ", 0, false), "One. Two");
-    assert_eq!(finished("*She nods", 0, false), "*She nods*");
-    assert_eq!(finished("雨だ。そして", 0, true), "雨だ。そして");
-}
-
-#[test]
-fn long_personalities_keep_whole_sentences() {
-    assert_eq!(sentences("One two. Three four. Five six.", 22), "One two. Three four.");
-    assert_eq!(sentences("one two three four", 9), "one two.");
+fn the_beginning_stays_the_same_from_message_to_message_and_person_to_person() {
+    for info in [info(4096, true), info(90_000, false)] {
+        let (a, b) = (build(&scene(2), &info, &words, ""), build(&scene(4), &info, &words, ""));
+        assert_eq!(a.request.messages[..], b.request.messages[..a.request.messages.len()]);
+        let mut other = scene(2);
+        for text in [&mut other.persona.personality, &mut other.persona.example_dialogue[0].oc] {
+            *text = text.replace("{{user}}", "people");
+        }
+        let before = build(&other, &info, &words, "").request.messages;
+        other.person = "Wren".into();
+        other.memories = vec!["Something else.".into()];
+        other.notes.instructions = "Only rhymes.".into();
+        let after = build(&other, &info, &words, "").request.messages;
+        let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+        assert_eq!(after[same].role, Role::System, "all but who comes in");
+        assert!(same > 4);
+    }
 }
 
 fn section<'r>(prompt: &'r Prompt, name: &str) -> &'r Section {
     prompt.receipt.sections.iter().find(|s| s.name == name).unwrap_or_else(|| panic!("no {name} in {prompt:#?}"))
-}
-
-#[test]
-fn what_happened_to_others_is_not_told_to_small_models() {
-    let mut scene = scene(2);
-    scene.events = vec![Happening { text: "Lyra woke up.".into(), is_own: false }];
-    let small = build(&scene, &info(2048, true), &words, "");
-    assert!(!small.request.messages[0].content.contains("Lyra"));
-    assert_eq!(section(&small, "world").left, [Left { what: "Lyra woke up.".into(), why: Why::SmallModel }]);
-    assert!(build(&scene, &info(100_000, false), &words, "").request.messages[0].content.contains("Lyra woke up."));
 }
 
 #[test]
@@ -223,19 +241,15 @@ fn notes_and_persona_reach_the_model() {
         summary: "They met in March.".into(),
         summary_is_off: false,
     };
-    let small = build(&scene, &info(2048, true), &words, "");
-    let system = &small.request.messages[0].content;
-    for part in
-        ["Wren is a night nurse.", "We are on a ferry.", "It rains.", "They met in March.", "You talk with Wren."]
-    {
-        assert!(system.contains(part), "{part} in {system}");
+    let prompt = build(&scene, &info(4096, true), &words, "");
+    for part in [
+        "you talk with Wren (she/her). Wren is a night nurse. She keeps bees.",
+        "We are on a ferry.",
+        "They met in March.",
+    ] {
+        assert!(told(&prompt).contains(part), "{part} in {}", told(&prompt));
     }
-    assert!(!system.contains("bees"), "one sentence is enough for a small model: {system}");
-
-    let large = build(&scene, &info(100_000, false), &words, "").request.messages;
-    for part in ["Whom you talk with: Wren (she/her). Wren is a night nurse. She keeps bees.", "We are on a ferry."] {
-        assert!(large[0].content.contains(part), "{part} in {}", large[0].content);
-    }
+    let large = prompt.request.messages;
     // oc, user, oc, user, note, oc, user: joined to the person's line before the last two lines.
     assert_eq!(large[large.len() - 3].content, "line 3 of the talk\n[Author's note, not said aloud: It rains.]");
     scene.notes.note_depth = 0;
@@ -243,12 +257,12 @@ fn notes_and_persona_reach_the_model() {
     assert!(large.last().unwrap().content.ends_with("line 5 of the talk\n[Author's note, not said aloud: It rains.]"));
     scene.notes.note_depth = 20;
     let large = build(&scene, &info(100_000, false), &words, "").request.messages;
-    assert_eq!(large[1].content, "[Author's note, not said aloud: It rains.]");
+    assert!(large.iter().any(|m| m.content == "[Author's note, not said aloud: It rains.]"));
 
     scene.notes.summary_is_off = true;
     for info in [info(2048, true), info(100_000, false)] {
         let prompt = build(&scene, &info, &words, "");
-        assert!(!prompt.request.messages[0].content.contains("March"));
+        assert!(!told(&prompt).contains("March"));
         let left = &section(&prompt, "summary").left;
         assert_eq!(left[..], [Left { what: "They met in March.".into(), why: Why::SwitchedOff }]);
     }
@@ -270,7 +284,7 @@ fn long_sheets_are_cut_at_sentences_and_leave_room_for_the_talk() {
 fn receipts_survive_the_database_and_say_what_was_sent() {
     let mut prompt = build(&scene(4), &info(2048, true), &words, "");
     assert!(section(&prompt, "history").text.ends_with("Ada: line 3 of the talk"));
-    assert_eq!(prompt.receipt.sampling.repeat_penalty, 1.1);
+    assert_eq!(prompt.receipt.sampling.repeat_penalty, 1.05);
     let value = serde_json::to_value(&prompt.receipt).unwrap();
     assert!(value.get("via").is_none());
     assert_eq!(serde_json::from_value::<Receipt>(value).unwrap(), prompt.receipt);
@@ -342,35 +356,4 @@ proptest! {
             prop_assert!(a.role != b.role, "two lines of one speaker");
         }
     }
-}
-
-#[test]
-fn the_nearest_examples_stand_last_and_the_first_ones_stay() {
-    let mut scene = scene(2);
-    scene.persona.example_dialogue =
-        ["one", "two", "three", "four", "Is it cold here?", "I am sad today.", "Do you like tea?"]
-            .map(|user| ExampleLine { user: user.into(), oc: format!("About {user}") })
-            .to_vec();
-    let mut last = |line: &str| {
-        scene.history.push(Turn { by: Sender::User, content: line.into() });
-        let prompt = build(&scene, &info(2048, true), &words, "");
-        scene.history.pop();
-        let lines: Vec<String> = prompt.request.messages.iter().map(|m| m.content.clone()).collect();
-        assert_eq!(lines[1..9].iter().step_by(2).collect::<Vec<_>>(), ["one", "two", "three", "four"]);
-        assert_eq!(prompt.receipt.sections.iter().find(|s| s.name == "examples").unwrap().left_out, 1);
-        lines[lines.len() - 3].clone()
-    };
-    assert_eq!(last("Do you like music?"), "Do you like tea?");
-    assert_eq!(last("I had a rough day."), "I am sad today.");
-    assert_eq!(last("Where is this place?"), "Is it cold here?");
-}
-
-#[test]
-fn only_small_models_are_asked_several_times() {
-    let small = build(&scene(2), &info(2048, true), &words, "");
-    assert_eq!(small.request.takes.as_ref().map(|t| t.count), Some(small.receipt.sampling.takes));
-    assert!(small.receipt.sampling.takes > 1);
-    let large = build(&scene(2), &info(100_000, false), &words, "");
-    assert!(large.request.takes.is_none());
-    assert_eq!(large.receipt.sampling.takes, 1);
 }

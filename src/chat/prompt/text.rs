@@ -1,4 +1,4 @@
-//! What prompts do to text: names filled in, actions taken out, cut at sentences.
+//! What prompts do to text: the two names that cards leave open, and where a reply would speak for the person.
 
 /// Fills in the two names that cards leave open.
 #[must_use]
@@ -19,77 +19,126 @@ pub fn fill(text: &str, character: &str, person: &str) -> String {
     out
 }
 
-/// What a character says, on one line, without what it does: a small model that is shown `*She turns.*` goes on in the third
-/// person, and ends a reply with a new line. A line that is nothing but actions keeps them.
-pub(super) fn spoken(text: &str) -> String {
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let said = words(&text.replace("**", "").split('*').step_by(2).collect::<Vec<_>>().join(" "));
-    if said.is_empty() { words(text) } else { said }
-}
+/// Words that begin lines of lists, letters, recipes and status boards, in small letters: `Note: bring a lamp`.
+const LABELS: &[&str] = &[
+    "note",
+    "notes",
+    "warning",
+    "caution",
+    "tip",
+    "tips",
+    "hint",
+    "hints",
+    "example",
+    "examples",
+    "answer",
+    "question",
+    "title",
+    "name",
+    "names",
+    "story",
+    "summary",
+    "chorus",
+    "verse",
+    "bridge",
+    "intro",
+    "outro",
+    "time",
+    "date",
+    "day",
+    "place",
+    "location",
+    "mood",
+    "weather",
+    "status",
+    "state",
+    "hp",
+    "mp",
+    "xp",
+    "ps",
+    "pps",
+    "p.s",
+    "re",
+    "from",
+    "to",
+    "subject",
+    "dear",
+    "step",
+    "steps",
+    "day one",
+    "first",
+    "second",
+    "third",
+    "last",
+    "total",
+    "result",
+    "results",
+    "recipe",
+    "ingredients",
+    "method",
+    "serves",
+    "you",
+    "me",
+    "i",
+    "we",
+    "he",
+    "she",
+    "they",
+    "user",
+    "assistant",
+    "character",
+    "narrator",
+    "scene",
+    "act",
+    "setting",
+    "goal",
+    "rules",
+    "rule",
+    "inventory",
+    "items",
+    "gold",
+    "level",
+    "health",
+    "thought",
+    "thoughts",
+    "edit",
+    "update",
+    "hinweis",
+    "achtung",
+    "tipp",
+    "beispiel",
+    "frage",
+    "antwort",
+    "zutaten",
+    "ort",
+    "zeit",
+    "remarque",
+    "exemple",
+    "nota",
+    "ejemplo",
+    "consejo",
+];
 
-pub(super) fn lower_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-/// The first `most` sentences of a line.
-pub(super) fn first_sentences(text: &str, most: usize) -> String {
-    let mut ends = text.match_indices(['.', '!', '?', '…']).filter_map(|(at, mark)| {
-        let after = text.get(at + mark.len()..)?;
-        let closing: usize = after.chars().take_while(|c| matches!(c, '"' | '”' | '*' | ')')).map(char::len_utf8).sum();
-        let end = at + mark.len() + closing;
-        text.get(end..).filter(|rest| rest.is_empty() || rest.starts_with(' ')).map(|_| end)
-    });
-    match ends.nth(most.saturating_sub(1)).and_then(|end| text.get(..end)) {
-        Some(whole) => whole.to_owned(),
-        None => text.to_owned(),
-    }
-}
-
-/// The first whole sentences of a text, at most `max` characters; a longer first sentence is cut at a word.
-pub(super) fn sentences(text: &str, max: usize) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= max {
-        return text;
-    }
-    let cut: String = text.chars().take(max).collect();
-    let end = cut
-        .rmatch_indices(['.', '!', '?'])
-        .map(|(at, mark)| at + mark.len())
-        .find(|at| cut.get(*at..).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
-    match end.and_then(|at| cut.get(..at)) {
-        Some(whole) => whole.to_owned(),
-        None => cut.rsplit_once(' ').map_or_else(|| cut.clone(), |(words, _)| format!("{words}.")),
-    }
-}
-
-/// A reply as it is kept: without blanks around it; when it was cut by its length, without the sentence begun last.
-/// `kept` is how many bytes of it were there before and stay in any case.
+/// Texts before which a reply ends: a line that begins with the person's name speaks for the person. Not where that name
+/// is a word that such lines begin with anyway: then nothing tells a label from a speaker, and a lost end would be worse.
 #[must_use]
-pub fn finished(text: &str, kept: usize, was_cut: bool) -> String {
-    let text = text.trim_end();
-    let mut out = text.to_owned();
-    if was_cut {
-        let end = text.char_indices().rev().find_map(|(at, c)| {
-            if !matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？') {
-                return None;
-            }
-            let after = text.get(at + c.len_utf8()..).unwrap_or_default();
-            let closing: usize = after
-                .chars()
-                .take_while(|c| matches!(c, '"' | '”' | '’' | '\'' | '*' | ')' | '»'))
-                .map(char::len_utf8)
-                .sum();
-            let rest = after.get(closing..).unwrap_or_default();
-            // The point inside "3.14" or "e.g" ends nothing.
-            (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(at + c.len_utf8() + closing)
-        });
-        if let Some(whole) = end.filter(|end| *end > kept).and_then(|end| text.get(..end)) {
-            out = whole.to_owned();
+pub fn stops(person: &str) -> Vec<String> {
+    let name = person.trim();
+    let is_word = LABELS.contains(&name.to_lowercase().as_str());
+    let is_name = !is_word && name.chars().filter(|c| c.is_alphabetic()).count() > 1;
+    if is_name { vec![format!("\n{name}:")] } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn nobody_speaks_for_the_person_and_labels_stay() {
+        assert_eq!(stops("Ada"), ["\nAda:"]);
+        assert_eq!(stops(" Ada Lovelace "), ["\nAda Lovelace:"]);
+        for label in ["Note", "note", "HP", "PS", "Mood", "Hinweis", "1", "A", "", "7:30"] {
+            assert!(stops(label).is_empty(), "{label}");
         }
     }
-    if out.matches('*').count() % 2 == 1 && !out.contains("**") {
-        out.push('*');
-    }
-    out
 }

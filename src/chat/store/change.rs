@@ -2,7 +2,7 @@
 
 use super::{runs::Start, tree};
 use crate::{
-    chat::Sent,
+    chat::{Sent, prompt},
     error::{AppError, AppResult, OnConstraint},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::store::Persona,
@@ -211,15 +211,17 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
     if conversation.leaf != Some(message) {
         return Err(AppError::conflict("", "The conversation has gone on since; only its last reply can be taken up."));
     }
-    let kept = sqlx::query_scalar!(
-        "update messages set content = case when $2 then content else '' end,
+    let kept = if keep { going_on(&mut tx, message).await? } else { String::new() };
+    sqlx::query!(
+        "update messages set content = $3,
              user_rating = case when $2 then user_rating end, was_helpful = case when $2 then was_helpful end,
              edited_at = case when $2 then edited_at end
-         where message_id = $1 returning content",
+         where message_id = $1",
         message.0,
-        keep
+        keep,
+        kept
     )
-    .fetch_one(&mut *tx)
+    .execute(&mut *tx)
     .await?;
     let run_id = add_run(ctx, &mut tx, conversation.id, me.id, message, None).await?;
     touch(&mut tx, conversation.id).await?;
@@ -233,6 +235,19 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
         answers: Some(parent),
         kept,
     })
+}
+
+/// The words from which a reply goes on. An action that was closed where the reply's length cut it is open again.
+async fn going_on(tx: &mut Tx, message: MessageId) -> AppResult<String> {
+    let row = sqlx::query!(
+        r#"select content, (select finish from runs where message_id = $1 order by run_id desc limit 1) as finish
+           from messages where message_id = $1"#,
+        message.0
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let was_cut = row.finish.as_deref() == Some("length");
+    Ok(if was_cut { prompt::reopened(&row.content).to_owned() } else { row.content })
 }
 
 /// Locks the conversation of a reply that may be written again, and gives what it answers.

@@ -273,7 +273,6 @@ impl Writer {
                 stop: vec!["\n".to_owned()],
                 grammar: Some(wish.grammar()),
                 tools: Vec::new(),
-                takes: None,
             };
             pending.push(one(self.model.clone(), self.cancel.clone(), Arc::clone(&self.on_queue), request));
         }
