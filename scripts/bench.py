@@ -17,6 +17,7 @@ from pathlib import Path
 import common
 import database
 import live
+import models
 import setup
 import test as suites
 from common import CARGO_TARGET, ROOT, SERVER, SITE, TARGET, Stop, say
@@ -355,7 +356,7 @@ def chat():
 def model():
     """The local model alone"""
     cores = os.cpu_count() or 1
-    told = measure("model", file=setup.best_model(), threads=min(cores, 8))
+    told = measure("model", file=models.fetch_chosen() or setup.tiny_model(), threads=min(cores, 8))
     reference = {"1": 136, "4": 162, "8": 234} if cores == 2 else {}
     for count, figures in told["at_once"].items():
         rate = figures["reply_rate"]

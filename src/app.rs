@@ -100,6 +100,7 @@ pub fn PlainApp() -> impl IntoView {
                     <Route path=path!("/sign-in") view=crate::accounts::view::SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/sign-up") view=crate::accounts::view::SignUpPage ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=view::AdminPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/home") view=crate::ocs::view::FeaturedPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models") view=view::ModelsAdminPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models/provider/:id") view=view::ProviderPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models/model/:id") view=view::ModelPage ssr=SsrMode::Async />
@@ -163,6 +164,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/summon/:id") view={Lazy::<lazy::SummonJob>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/") view=ocs::view::HomePage ssr=SsrMode::Async />
                     <Route path=path!("/characters") view={Lazy::<lazy::Gallery>::new()} ssr=SsrMode::Async />
+                    <Route path=path!("/characters/mine") view={Lazy::<lazy::Mine>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/characters/new") view={Lazy::<lazy::New>::new()} ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug") view=ocs::view::ProfilePage ssr=SsrMode::Async />
                     <Route path=path!("/c/:slug/edit") view={Lazy::<lazy::Edit>::new()} ssr=SsrMode::Async />

@@ -1,10 +1,10 @@
-//! The frame around every page: rail, tabs, search, account, "Lately with".
+//! The frame around every page: rail, bar and tabs of phones, search, account, recent chats.
 
 use crate::{
     accounts::{self, Frame},
     app::FrameResource,
     error::AppError,
-    ui::{Icon, IconName, Mini, load},
+    ui::{Icon, IconName, Initials, Mini, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -13,15 +13,22 @@ use leptos_router::hooks::use_location;
 const DOORS: &[(&str, &str, IconName)] = &[
     ("/", "Home", IconName::Home),
     ("/characters", "Characters", IconName::User),
-    ("/conversations", "Conversations", IconName::Message),
     ("/summon", "Summon", IconName::Wand),
+    ("/conversations", "Chats", IconName::Message),
 ];
+
+/// One's own characters: a door for those who can have some.
+const MINE: &(&str, &str, IconName) = &("/characters/mine", "Your characters", IconName::Users);
+/// The same among the tabs, where there is little room.
+const MINE_TAB: &(&str, &str, IconName) = &("/characters/mine", "Yours", IconName::Users);
 
 /// Paths that stand behind a door besides its own.
 fn is_behind(door: &str, path: &str) -> bool {
     match door {
         "/" => path == "/",
-        "/characters" => path.starts_with("/characters") || path.starts_with("/c/"),
+        "/characters" => {
+            (path.starts_with("/characters") && !path.starts_with("/characters/mine")) || path.starts_with("/c/")
+        }
         "/conversations" => {
             path.starts_with("/conversations") || path.starts_with("/chat/") || path.starts_with("/talk/")
         }
@@ -49,22 +56,53 @@ pub fn PageFrame(
     };
     view! {
         <a class="skip" href="#main">"Skip to the page"</a>
-        <div class="shell">
+        <div class="shell" class:in-chat=move || path.with(|p| p.starts_with("/chat/"))>
             <header class="rail">
                 <a class="brand" href="/"><Icon name=IconName::Flame />"SoulForge"</a>
                 <Find />
-                <nav aria-label="Main">{DOORS.iter().map(|d| door(d, "door")).collect_view()}</nav>
+                <nav aria-label="Main">
+                    {DOORS.iter().map(|d| door(d, "door")).collect_view()}
+                    <Transition fallback=|| ()>{move || Suspend::new(async move { is_member(frame.await).then(|| door(MINE, "door")) })}</Transition>
+                </nav>
                 <Transition fallback=|| ()>{move || Suspend::new(async move { frame.await.map(|f| view! { <Lately frame=f.clone() /><Foot frame=f /> }).ok() })}</Transition>
             </header>
+            <div class="topbar">
+                <a class="brand" href="/"><Icon name=IconName::Flame />"SoulForge"</a>
+                <a class="icon-btn" href="/characters" aria-label="Search characters"><Icon name=IconName::Search /></a>
+                <Transition fallback=|| ()>{move || Suspend::new(async move { frame.await.map(|f| view! { <Face frame=f /> }).ok() })}</Transition>
+            </div>
             <main id="main" tabindex="-1">{children()}</main>
             <nav class="tabs" aria-label="Main, short">
                 {DOORS.iter().map(|d| door(d, "")).collect_view()}
-                <a href="/settings" aria-current=move || path.get().starts_with("/settings").then_some("page")>
-                    <Icon name=IconName::Settings />
-                    "You"
-                </a>
+                <Transition fallback=|| ()>{move || Suspend::new(async move { is_member(frame.await).then(|| door(MINE_TAB, "")) })}</Transition>
             </nav>
         </div>
+    }
+}
+
+/// Whether somebody is signed in who can have characters.
+fn is_member(frame: Result<Frame, AppError>) -> bool {
+    frame.is_ok_and(|f| f.me.is_some())
+}
+
+/// At the right of the bar on phones: one's own face, which leads to the settings, or the ways in.
+#[component]
+fn Face(
+    /// What is known about the viewer.
+    frame: Frame,
+) -> impl IntoView {
+    match frame.me {
+        Some(me) => view! {
+            <a class="icon-btn" href="/settings" aria-label="Your account and settings">
+                <Initials name=me.display_name src=me.avatar_url />
+            </a>
+        }
+        .into_any(),
+        None => view! {
+            <a class="quiet" href="/sign-in" rel="external">"Sign in"</a>
+            <a class="btn small" href="/sign-up" rel="external">"Join"</a>
+        }
+        .into_any(),
     }
 }
 
@@ -109,7 +147,7 @@ fn Lately(
 ) -> impl IntoView {
     view! {
         {frame.accent.map(|id| view! { <link rel="stylesheet" href=format!("{}?as=shell", crate::ocs::theme_url(id)) /> })}
-        {(!frame.lately.is_empty()).then(|| view! { <p class="lab">"Lately with"</p> })}
+        {(!frame.lately.is_empty()).then(|| view! { <p class="lab">"Recent chats"</p> })}
         {frame
             .lately
             .into_iter()

@@ -82,4 +82,5 @@ part!(people_part, __preload_people_part, PeoplePages {
 
 part!(browse_part, __preload_browse_part, BrowsePages {
     Gallery = ocs::view::GalleryPage,
+    Mine = ocs::view::MinePage,
 });

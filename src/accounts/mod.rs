@@ -244,6 +244,8 @@ pub struct PersonOc {
     pub url: String,
     /// Address of the plate.
     pub portrait_url: String,
+    /// Seen by everybody; a draft is shown to its owner alone.
+    pub is_public: bool,
 }
 
 /// What the first admin's link leads to.

@@ -59,7 +59,8 @@ pub async fn get_home() -> Result<String, AppError> {
     reply(async {
         let ctx = ctx()?;
         let mut tx = ctx.begin().await?;
-        let home = super::store::home(&mut tx, ctx.user_id()).await?;
+        let viewer = ctx.info.viewer.as_ref().map(|v| (v.id, v.display_name.as_str()));
+        let home = super::store::home(&mut tx, viewer).await?;
         Ok(super::view::front::written(home))
     })
     .await
@@ -74,6 +75,49 @@ pub async fn get_gallery(#[server(default)] query: GalleryQuery) -> Result<Galle
         let viewer = ctx.info.viewer.as_ref().map(|v| (v.id, v.username.as_str()));
         let mut tx = ctx.begin().await?;
         super::store::gallery(&mut tx, viewer, &query, super::store::PAGE).await
+    })
+    .await
+}
+
+/// A page of one's own characters, drafts first, as markup.
+#[server(prefix = "/fn", endpoint = "ocs/mine", input = GetUrl)]
+pub async fn get_mine(#[server(default)] after: String) -> Result<String, AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let me = ctx.require()?.id;
+        let mut tx = ctx.begin().await?;
+        let page = super::store::mine(&mut tx, me, &after).await?;
+        Ok(super::view::mine::written(page, !after.is_empty()))
+    })
+    .await
+}
+
+/// Puts a character on the home page; for admins.
+#[server(prefix = "/fn", endpoint = "ocs/feature")]
+pub async fn feature_oc(#[server(default)] character: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        super::acts::feature(&ctx()?, &character).await?;
+        leptos_axum::redirect("/admin/home?saved=added");
+        Ok(())
+    })
+    .await
+}
+
+/// Takes a character off the home page, or moves it one place up (`change` is `remove` or `up`); for admins.
+#[server(prefix = "/fn", endpoint = "ocs/change_featured")]
+pub async fn change_featured(oc_id: OcId, #[server(default)] change: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        match change.as_str() {
+            "remove" => super::acts::unfeature(&ctx, oc_id).await?,
+            "up" => super::acts::move_featured(&ctx, oc_id).await?,
+            _ => return Err(AppError::invalid("change", "Choose to remove it or to move it up.")),
+        }
+        leptos_axum::redirect("/admin/home");
+        Ok(())
     })
     .await
 }

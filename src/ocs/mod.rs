@@ -3,6 +3,8 @@
 //! A character begins as a draft that only its owner sees. Publishing it writes its introduction into the forum and tells
 //! the world once. Every change keeps what it replaced, and two people who change it at the same time hear of each other.
 
+#[cfg(feature = "ssr")]
+pub mod acts;
 pub mod api;
 #[cfg(feature = "ssr")]
 pub mod banner;
@@ -391,7 +393,7 @@ pub struct Sheet {
     pub json_ld: String,
 }
 
-/// An entry of "Lately in the world".
+/// An entry of "Latest posts".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
     /// Whose it is.
@@ -400,7 +402,7 @@ pub struct FeedEntry {
     pub slug: String,
     /// Its plate.
     pub portrait_url: String,
-    /// Whose character it is, in words: `a character of @wren`, `companion`.
+    /// Whose character it is, in words: `by @wren`.
     pub byline: String,
     /// Title of the post; empty for an event.
     pub title: String,
@@ -417,10 +419,61 @@ pub struct HomePage {
     pub featured: Option<OcCard>,
     /// Three plates beside the title.
     pub fan: Vec<OcCard>,
-    /// Plates with a line in their voice.
-    pub awake: Vec<OcCard>,
+    /// Characters with a line in their voice, chosen for everybody.
+    pub cards: Vec<OcCard>,
+    /// What is the viewer's; `None` for visitors.
+    pub own: Option<HomeOwn>,
     /// What happened lately.
     pub feed: Vec<FeedEntry>,
+}
+
+/// A character on the home page by an admin's choice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeaturedOc {
+    /// The character.
+    pub id: OcId,
+    /// Its name.
+    pub name: String,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Address of its plate.
+    pub portrait_url: String,
+    /// Username of its owner; empty if it belongs to the house.
+    pub owner: String,
+    /// A character that was unpublished stays on the list and is not shown.
+    pub is_public: bool,
+}
+
+/// What is one's own on the home page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeOwn {
+    /// Name as shown.
+    pub name: String,
+    /// The newest chats, at most four.
+    pub chats: Vec<HomeChat>,
+    /// One's characters, drafts first, at most four.
+    pub mine: Vec<OcCard>,
+    /// There are more of them.
+    pub more_of_mine: bool,
+    /// The newest characters of others, at most four.
+    pub new: Vec<OcCard>,
+}
+
+/// A chat that can be continued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeChat {
+    /// The conversation.
+    pub id: crate::ids::ConversationId,
+    /// Name of the character.
+    pub name: String,
+    /// What the chat is called; empty without a title.
+    pub title: String,
+    /// Address of the small plate.
+    pub portrait_url: String,
+    /// First words of the newest message.
+    pub last_line: String,
+    /// When it came.
+    pub at: Stamp,
 }
 
 /// An earlier state of a character.

@@ -17,6 +17,7 @@ mod chat_ways;
 mod client;
 mod database;
 mod endpoints;
+mod home;
 mod log;
 mod model;
 mod models;

@@ -510,7 +510,7 @@ async fn plain_forms_make_and_change_characters() {
     assert_eq!(shown.location(), "/c/pim");
     let page = app.client().get("/c/pim").await;
     assert_eq!(page.status, 200);
-    for wanted in ["og:title", "rel=\"canonical\"", "application/ld+json", "Talk with Pim", "@ada", "sw-primary"] {
+    for wanted in ["og:title", "rel=\"canonical\"", "application/ld+json", "Chat with Pim", "@ada", "sw-primary"] {
         assert!(page.text.contains(wanted), "the page has {wanted}");
     }
     assert!(!page.text.contains("/edit"), "strangers see no way to change it");

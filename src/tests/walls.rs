@@ -77,6 +77,10 @@ fn matrix() -> Vec<Cell> {
             r#"{"name": "Third", "slug": "third"}"#,
         ),
         cell("oc_slugs", "oc_id = '{row}'", ["oma", "o", "", "o"], "created_at = 'epoch'"),
+        other(
+            cell("featured_ocs", "oc_id = '{row}'", ["osman", "a", "a", "a"], "sort = 7"),
+            r#"{"oc_id": "00000000-0000-7000-8000-0000000000f2"}"#,
+        ),
         cell("seeded_ocs", "oc_id = '{row}'", ["", "", "", ""], "seeded_at = 'epoch'"),
         other(cell("oc_versions", "oc_id = '{row}'", ["o", "o", "", ""], "content = '1'"), r#"{"version": 99}"#),
         gives(
@@ -193,6 +197,7 @@ insert into ocs (oc_id, owner_id, name, slug, description, personality, is_publi
     ('00000000-0000-7000-8000-0000000000f3', '{owner}', 'Nocturne', 'nocturne', 'd', 'p', true, 'mature');
 insert into oc_slugs (slug, oc_id) values ('once-walled', '{row}');
 insert into seeded_ocs (oc_id) values ('{row}');
+insert into featured_ocs (oc_id, chosen_by) values ('{row}', '{moderator}');
 insert into oc_versions (oc_id, version, content) values ('{row}', 1, '{}');
 insert into items (item_id, created_by, name, personality_effects, rarity) values ('{row}', '{owner}', 'i', 'e', 'common'),
     ('00000000-0000-7000-8000-0000000000f1', '{owner}', 'j', 'e', 'common');

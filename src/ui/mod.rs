@@ -5,6 +5,7 @@
 
 mod field;
 mod icon;
+mod keep_edits;
 mod load;
 mod page;
 mod portrait;
@@ -13,6 +14,7 @@ mod sure;
 
 pub use field::{Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, escape};
 pub use icon::{Icon, IconName};
+pub use keep_edits::KeepEdits;
 pub use load::{JsonBytes, Loaded, load, load_later};
 pub use page::{Empty, ErrorView, PageTitle, Time};
 pub use portrait::{Initials, Mini, Plate};

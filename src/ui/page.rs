@@ -30,13 +30,13 @@ pub fn ErrorView(
         response.set_status(status);
     }
     let (title, advice) = match &error {
-        AppError::NotFound => ("Nobody is here", "The page was moved, or it is not yours to see."),
-        AppError::SignInRequired => ("Please sign in", "This page belongs to somebody. Sign in to see yours."),
-        AppError::Forbidden { .. } | AppError::ConfirmPassword => ("This door is closed", ""),
+        AppError::NotFound => ("Page not found", "Check the address. The page may have been moved or deleted."),
+        AppError::SignInRequired => ("Please sign in", "You need an account to see this page."),
+        AppError::Forbidden { .. } | AppError::ConfirmPassword => ("You can't open this page", ""),
         AppError::Unavailable { .. } | AppError::Transport { .. } => {
-            ("Back in a moment", "Nothing you sent before was lost. Reload the page to try again.")
+            ("Back in a moment", "Nothing you sent was lost. Reload the page to try again.")
         }
-        _ => ("Something broke", ""),
+        _ => ("Something went wrong", ""),
     };
     let sign_in = matches!(error, AppError::SignInRequired);
     view! {
@@ -48,7 +48,7 @@ pub fn ErrorView(
             <p class="row-actions">
                 {sign_in.then(|| view! { <a class="btn" href="/sign-in" rel="external">"Sign in"</a> })}
                 <a class="btn ghost" href="/">"Go home"</a>
-                <a class="btn ghost" href="/characters">"Meet the characters"</a>
+                <a class="btn ghost" href="/characters">"Browse characters"</a>
             </p>
         </section>
     }

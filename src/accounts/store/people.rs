@@ -28,16 +28,19 @@ pub async fn person(ctx: &Ctx, username: &str) -> AppResult<Person> {
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(AppError::NotFound)?;
+    let is_me = ctx.user_id().is_some_and(|id| id.0 == row.user_id);
+    // One's own drafts stand first, where one looks for them.
     let ocs = sqlx::query!(
-        "select oc_id, name, slug, title, version from ocs
-         where owner_id = $1 and is_public order by published_at desc, oc_id desc limit $2",
+        "select oc_id, name, slug, title, version, is_public from ocs
+         where owner_id = $1 and (is_public or $3) order by is_public, oc_id desc limit $2",
         row.user_id,
-        SHOWN
+        SHOWN,
+        is_me
     )
     .fetch_all(&mut *tx)
     .await?;
     Ok(Person {
-        is_me: ctx.user_id().is_some_and(|id| id.0 == row.user_id),
+        is_me,
         username: row.username,
         display_name: row.display_name,
         bio: row.bio,
@@ -52,6 +55,7 @@ pub async fn person(ctx: &Ctx, username: &str) -> AppResult<Person> {
                 portrait_url: portrait_url(OcId(o.oc_id), o.version),
                 name: o.name,
                 title: o.title,
+                is_public: o.is_public,
             })
             .collect(),
     })

@@ -27,11 +27,11 @@ pub fn PersonPage() -> impl IntoView {
 }
 
 fn page(person: Person) -> impl IntoView {
-    let Person { username, display_name, bio, avatar_url, joined, arcanean_id, ocs, oc_total, is_me } = person;
+    let Person { username, display_name, bio, avatar_url, joined, ocs, oc_total, is_me, .. } = person;
     let more = i64::try_from(ocs.len()).is_ok_and(|shown| oc_total > shown);
     let empty = ocs.is_empty();
     let nothing = if is_me {
-        ("None of your characters is public yet", "Summon one from a sentence, make it yours, and publish it.")
+        ("No characters yet", "Describe someone in a sentence, make them yours, and publish them when you like.")
     } else {
         ("No public characters yet", "When they publish one, it will be here.")
     };
@@ -42,7 +42,7 @@ fn page(person: Person) -> impl IntoView {
                 <Initials name=display_name.clone() src=avatar_url class="large" />
                 <div>
                     <h1>{display_name}</h1>
-                    <p class="meta">{format!("@{username} · {arcanean_id} · here since ")}<Time at=joined /></p>
+                    <p class="meta">{format!("@{username} · joined ")}<Time at=joined /></p>
                     {is_me.then(|| view! { <p class="row-actions mt-3"><a class="btn ghost small" href="/settings/profile">"Edit your profile"</a></p> })}
                 </div>
             </header>
@@ -51,13 +51,17 @@ fn page(person: Person) -> impl IntoView {
             </div>
             <div class="sec">
                 <h2>"Characters"</h2>
-                {more.then(|| view! { <a href=format!("/characters?owner={username}")>{format!("All {oc_total}")}</a> })}
+                {if is_me {
+                    view! { <a href="/characters/mine">"All of yours"</a> }.into_any()
+                } else {
+                    more.then(|| view! { <a href=format!("/characters?owner={username}")>{format!("All {oc_total}")}</a> }).into_any()
+                }}
             </div>
             {if empty {
                 view! {
                     <Empty title=nothing.0 hint=nothing.1>
                         {is_me.then(|| view! { <a class="btn" href="/summon">"Summon a character"</a> })}
-                        {(!is_me).then(|| view! { <a class="btn ghost" href="/characters">"Meet the others"</a> })}
+                        {(!is_me).then(|| view! { <a class="btn ghost" href="/characters">"Browse characters"</a> })}
                     </Empty>
                 }
                     .into_any()
@@ -71,7 +75,11 @@ fn page(person: Person) -> impl IntoView {
                                     <a href=oc.url>
                                         <figure>
                                             <Plate src=oc.portrait_url />
-                                            <figcaption><b>{oc.name}</b><p class="meta">{oc.title}</p></figcaption>
+                                            <figcaption>
+                                                <h3 class="name">{oc.name}</h3>
+                                                {(!oc.is_public).then(|| view! { " " <span class="tag">"Draft"</span> })}
+                                                <p class="meta">{oc.title}</p>
+                                            </figcaption>
                                         </figure>
                                     </a>
                                 }

@@ -4,8 +4,11 @@ use crate::ui::{IconName, PageTitle, Sections};
 use leptos::prelude::*;
 
 /// The sections: path, name, icon.
-const SECTIONS: &[(&str, &str, IconName)] =
-    &[("/admin", "Overview", IconName::Shield), ("/admin/models", "Models", IconName::Message)];
+const SECTIONS: &[(&str, &str, IconName)] = &[
+    ("/admin", "Overview", IconName::Shield),
+    ("/admin/home", "Home page", IconName::Home),
+    ("/admin/models", "Models", IconName::Message),
+];
 
 /// The sections of the admin's part beside one of them.
 #[component]

@@ -12,6 +12,7 @@ mod provider;
 mod settings;
 mod usage;
 
+pub use frame::AdminFrame;
 pub use model::ModelPage;
 pub use overview::{AdminPage, ModelsAdminPage};
 pub use own::OwnKeysPage;
@@ -30,6 +31,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Addresses of the pages, as the server's router knows them.
 pub const PATHS: &[&str] = &[
     "/admin",
+    "/admin/home",
     "/admin/models",
     "/admin/models/provider/{id}",
     "/admin/models/model/{id}",
@@ -38,7 +40,7 @@ pub const PATHS: &[&str] = &[
 ];
 
 /// A page whose data is read by `fetch` and drawn by `show`; whoever may not see it is told so, or led to sign in.
-fn loaded<T, F>(
+pub fn loaded<T, F>(
     here: String,
     fetch: impl Fn(Ctx) -> F + Clone + Send + Sync + 'static,
     show: impl Fn(T) -> AnyView + Clone + Send + Sync + 'static,
@@ -71,7 +73,7 @@ where
 }
 
 /// A word after success, told by `?saved=` in the address.
-fn saved(key: &'static str, words: &'static str) -> Signal<Option<String>> {
+pub fn saved(key: &'static str, words: &'static str) -> Signal<Option<String>> {
     let query = use_query_map();
     Signal::derive(move || query.with(|q| q.get("saved").is_some_and(|s| s == key)).then(|| words.to_owned()))
 }

@@ -99,6 +99,8 @@ fn audit_list(audit: Vec<AuditLine>) -> AnyView {
 /// What an entry of the audit log means.
 fn action_words(action: &str) -> String {
     match action {
+        "home.feature" => "Put on the home page:",
+        "home.unfeature" => "Took off the home page:",
         "first_admin" => "Became the first admin:",
         "models.add_provider" => "Added the provider",
         "models.change_provider" => "Changed the provider",

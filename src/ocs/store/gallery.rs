@@ -1,11 +1,9 @@
-//! Many characters: the gallery, and the home page.
+//! Many characters: the gallery, and one's own.
 
 use crate::{
     error::{AppError, AppResult},
-    ids::{OcId, Stamp, UserId},
-    ocs::{
-        FeedEntry, GalleryPage, GalleryQuery, HomePage, OcCard, OcKind, Sort, portrait_url, spoken_line, style::Mood,
-    },
+    ids::{OcId, UserId},
+    ocs::{GalleryPage, GalleryQuery, OcCard, OcKind, Sort, portrait_url, spoken_line, style::Mood},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -15,19 +13,19 @@ use uuid::Uuid;
 /// Characters on a page of the gallery.
 pub const PAGE: u32 = 24;
 
-struct Row {
-    oc_id: Uuid,
-    name: String,
-    slug: String,
-    title: String,
-    kind: String,
-    greeting: String,
-    mood: String,
-    version: i32,
-    is_public: bool,
-    username: Option<String>,
-    interaction_count: i64,
-    at: DateTime<Utc>,
+pub(super) struct Row {
+    pub oc_id: Uuid,
+    pub name: String,
+    pub slug: String,
+    pub title: String,
+    pub kind: String,
+    pub greeting: String,
+    pub mood: String,
+    pub version: i32,
+    pub is_public: bool,
+    pub username: Option<String>,
+    pub interaction_count: i64,
+    pub at: DateTime<Utc>,
 }
 
 impl From<Row> for OcCard {
@@ -115,7 +113,7 @@ struct Filter {
     limit: i64,
 }
 
-/// A page of characters, at most `limit` (1 to 100). Drafts are among them only for their owner who asks for their own.
+/// A page of characters, at most `limit` (1 to 100). Drafts are among them only for their owner who searches, or asks for their own.
 ///
 /// # Errors
 /// `Invalid` for a kind, a mood, an order or a page mark that is not known.
@@ -138,7 +136,8 @@ pub async fn gallery(
     }
     let cursor = Cursor::read(&query.after)?;
     let limit = limit.clamp(1, 100);
-    let own = viewer.filter(|(_, name)| name.eq_ignore_ascii_case(&query.owner));
+    // Drafts are found by their owner who looks for something, or for what is theirs; nobody else ever sees them.
+    let own = viewer.filter(|(_, name)| !query.q.trim().is_empty() || name.eq_ignore_ascii_case(&query.owner));
     let f = Filter {
         drafts_of: own.map(|(id, _)| id.0),
         kind: query.kind.trim().to_owned(),
@@ -204,106 +203,33 @@ fn words(typed: &str) -> String {
     words.join(" & ")
 }
 
-/// What the home page shows. `day` turns the plates.
+/// A page of one's own characters, drafts first, then the newest; at most [`PAGE`]. `after` is what the page before said.
 ///
 /// # Errors
-/// When the database cannot be reached.
-pub async fn home(tx: &mut PgConnection, viewer: Option<UserId>) -> AppResult<HomePage> {
-    // The newest and the most talked with; whom the viewer talked with last comes first.
-    let rows = sqlx::query!(
-        r#"with chosen as (
-               (select oc_id from ocs where is_public order by coalesce(published_at, created_at) desc, oc_id desc limit 12)
-               union (select oc_id from ocs where is_public order by interaction_count desc, oc_id desc limit 12)
-               union (select oc_id from ocs where is_public and kind = 'luminor' order by oc_id limit 3)
-           ), last as (
-               select oc_id from conversations where user_id = $1 and archived_at is null order by last_message_at desc limit 1
-           )
-           select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, coalesce(o.visual_style ->> 'mood', '') as "mood!",
-               o.version, o.is_public, p.username as "username?", o.interaction_count,
-               coalesce(o.published_at, o.created_at) as "at!", coalesce(o.oc_id = (select oc_id from last), false) as "last!"
-           from ocs o left join profiles p on p.user_id = o.owner_id
-           where o.oc_id in (select oc_id from chosen union select oc_id from last)
-           order by md5(o.oc_id::text || current_date::text)"#,
-        viewer.map(|v| v.0)
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let mut cards: Vec<(bool, OcCard)> = rows
-        .into_iter()
-        .map(|r| {
-            let row = Row {
-                oc_id: r.oc_id,
-                name: r.name,
-                slug: r.slug,
-                title: r.title,
-                kind: r.kind,
-                greeting: r.greeting,
-                mood: r.mood,
-                version: r.version,
-                is_public: r.is_public,
-                username: r.username,
-                interaction_count: r.interaction_count,
-                at: r.at,
-            };
-            (r.last, OcCard::from(row))
-        })
-        .collect();
-    let featured = cards.iter().find(|(last, _)| *last).map(|(_, c)| c.clone());
-    let first_luminor = || cards.iter().filter(|(_, c)| c.kind == OcKind::Luminor).min_by_key(|(_, c)| c.id);
-    let featured = featured.or_else(|| first_luminor().or(cards.first()).map(|(_, c)| c.clone()));
-    cards.retain(|(_, c)| c.is_public);
-    let mut cards: Vec<OcCard> = cards.into_iter().map(|(_, c)| c).collect();
-    let awake = cards.split_off(cards.len().min(3)).into_iter().filter(|c| !c.line.is_empty()).take(8).collect();
-    Ok(HomePage { featured, fan: cards, awake, feed: feed(tx).await? })
-}
-
-async fn feed(tx: &mut PgConnection) -> AppResult<Vec<FeedEntry>> {
-    let rows = sqlx::query!(
-        r#"with lately as (
-               (select oc_id, title, left(content, 420) as content, created_at from forum_posts
-                where deleted_at is null and oc_id is not null order by created_at desc, forum_post_id desc limit 8)
-               union all
-               (select oc_id, '', description, created_at from world_events
-                where oc_id is not null and event_type <> 'oc_summoned' order by created_at desc, world_event_id desc limit 4)
-           )
-           select o.oc_id, o.name, o.slug, o.kind, o.version, p.username as "username?", l.title as "title!",
-               l.content as "content!", l.created_at as "at!"
-           from lately l join ocs o using (oc_id) left join profiles p on p.user_id = o.owner_id
-           where o.is_public order by l.created_at desc, o.oc_id desc limit 8"#
+/// `Invalid` for a page mark that is not known.
+pub async fn mine(tx: &mut PgConnection, owner: UserId, after: &str) -> AppResult<GalleryPage> {
+    let cursor = Cursor::read(after)?;
+    let public = cursor.as_ref().map(|c| c.key == "public");
+    let mut rows = sqlx::query_as!(
+        Row,
+        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, coalesce(o.visual_style ->> 'mood', '') as "mood!",
+               o.version, o.is_public, null::text as username, o.interaction_count, o.created_at as "at!"
+           from ocs o
+           where o.owner_id = $1 and ($2::boolean is null or o.is_public > $2 or (o.is_public = $2 and o.oc_id < $3))
+           order by o.is_public, o.oc_id desc limit $4"#,
+        owner.0,
+        public,
+        cursor.map(|c| c.id),
+        i64::from(PAGE) + 1
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| FeedEntry {
-            portrait_url: portrait_url(OcId(r.oc_id), r.version),
-            byline: match (r.username, r.kind.parse().unwrap_or_default()) {
-                (Some(name), _) => format!("a character of @{name}"),
-                (None, OcKind::Luminor) => "Luminor".to_owned(),
-                (None, OcKind::Companion) => "companion".to_owned(),
-                (None, OcKind::Oc) => "a character of its own".to_owned(),
-            },
-            name: r.name,
-            slug: r.slug,
-            title: r.title,
-            content: r.content,
-            at: ago(r.at),
-        })
-        .collect())
-}
-
-/// A moment in words that a reader counts in: `12 minutes ago`, later the date. Made on the server, so that page and
-/// browser agree.
-pub(super) fn ago(at: DateTime<Utc>) -> Stamp {
-    let mut stamp = Stamp::from(at);
-    let minutes = (Utc::now() - at).num_minutes();
-    let count = |n: i64, unit: &str| format!("{n} {unit}{} ago", if n == 1 { "" } else { "s" });
-    match minutes {
-        ..1 => "just now".clone_into(&mut stamp.text),
-        1..60 => stamp.text = count(minutes, "minute"),
-        60..1440 => stamp.text = count(minutes / 60, "hour"),
-        1440..10080 => stamp.text = count(minutes / 1440, "day"),
-        _ => {}
-    }
-    stamp
+    let more = rows.len() > PAGE as usize;
+    rows.truncate(PAGE as usize);
+    let mark = |r: &Row| {
+        let key = if r.is_public { "public" } else { "draft" };
+        URL_SAFE_NO_PAD.encode(format!("{} {key}", r.oc_id))
+    };
+    let next = rows.last().filter(|_| more).map(mark);
+    Ok(GalleryPage { cards: rows.into_iter().map(OcCard::from).collect(), next })
 }

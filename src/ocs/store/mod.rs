@@ -1,6 +1,8 @@
 //! All SQL of the ocs room, one file a purpose.
 
+mod featured;
 mod gallery;
+mod home;
 mod items;
 mod names;
 mod page;
@@ -8,7 +10,9 @@ mod persona;
 mod versions;
 mod write;
 
-pub use gallery::{PAGE, gallery, home};
+pub use featured::{feature, featured, move_featured, note, unfeature};
+pub use gallery::{PAGE, gallery, mine};
+pub use home::home;
 pub use items::{add_item, equip_item, remove_item};
 pub use names::{offer_name, slug_of, taken_message};
 pub use page::{Look, editable, find, find_id, look, must_see, page};

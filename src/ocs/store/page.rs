@@ -169,9 +169,9 @@ pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<
         .into_iter()
         .map(|r| match r.post {
             Some(id) => {
-                Trace::Post { id: ForumPostId(id), title: r.title, content: r.content, at: super::gallery::ago(r.at) }
+                Trace::Post { id: ForumPostId(id), title: r.title, content: r.content, at: super::home::ago(r.at) }
             }
-            None => Trace::Event { description: r.content, at: super::gallery::ago(r.at) },
+            None => Trace::Event { description: r.content, at: super::home::ago(r.at) },
         })
         .collect();
     // Only the edit page shows these.

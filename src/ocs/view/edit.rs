@@ -13,8 +13,8 @@ use crate::{
         form::MAX_ITEMS,
     },
     ui::{
-        Check, ErrorView, Form, FormNote, Icon, IconName, PageTitle, Select, Submit, TextArea, TextInput, load,
-        load_later,
+        Check, ErrorView, Form, FormNote, Icon, IconName, KeepEdits, PageTitle, Select, Submit, TextArea, TextInput,
+        load, load_later,
     },
 };
 use leptos::prelude::*;
@@ -47,12 +47,12 @@ fn Page(oc: Oc) -> impl IntoView {
     let conflict = move || refused.get().is_some_and(|e| e.field() == "overwrite");
     let uploaded = oc.has_avatar.then(|| oc.portrait_url.clone());
     view! {
-        <PageTitle text=format!("Change {}", oc.name) />
+        <PageTitle text=format!("Edit {}", oc.name) />
         <div class="wrap">
             <div class="head">
-                <h1>{format!("Change {}", oc.name)}</h1>
+                <h1>{format!("Edit {}", oc.name)}</h1>
                 <p class="row-actions">
-                    <a class="quiet" href=oc.url.clone()>"Back to the page"</a>
+                    <a class="quiet" href=oc.url.clone()>"Back to the character"</a>
                     <a class="quiet" href=format!("{}/versions", oc.url)><Icon name=IconName::History />"Versions"</a>
                 </p>
             </div>
@@ -62,8 +62,9 @@ fn Page(oc: Oc) -> impl IntoView {
                         <input type="hidden" name="oc_id" value=oc.id.to_string() />
                         <input type="hidden" name="form[version]" value=oc.version.to_string() />
                         <OcFields form=form live=live refused=refused is_draft=!oc.is_public />
+                        <KeepEdits name=format!("{}:{}", oc.id, oc.version) />
                         <FormNote />
-                        {move || conflict().then(|| view! { <Check name="form[overwrite]" label="Save mine anyway" /> })}
+                        {move || conflict().then(|| view! { <Check name="form[overwrite]" label="Save my version anyway" /> })}
                         <Submit label="Save" />
                     </Form>
                     <PlatePart oc=oc.clone() />
@@ -86,12 +87,12 @@ fn PlatePart(oc: Oc) -> impl IntoView {
     let saved = move || {
         query
             .with(|q| q.get("saved").is_some_and(|s| s == "plate"))
-            .then(|| view! { <p class="note good" role="status">"The plate is in place."</p> })
+            .then(|| view! { <p class="note good" role="status">"Portrait saved."</p> })
     };
     view! {
         <section class="part" id="plate">
-            <h2>"Plate"</h2>
-            <p class="hint">"A picture of your own in place of the drawn one: JPEG, PNG, WebP or GIF, at most 5 MB. It is cut to an upright 4:5, and what cameras write into files is removed."</p>
+            <h2>"Portrait"</h2>
+            <p class="hint">"Upload a picture to replace the generated portrait: JPEG, PNG, WebP or GIF, up to 5 MB. It is cropped to 4:5, and location and camera data are removed."</p>
             {refused}
             {saved}
             <form class="upload" action=format!("{}/avatar", oc.url) method="post" enctype="multipart/form-data">
@@ -105,7 +106,7 @@ fn PlatePart(oc: Oc) -> impl IntoView {
                     view! {
                         <Form action=remove class="inline">
                             <input type="hidden" name="oc_id" value=oc.id.to_string() />
-                            <Submit label="Use the drawn plate again" class="ghost small" />
+                            <Submit label="Use the generated portrait" class="ghost small" />
                             <FormNote />
                         </Form>
                     }
@@ -136,8 +137,8 @@ fn Items(oc: Oc) -> impl IntoView {
     });
     view! {
         <section class="part" id="things">
-            <h2>"What they carry"</h2>
-            {move || items.with(Vec::is_empty).then(|| view! { <p class="hint">"Nothing yet. A thing changes its carrier: its effect goes to the model while it is carried."</p> })}
+            <h2>"Items"</h2>
+            {move || items.with(Vec::is_empty).then(|| view! { <p class="hint">"No items yet. Equipped items change how the character behaves."</p> })}
             <div class="items">
                 {move || items.get().into_iter().map(|i| carried(id, i, change)).collect_view()}
             </div>
@@ -147,15 +148,15 @@ fn Items(oc: Oc) -> impl IntoView {
                     .then(|| {
                         view! {
                             <details class="add-thing" open=add.value().get().is_some_and(|r| r.is_err())>
-                                <summary class="quiet"><Icon name=IconName::Plus />"Give them something"</summary>
+                                <summary class="quiet"><Icon name=IconName::Plus />"Add item"</summary>
                                 <Form action=add>
                                     <input type="hidden" name="oc_id" value=id.to_string() />
-                                    <TextInput name="item[name]" label="What it is" max=80 required=true />
-                                    <TextArea name="item[description]" label="What it looks like" rows=2 max=500 />
-                                    <TextInput name="item[effects]" label="What it does to them" max=300 required=true hint="Braver when the lamp is lit." />
+                                    <TextInput name="item[name]" label="Name" max=80 required=true />
+                                    <TextArea name="item[description]" label="Description" rows=2 max=500 />
+                                    <TextInput name="item[effects]" label="Effect" max=300 required=true hint="Braver when the lamp is lit." />
                                     <Select name="item[rarity]" label="Rarity" choices=rarities() />
                                     <FormNote />
-                                    <Submit label="Give it" class="small" />
+                                    <Submit label="Add item" class="small" />
                                 </Form>
                             </details>
                         }
@@ -167,7 +168,7 @@ fn Items(oc: Oc) -> impl IntoView {
 
 fn carried(oc: OcId, item: OcItem, change: ServerAction<ChangeItem>) -> impl IntoView {
     let OcItem { id, name, personality_effects, rarity, is_equipped, .. } = item;
-    let (what, label) = if is_equipped { ("keep", "Only keep it") } else { ("carry", "Carry it") };
+    let (what, label) = if is_equipped { ("keep", "Unequip") } else { ("carry", "Equip") };
     let button = move |what: &'static str, label: &'static str, thing: String| {
         view! {
             <Form action=change class="inline">
@@ -185,7 +186,7 @@ fn carried(oc: OcId, item: OcItem, change: ServerAction<ChangeItem>) -> impl Int
             <p>{personality_effects}</p>
             <div class="row-actions">
                 {button(what, label, name.clone())}
-                {button("remove", "Take it away", name)}
+                {button("remove", "Remove", name)}
             </div>
         </div>
     }
@@ -195,17 +196,14 @@ fn carried(oc: OcId, item: OcItem, change: ServerAction<ChangeItem>) -> impl Int
 #[component]
 fn Goodbye(oc: Oc) -> impl IntoView {
     let delete = ServerAction::<DeleteOc>::new();
-    let posts = if oc.is_public {
-        "Its posts in the forum stay, without its name on them."
-    } else {
-        "Nobody but you has seen it, so nothing of it stays."
-    };
+    let posts =
+        if oc.is_public { "Its posts are deleted, too." } else { "It was never published, so everything is deleted." };
     view! {
         <section class="part danger-zone" id="goodbye">
-            <h2>"Let them go"</h2>
+            <h2>"Delete character"</h2>
             <p>
                 {format!(
-                    "Deleting {} deletes every conversation anybody had with it, its memories, its versions and what happened to it. {posts} It cannot be undone.",
+                    "Deleting {} also deletes every chat anyone had with it, its memories and its versions. {posts} This cannot be undone.",
                     oc.name,
                 )}
             </p>
@@ -213,7 +211,7 @@ fn Goodbye(oc: Oc) -> impl IntoView {
                 <input type="hidden" name="oc_id" value=oc.id.to_string() />
                 <TextInput name="confirm" label=format!("Type the name to confirm: {}", oc.name) max=80 required=true />
                 <FormNote />
-                <Submit label="Delete for good" class="danger" />
+                <Submit label="Delete character" class="danger" />
             </Form>
         </section>
     }

@@ -35,7 +35,7 @@ pub fn OcFields(
         let Some(name) = event_target::<web_sys::Element>(&ev).get_attribute("name") else { return };
         follow(live, &name, event_target_value(&ev));
     };
-    let words = |all: Vec<&'static str>| all.into_iter().map(|w| Choice::new(w, w)).collect::<Vec<_>>();
+    let words = |all: Vec<&'static str>| all.into_iter().map(|w| Choice::new(w, super::capital(w))).collect::<Vec<_>>();
     let moods = words(Mood::ALL.iter().map(|m| m.as_str()).collect());
     let atmospheres = words(Atmosphere::ALL.iter().map(|a| a.as_str()).collect());
     let ratings = ContentRating::ALL.iter().map(|r| Choice::new(r.as_str(), r.label())).collect();
@@ -43,38 +43,38 @@ pub fn OcFields(
         <div class="oc-fields" on:input=hear>
             <fieldset>
                 <legend>"Who"</legend>
-                <TextInput name="form[name]" label="Name" value=form.name required=true max=60 hint="Nobody else here has it." />
+                <TextInput name="form[name]" label="Name" value=form.name required=true max=60 hint="Must be unique on this site." />
                 <TextInput name="form[title]" label="Title" value=form.title max=60 hint="Two or three words: lighthouse keeper, sky pirate." />
                 <TextArea
                     name="form[description]"
-                    label="Who this is"
+                    label="Description"
                     value=form.description
                     rows=5
                     max=2000
                     required=true
-                    hint="For somebody who meets them for the first time. Odd details stay in mind."
+                    hint="For someone who meets them for the first time. Unusual details are memorable."
                 />
-                <TextInput name="form[tags]" label="Tags" value=form.tags max=300 hint="Words to find them by, with commas between." />
+                <TextInput name="form[tags]" label="Tags" value=form.tags max=300 hint="Words to find them by, separated by commas." />
             </fieldset>
             <fieldset>
                 <legend>"Voice"</legend>
                 <TextArea
                     name="form[personality]"
-                    label="What they are like"
+                    label="Personality"
                     value=form.personality
                     rows=5
                     max=2000
                     required=true
-                    hint="Goes to the model with every reply. Short, concrete sentences work best."
+                    hint="Sent to the model with every reply. Short, concrete sentences work best."
                 />
-                <TextInput name="form[voice_tone]" label="Sound of the voice" value=form.voice_tone max=200 hint="For example: dry, quick, never raises it." />
+                <TextInput name="form[voice_tone]" label="Voice" value=form.voice_tone max=200 hint="For example: dry, quick, never raises it." />
                 <TextArea
                     name="form[greeting]"
-                    label="First words"
+                    label="Greeting"
                     value=form.greeting
                     rows=3
                     max=2000
-                    hint="What they say when somebody comes in. Put what they do between asterisks: *She looks up.*"
+                    hint="The first message of every chat. Put actions between asterisks: *She looks up.*"
                 />
                 <Greetings greetings=form.alternate_greetings refused=refused />
                 <Examples form_examples=form.examples refused=refused />
@@ -95,21 +95,21 @@ pub fn OcFields(
                     label="Appearance"
                     value=form.appearance
                     max=400
-                    hint="Words for the drawn plate, with commas: antlers, braid, grey hair, glasses, scarf, rain, moon."
+                    hint="Words for the generated portrait, separated by commas: antlers, braid, grey hair, glasses, scarf, rain, moon."
                 />
             </fieldset>
             <fieldset>
                 <legend>"Setting"</legend>
-                <TextArea name="form[scenario]" label="Where one meets them" value=form.scenario rows=2 max=2000 />
+                <TextArea name="form[scenario]" label="Scenario" value=form.scenario rows=2 max=2000 />
                 <Starts starts=form.quick_start refused=refused />
-                <Select name="form[content_rating]" label="For whom" value=form.content_rating choices=ratings />
+                <Select name="form[content_rating]" label="Content rating" value=form.content_rating choices=ratings />
                 <TextArea
                     name="form[system_prompt]"
-                    label="Instructions to the model"
+                    label="System prompt"
                     value=form.system_prompt
                     rows=3
                     max=4000
-                    hint="Optional. Only you can read them here."
+                    hint="Optional. Only you can read it."
                 />
             </fieldset>
             {is_draft
@@ -117,7 +117,7 @@ pub fn OcFields(
                     view! {
                         <fieldset>
                             <legend>"Introduction"</legend>
-                            <p class="hint">"Their first post in the forum, on the day you publish them. Left empty, it is their first words."</p>
+                            <p class="hint">"Their first post, on the day you publish them. If empty, the greeting is used."</p>
                             <TextInput name="form[intro_title]" label="Title of the post" value=form.intro_title max=200 />
                             <TextArea name="form[intro_content]" label="Post" value=form.intro_content rows=4 max=4000 />
                         </fieldset>
@@ -167,12 +167,12 @@ fn Greetings(greetings: Vec<String>, refused: Refusal) -> impl IntoView {
     let count = RwSignal::new((greetings.len() + 1).min(MAX_GREETINGS));
     view! {
         <div class="group">
-            <p class="group-label">"Other first words"</p>
-            <p class="hint">"Different ways to begin. Empty ones fall away."</p>
+            <p class="group-label">"Alternative greetings"</p>
+            <p class="hint">"Optional. A new chat can begin with any of them."</p>
             <For each=move || 0..count.get() key=|n| *n let:n>
                 <TextArea
                     name=format!("form[alternate_greetings][{n}]")
-                    label=format!("Other first words, {}", n + 1)
+                    label=format!("Alternative greeting {}", n + 1)
                     value=greetings.get(n).cloned().unwrap_or_default()
                     rows=2
                     max=2000
@@ -180,7 +180,7 @@ fn Greetings(greetings: Vec<String>, refused: Refusal) -> impl IntoView {
                 />
             </For>
             <Refused refused=refused field="alternate_greetings" />
-            <More count=count most=MAX_GREETINGS label="One more beginning" />
+            <More count=count most=MAX_GREETINGS label="Add greeting" />
         </div>
     }
 }
@@ -190,19 +190,19 @@ fn Examples(form_examples: Vec<crate::ocs::ExampleLine>, refused: Refusal) -> im
     let count = RwSignal::new((form_examples.len() + 1).clamp(2, MAX_EXAMPLES));
     view! {
         <div class="group">
-            <p class="group-label">"How they talk"</p>
+            <p class="group-label">"Example chat"</p>
             <p class="hint">"Two or three short exchanges teach a model more than a page of adjectives."</p>
             <For each=move || 0..count.get() key=|n| *n let:n>
                 <div class="exchange">
                     <TextInput
                         name=format!("form[examples][{n}][user]")
-                        label=format!("Somebody says, {}", n + 1)
+                        label=format!("User {}", n + 1)
                         value=form_examples.get(n).map(|e| e.user.clone()).unwrap_or_default()
                         max=300
                     />
                     <TextArea
                         name=format!("form[examples][{n}][oc]")
-                        label=format!("They answer, {}", n + 1)
+                        label=format!("Character {}", n + 1)
                         value=form_examples.get(n).map(|e| e.oc.clone()).unwrap_or_default()
                         rows=2
                         max=600
@@ -210,7 +210,7 @@ fn Examples(form_examples: Vec<crate::ocs::ExampleLine>, refused: Refusal) -> im
                 </div>
             </For>
             <Refused refused=refused field="examples" />
-            <More count=count most=MAX_EXAMPLES label="One more exchange" />
+            <More count=count most=MAX_EXAMPLES label="Add exchange" />
         </div>
     }
 }
@@ -219,15 +219,15 @@ fn Examples(form_examples: Vec<crate::ocs::ExampleLine>, refused: Refusal) -> im
 fn Starts(starts: Vec<String>, refused: Refusal) -> impl IntoView {
     view! {
         <div class="group">
-            <p class="group-label">"Things to say first"</p>
-            <p class="hint">"Offered to people who do not know how to begin."</p>
+            <p class="group-label">"Conversation starters"</p>
+            <p class="hint">"Suggested first messages."</p>
             <div class="two">
                 {(0..MAX_STARTS)
                     .map(|n| {
                         view! {
                             <TextInput
                                 name=format!("form[quick_start][{n}]")
-                                label=format!("Opening {}", n + 1)
+                                label=format!("Starter {}", n + 1)
                                 value=starts.get(n).cloned().unwrap_or_default()
                                 max=120
                             />
@@ -349,7 +349,7 @@ pub fn Preview(
                 <div class="sw-primary">"primary"<br />{move || colour(|f| &f.primary_color)}</div>
                 <div class="sw-accent">"accent"<br />{move || colour(|f| &f.accent_color)}</div>
             </div>
-            <p><span class="btn small">{move || format!("Talk with {}", short_name(&name()))}</span></p>
+            <p><span class="btn small">{move || format!("Chat with {}", short_name(&name()))}</span></p>
         </aside>
     }
     .into_any()

@@ -1,4 +1,4 @@
-//! The gallery: everybody who is awake, and one's own drafts.
+//! The gallery: all public characters, and one's own drafts among what one searches for.
 //!
 //! Search, filters, order and page stand in the address. Without scripts it is a plain form and a link to the next page;
 //! with them the list follows what is typed, and the next page is put below this one.
@@ -75,11 +75,11 @@ pub fn GalleryPage() -> impl IntoView {
             <div class="head">
                 <h1>"Characters"</h1>
                 <p class="row-actions">
-                    <a class="btn" href="/summon">"Summon one"</a>
-                    <a class="btn ghost" href="/characters/new">"Make one by hand"</a>
+                    <a class="btn" href="/summon">"Summon a character"</a>
+                    <a class="btn ghost" href="/characters/new">"Create by hand"</a>
                 </p>
             </div>
-            {move || gone().then(|| view! { <p class="note good" role="status">"The character has left, with all conversations and memories."</p> })}
+            {move || gone().then(|| view! { <p class="note good" role="status">"Character and its chats deleted."</p> })}
             <Filters query=query />
             <Transition fallback=|| ()>
                 {move || {
@@ -89,7 +89,7 @@ pub fn GalleryPage() -> impl IntoView {
                             Ok(first) => view! { <List first=first query=asked /> }.into_any(),
                             Err(error @ AppError::Invalid { .. }) => {
                                 view! {
-                                    <Empty title="That search makes no sense to us" hint=error.to_string()>
+                                    <Empty title="This search can't be run" hint=error.to_string()>
                                         <a class="btn ghost" href="/characters">"Show all characters"</a>
                                     </Empty>
                                 }
@@ -149,8 +149,9 @@ fn Filters(
     let kinds = [Choice::new("", "All kinds")]
         .into_iter()
         .chain(OcKind::ALL.iter().map(|k| Choice::new(k.as_str(), k.label())));
-    let moods =
-        [Choice::new("", "Any mood")].into_iter().chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), m.as_str())));
+    let moods = [Choice::new("", "Any mood")]
+        .into_iter()
+        .chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), super::capital(m.as_str()))));
     let sorts = Sort::ALL.iter().map(|s| Choice::new(if *s == Sort::Newest { "" } else { s.as_str() }, s.label()));
     let start = query.get_untracked();
     view! {
@@ -169,7 +170,7 @@ fn Filters(
                     value=start.q
                     maxlength="100"
                     autocomplete="off"
-                    placeholder="Name, trade, temper"
+                    placeholder="Search by name, role or personality"
                     aria-label="Search characters"
                     node_ref=input
                     on:input=move |ev| typed(event_target_value(&ev))
@@ -186,8 +187,8 @@ fn Filters(
                         view! {
                             <span class="tag owner">
                                 <input type="hidden" name="owner" value=owner.clone() />
-                                {format!("of @{owner}")}
-                                <a href=all aria-label="Show everybody's"><Icon name=IconName::Close /></a>
+                                {format!("by @{owner}")}
+                                <a href=all aria-label="Show all characters"><Icon name=IconName::Close /></a>
                             </span>
                         }
                     })
@@ -288,9 +289,9 @@ fn List(
 
 fn empty(query: &GalleryQuery) -> impl IntoView {
     let title = if query.q.is_empty() {
-        "Nobody here fits".to_owned()
+        "No characters match".to_owned()
     } else {
-        format!("Nobody answers to “{}”", query.q.trim())
+        format!("No characters match “{}”", query.q.trim())
     };
     let summon = if query.q.trim().is_empty() {
         "/summon".to_owned()
@@ -298,9 +299,9 @@ fn empty(query: &GalleryQuery) -> impl IntoView {
         format!("/summon?idea={}", encode(query.q.trim()))
     };
     view! {
-        <Empty title=title hint="Try fewer words or another mood. Or bring them to life yourself: one sentence is enough.">
+        <Empty title=title hint="Try fewer words or another mood. Or summon them yourself: one sentence is enough.">
             <a class="btn" href=summon>"Summon a character"</a>
-            <a class="btn ghost" href="/characters">"Show everybody"</a>
+            <a class="btn ghost" href="/characters">"Show all characters"</a>
         </Empty>
     }
 }

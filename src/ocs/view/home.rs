@@ -1,4 +1,4 @@
-//! The first page: somebody is awake and would like to talk. What stands on it comes as markup from `front.rs`.
+//! The first page. What stands on it comes as markup from `front.rs`.
 
 use crate::{
     ocs::api::get_home,
@@ -15,7 +15,7 @@ pub fn HomePage() -> impl IntoView {
         <PageTitle text="" />
         <Meta
             name="description"
-            content="A home for original characters: describe one in a sentence, and it wakes with a face, a voice and a memory."
+            content="A home for original characters: describe one in a sentence, and it gets a face, a voice and a story of its own."
         />
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {

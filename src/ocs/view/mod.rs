@@ -1,11 +1,14 @@
 //! Pages of the ocs room, one file a page.
 
 mod edit;
+#[cfg(feature = "ssr")]
+mod featured;
 mod fields;
 #[cfg(feature = "ssr")]
 pub mod front;
 mod gallery;
 mod home;
+pub mod mine;
 mod new;
 mod profile;
 #[cfg(feature = "ssr")]
@@ -13,8 +16,11 @@ pub mod sheet;
 mod versions;
 
 pub use edit::EditPage;
+#[cfg(feature = "ssr")]
+pub use featured::FeaturedPage;
 pub use gallery::GalleryPage;
 pub use home::HomePage;
+pub use mine::MinePage;
 pub use new::NewPage;
 pub use profile::ProfilePage;
 pub use versions::VersionsPage;
@@ -39,7 +45,7 @@ pub fn CardPlate(
             <figure>
                 <Plate src=portrait_url eager=eager />
                 <figcaption>
-                    <b>{name}</b>
+                    <h3 class="name">{name}</h3>
                     " "
                     <span class="meta">{title}</span>
                     {(!is_public).then(|| view! { " " <span class="tag">"Draft"</span> })}
@@ -66,4 +72,10 @@ fn slug_param() -> Memo<String> {
 #[cfg(feature = "ssr")]
 fn paragraphs(text: &str) -> Vec<String> {
     text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect()
+}
+
+/// A word of a closed list as a label: `dramatic` is shown as `Dramatic`.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -6,11 +6,11 @@ use crate::{
         OcForm, Rarity,
         api::{CreateOc, get_blank},
     },
-    ui::{Choice, ErrorView, Form, FormNote, PageTitle, Select, Submit, TextInput, load},
+    ui::{Choice, ErrorView, Form, FormNote, KeepEdits, PageTitle, Select, Submit, TextInput, load},
 };
 use leptos::prelude::*;
 
-/// Things one may give a new character; more on its page.
+/// Items that a new character may begin with; more on its page.
 const THINGS: u32 = 3;
 
 /// `/characters/new`
@@ -18,7 +18,7 @@ const THINGS: u32 = 3;
 pub fn NewPage() -> impl IntoView {
     let blank = load(|| (), |()| get_blank());
     view! {
-        <PageTitle text="Make a character" />
+        <PageTitle text="Create a character" />
         <Suspense fallback=|| ()>
             {move || Suspend::new(async move {
                 match blank.await {
@@ -38,24 +38,25 @@ fn Page(form: OcForm) -> impl IntoView {
     let live = RwSignal::new(form.clone());
     view! {
         <div class="wrap">
-            <h1>"Make a character"</h1>
+            <h1>"Create a character"</h1>
             <p class="lead">
-                "It stays a draft that only you see until you publish it. Would you rather write one sentence and watch? "
-                <a class="quiet" href="/summon">"Summon one"</a>
+                "Only you can see it until you publish it. Would you rather describe them in one sentence? "
+                <a class="quiet" href="/summon">"Summon a character"</a>
             </p>
             <div class="bench">
                 <Form action=action>
                     <OcFields form=form live=live refused=refused is_draft=true />
                     <fieldset>
-                        <legend>"What they carry"</legend>
-                        <p class="hint">"Things change their carrier: the effect goes to the model. Empty ones fall away."</p>
+                        <legend>"Items"</legend>
+                        <p class="hint">"Optional. Equipped items change how the character behaves."</p>
                         {(0..THINGS).map(|n| view! { <Thing n=n /> }).collect_view()}
                         <p class="error" aria-live="polite">
                             {move || refused.get().filter(|e| e.field() == "items").map(|e| e.to_string())}
                         </p>
                     </fieldset>
+                    <KeepEdits name="new" />
                     <FormNote />
-                    <Submit label="Save the draft" />
+                    <Submit label="Save draft" />
                 </Form>
                 <Preview live=live seed="" />
             </div>
@@ -69,9 +70,9 @@ fn Thing(n: u32) -> impl IntoView {
     let nth = n + 1;
     view! {
         <div class="thing">
-            <TextInput name=format!("items[{n}][name]") label=format!("Thing {nth}") max=80 />
-            <TextInput name=format!("items[{n}][effects]") label=format!("What thing {nth} does to them") max=300 />
-            <Select name=format!("items[{n}][rarity]") label=format!("Rarity of thing {nth}") choices=rarities() />
+            <TextInput name=format!("items[{n}][name]") label=format!("Item {nth}") max=80 />
+            <TextInput name=format!("items[{n}][effects]") label=format!("Effect of item {nth}") max=300 />
+            <Select name=format!("items[{n}][rarity]") label=format!("Rarity of item {nth}") choices=rarities() />
         </div>
     }
 }

@@ -66,7 +66,7 @@ fn copy(event: ev::MouseEvent) {
         "Copied."
     } else {
         field.select();
-        "Chosen: press Ctrl and C to copy it."
+        "Selected. Press Ctrl and C to copy it."
     };
     told.set_text_content(Some(words));
 }
@@ -105,14 +105,14 @@ fn Care(id: OcId, url: String, is_public: bool, publish: ServerAction<PublishOc>
             <Form action=publish class="inline">
                 <input type="hidden" name="oc_id" value=id />
                 <input type="hidden" name="hide" value="true" />
-                <button class="quiet" type="submit">"Hide from everybody"</button>
+                <button class="quiet" type="submit">"Unpublish"</button>
             </Form>
         }
         .into_any()
     } else {
         view! {
             <div class="note draft">
-                <p><b>"This is a draft. "</b>"Only you see it. When you publish it, its introduction appears in the forum and everybody can talk with it."</p>
+                <p><b>"This is a draft. "</b>"Only you can see it. Publishing makes the page public and posts their introduction on the home page."</p>
                 <Form action=publish class="inline">
                     <input type="hidden" name="oc_id" value=id />
                     <Submit label="Publish" class="small" />

@@ -42,7 +42,7 @@ fn top(oc: &Oc, canonical: &str) -> impl IntoView + use<> {
     view! {
         <h1 class=name_size(&oc.name)>{oc.name.clone()}</h1>
         <div class="sub">
-            <a class="btn" href=talk_url(&oc.slug)>{format!("Talk with {short}")}</a>
+            <a class="btn" href=talk_url(&oc.slug)>{format!("Chat with {short}")}</a>
             <Share name=oc.name.clone() canonical=canonical.to_owned() />
             <span class="tag">{oc.kind.label()}</span>
             {(!oc.title.is_empty()).then(|| view! { <span class="meta">{oc.title.clone()}</span> })}
@@ -51,16 +51,15 @@ fn top(oc: &Oc, canonical: &str) -> impl IntoView + use<> {
 }
 
 fn text(oc: &Oc, line: &str, traces: Vec<Trace>) -> impl IntoView + use<> {
-    let short = short_name(&oc.name);
     view! {
         {(!line.is_empty()).then(|| view! { <p class="say">{format!("“{line}”")}</p> })}
         {prose(&oc.description)}
-        <h2>{format!("What {short} is like")}</h2>
+        <h2>{"Personality"}</h2>
         {prose(&oc.personality)}
         {(!oc.items.is_empty())
             .then(|| {
                 view! {
-                    <h2>{format!("{short} carries")}</h2>
+                    <h2>{"Items"}</h2>
                     <div class="items">{oc.items.iter().cloned().map(item).collect_view()}</div>
                 }
             })}
@@ -68,7 +67,7 @@ fn text(oc: &Oc, line: &str, traces: Vec<Trace>) -> impl IntoView + use<> {
             .then(|| {
                 let lines = oc.example_dialogue.iter().take(3).cloned();
                 view! {
-                    <h2>"How that sounds"</h2>
+                    <h2>"Example chat"</h2>
                     <div class="sounds">
                         {lines
                             .map(|e| {
@@ -123,7 +122,7 @@ fn item(item: OcItem) -> impl IntoView {
             <b>{name}</b>
             {(!description.is_empty()).then(|| view! { <p class="voice">{description}</p> })}
             <p>{personality_effects}</p>
-            {(!is_equipped).then(|| view! { <p class="meta">"Kept, not carried"</p> })}
+            {(!is_equipped).then(|| view! { <p class="meta">"Not equipped"</p> })}
         </div>
     }
 }
@@ -146,22 +145,22 @@ fn Notes(oc: Oc, owner_name: String) -> impl IntoView {
             </div>
             <dl class="facts">
                 <dt>"Mood"</dt>
-                <dd>{style.mood.as_str()}</dd>
+                <dd>{super::capital(style.mood.as_str())}</dd>
                 <dt>"Atmosphere"</dt>
-                <dd>{style.atmosphere.as_str()}</dd>
-                {(!oc.specialty.is_empty()).then(|| view! { <dt>"Good with"</dt><dd>{oc.specialty.clone()}</dd> })}
-                {(!oc.scenario.is_empty()).then(|| view! { <dt>"Found at"</dt><dd>{oc.scenario.clone()}</dd> })}
-                <dt>"Made by"</dt>
+                <dd>{super::capital(style.atmosphere.as_str())}</dd>
+                {(!oc.specialty.is_empty()).then(|| view! { <dt>"Specialty"</dt><dd>{oc.specialty.clone()}</dd> })}
+                {(!oc.scenario.is_empty()).then(|| view! { <dt>"Setting"</dt><dd>{oc.scenario.clone()}</dd> })}
+                <dt>"Created by"</dt>
                 <dd>
                     {if oc.owner.is_empty() {
-                        "the house".into_any()
+                        "SoulForge".into_any()
                     } else {
                         view! { <a href=format!("/u/{}", oc.owner) title=owner_name>{format!("@{}", oc.owner)}</a> }.into_any()
                     }}
                 </dd>
-                <dt>{if oc.is_public { "Awake since" } else { "Begun" }}</dt>
+                <dt>{if oc.is_public { "Public since" } else { "Created" }}</dt>
                 <dd><Time at=oc.created_at.clone() /></dd>
-                {mature.then(|| view! { <dt>"For"</dt><dd>{oc.content_rating.label()}</dd> })}
+                {mature.then(|| view! { <dt>"Rating"</dt><dd>{oc.content_rating.label()}</dd> })}
             </dl>
             {(!oc.tags.is_empty())
                 .then(|| {
@@ -174,7 +173,7 @@ fn Notes(oc: Oc, owner_name: String) -> impl IntoView {
                         </p>
                     }
                 })}
-            {(!oc.has_avatar).then(|| view! { <p class="meta drawn">"The plate is drawn by rule, from name, palette and a few words."</p> })}
+            {(!oc.has_avatar).then(|| view! { <p class="meta drawn">"Portrait generated from the name, colours and appearance."</p> })}
         </div>
     }
 }
@@ -207,7 +206,7 @@ fn Share(name: String, canonical: String) -> impl IntoView {
 fn Life(traces: Vec<Trace>) -> impl IntoView {
     (!traces.is_empty()).then(|| {
         view! {
-            <h2>"Lately"</h2>
+            <h2>"Latest"</h2>
             <div class="life">
                 {traces
                     .into_iter()
@@ -215,7 +214,7 @@ fn Life(traces: Vec<Trace>) -> impl IntoView {
                         Trace::Post { title, content, at, .. } => {
                             view! {
                                 <article class="card">
-                                    <p class="meta">"Wrote · "<Time at=at /></p>
+                                    <p class="meta">"Posted "<Time at=at /></p>
                                     <h3>{title}</h3>
                                     <p class="voice">{content}</p>
                                 </article>

@@ -37,13 +37,13 @@ fn Page(oc: Oc, versions: Vec<OcVersion>, restore: ServerAction<RestoreOc>) -> i
         <div class="wrap">
             <h1>{format!("Versions of {}", oc.name)}</h1>
             <p class="lead">
-                {format!("This is version {}. Each change keeps what it replaced; bringing one back is a change, too. ", oc.version)}
-                <a class="quiet" href=oc.url.clone()>"Back to the page"</a>
+                {format!("This is version {}. Every change keeps the version before it; restoring one makes a new version. ", oc.version)}
+                <a class="quiet" href=oc.url.clone()>"Back to the character"</a>
             </p>
             {if empty {
                 view! {
-                    <Empty title="Only this one so far" hint="When you change the character, what it was before is kept here.">
-                        <a class="btn ghost" href=format!("{}/edit", oc.url)>"Change it"</a>
+                    <Empty title="No earlier versions" hint="When you edit the character, the version before is kept here.">
+                        <a class="btn ghost" href=format!("{}/edit", oc.url)>"Edit"</a>
                     </Empty>
                 }
                     .into_any()
@@ -66,16 +66,16 @@ fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl Int
     let by = if replaced_by.is_empty() { String::new() } else { format!(" by {replaced_by}") };
     let parts = [
         ("Name", &oc.name, name.clone()),
-        ("Who this is", &oc.description, description),
-        ("What they are like", &oc.personality, personality),
-        ("First words", &oc.greeting, greeting),
+        ("Description", &oc.description, description),
+        ("Personality", &oc.personality, personality),
+        ("Greeting", &oc.greeting, greeting),
     ];
     let differ = parts.iter().filter(|(_, now, then)| **now != *then).count();
     let summary = match differ {
-        0 => "Same words as now; palette or details differ".to_owned(),
+        0 => "Same text as now; colours or details differ".to_owned(),
         _ => {
             let names: Vec<&str> = parts.iter().filter(|(_, now, then)| **now != *then).map(|(n, ..)| *n).collect();
-            format!("Differs in: {}", names.join(", ").to_lowercase())
+            format!("Different: {}", names.join(", ").to_lowercase())
         }
     };
     view! {
@@ -99,7 +99,7 @@ fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl Int
                 <input type="hidden" name="oc_id" value=oc.id.to_string() />
                 <input type="hidden" name="version" value=version.to_string() />
                 <FormNote />
-                <Submit label=format!("Bring version {version} back") class="small" />
+                <Submit label=format!("Restore version {version}") class="small" />
             </Form>
         </details>
     }
