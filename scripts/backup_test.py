@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Back up while the site serves, lose everything, restore: the same rows, the same walls, the same sign-in.
 
-Plays it with the private cluster, and then moves the archive to a PostgreSQL of somebody else's with another owner.
+Plays it with the private cluster, and then moves the archive to a PostgreSQL of somebody else's with another owner. Archives that
+somebody else wrote or changed are refused, and what they hold is never executed.
 Ends with the line `N passed, N failed`.
 """
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -151,7 +154,8 @@ def cases(first, second, cluster, folder):
             names = tar.getnames()
             manifest = json.load(tar.extractfile("manifest.json"))
         state["manifest"] = manifest
-        expect(names[-1] == "manifest.json" and "database.dump" in names, f"{names}")
+        expect(names[-2:] == ["manifest.json", "manifest.sig"] and "tables/public.users.copy" in names, f"{names}")
+        expect(not any(name.endswith((".dump", ".sql")) for name in names), f"statements in {names}")
         expect(any(name.startswith("files/") for name in names), f"no uploaded file in {names}")
         expect(not any("key" in name for name in names), "the master key is in it, and nobody asked for it")
         expect("keys/master.key" in tarfile.open(keys).getnames(), "the master key is not in the other")
@@ -165,14 +169,74 @@ def cases(first, second, cluster, folder):
         first.refused("restore", archive, because="is not empty")
         broken = folder / "broken.tar"
         data = bytearray(archive.read_bytes())
-        data[data.index(b"PGDMP") + 2000] ^= 1
+        data[data.index(b"ada@example.org")] ^= 1
         broken.write_bytes(data)
         first.refused("restore", broken, "--force", because="has changed since")
-        broken.write_bytes(archive.read_bytes()[:-4096])
+        broken.write_bytes(archive.read_bytes()[:-8192])
         first.refused("restore", broken, "--force", because="not a whole backup")
         first.must("restore", archive, "--check")
-        repack(archive, broken, lambda manifest: manifest["migrations"].update({"9999": "00"}))
-        first.refused("restore", broken, "--force", because="Use a newer program")
+        repack(archive, broken, lambda manifest, files: manifest["migrations"].update({"9999": "00"}))
+        first.refused("restore", broken, "--force", "--unsigned", because="Use a newer program")
+        node.start()
+        expect(look() == state["before"], "a refused restore changed something")
+        node.stop()
+
+    def forged():
+        mark = Path(tempfile.gettempdir()) / f"sf-executed-{os.getpid()}"
+        forgery = folder / "forged.tar"
+
+        def make_admin(_, files):
+            files["tables/public.user_roles.copy"] += f"{state['before']['me']['id']}\tadmin\t\\N\t2026-01-01\n".encode()
+
+        # A changed part under a manifest that was made to fit: the sums agree, and nobody signed it.
+        repack(archive, forgery, make_admin)
+        first.refused("restore", forgery, "--check", because="was changed after it was signed")
+        first.refused("restore", forgery, "--force", because="was changed after it was signed")
+        # Signed by somebody else, and by nobody.
+        other = Site(folder / "other", first.env)
+        (other.node.data).mkdir(parents=True, exist_ok=True)
+        (other.node.data / "master.key").write_text(base64.b64encode(os.urandom(32)).decode() + "\n")
+        other.refused("restore", archive, "--check", because="signed with another master key")
+        (other.node.data / "master.key").unlink()
+        other.refused("restore", archive, "--check", because="there is no master key here")
+        repack(archive, forgery, lambda manifest, files: None, signed=False)
+        first.refused("restore", forgery, "--check", because="is not signed")
+        expect("nobody" not in first.must("restore", archive, "--check"), "a good archive is doubted")
+        expect("because of --unsigned" in first.must("restore", forgery, "--check", "--unsigned"), "no warning")
+
+        # What only a restore that executes the archive would do: tables, columns and rows that are statements.
+        bad = f"copy (select 1) to program 'touch {mark}'"
+        for change, because in [
+            (lambda manifest, files: add_table(manifest, files, "public.zz"), "does not know"),
+            (lambda manifest, files: add_table(manifest, files, f"public.zz (a) from stdin; {bad}; --"), "strange name|does not know"),
+            (lambda manifest, files: manifest["columns"]["public.users"].append(f"x) from stdin; {bad}; --"), "other columns"),
+            (lambda manifest, files: files.update({"tables/public.chores.copy": f"\\.\n{bad};\n".encode()}), "could not be read|rows and not"),
+        ]:
+            repack(archive, forgery, change)
+            code, said = first.command("restore", forgery, "--force", "--unsigned")
+            expect(code != 0 and any(part in said for part in because.split("|")), f"{because!r} is not in {said[-500:]}")
+            expect(not mark.exists(), "something of the archive was executed")
+        # A function in the database of whoever takes the backup does not travel.
+        second.node.start()
+        cluster.psql(f"""
+            create function public.zz_f(a int) returns boolean language plpgsql
+                as $f$ begin execute $q$copy (select 1) to program 'touch {mark}'$q$; return true; exception when others then return true; end $f$;
+            create table public.zz (a int check (public.zz_f(a))); insert into public.zz values (1);
+            alter function public.zz_f owner to forge; alter table public.zz owner to forge""", "forge")
+        expect(mark.exists(), "the trap does not work, so it would prove nothing")
+        mark.unlink()
+        said = second.must("backup", "--to", folder / "archives" / "theirs.tar")
+        expect("public.zz is no table of SoulForge" in said, said[-500:])
+        second.node.stop()
+        first.refused("restore", folder / "archives" / "theirs.tar", "--force", because="another master key")
+        first.must("restore", folder / "archives" / "theirs.tar", "--force", "--unsigned")
+        expect(not mark.exists(), "something of the archive was executed")
+        first.must("restore", archive, "--force")
+        # Archives of the first form are statements.
+        with tarfile.open(forgery, "w") as new:
+            add(new, "database.dump", b"PGDMP")
+            add(new, "manifest.json", b"{}")
+        first.refused("restore", forgery, "--force", "--unsigned", because="was written by an older SoulForge")
         node.start()
         expect(look() == state["before"], "a refused restore changed something")
         node.stop()
@@ -185,6 +249,11 @@ def cases(first, second, cluster, folder):
                 place.unlink()
         shutil.rmtree(node.data, ignore_errors=True)
         expect(not node.data.exists(), "it is still there")
+        # The key that lies in the archive vouches for nothing; the one that its owner kept elsewhere does.
+        first.refused("restore", keys, because="there is no master key here")
+        node.data.mkdir(exist_ok=True)
+        with tarfile.open(keys) as tar:
+            (node.data / "master.key").write_bytes(tar.extractfile("keys/master.key").read())
         begun = time.monotonic()
         first.must("restore", keys)
         took = time.monotonic() - begun
@@ -212,7 +281,11 @@ def cases(first, second, cluster, folder):
         node.stop()
 
     def moved():
-        second.must("restore", archive)
+        second.refused("restore", archive, because="is not empty")
+        second.refused("restore", archive, "--force", because="another master key")
+        shutil.copy(node.data / "master.key", second.node.data / "master.key")
+        second.must("restore", archive, "--force")
+        expect(cluster.psql("select to_regclass('public.zz') is null", "forge").stdout.strip() == "t", "another's table is still there")
         found = cluster.psql("""
             select count(*) from pg_class c where relnamespace = 'public'::regnamespace and relkind = 'r'
             and relname <> '_sqlx_migrations' and not (relrowsecurity and relforcerowsecurity)
@@ -240,23 +313,40 @@ def cases(first, second, cluster, folder):
     return [
         ("a backup while people sign up: whole, closed to others, without the master key", written_while_serving),
         ("refused, nothing changed: a running site, a full database, a broken, cut or newer archive", refusals),
+        ("forged archives: changed, signed by others or nobody, full of statements, of the old form", forged),
         ("everything is lost and restored: rows, pictures, talks, sign-in, walls, key", everything_lost),
         ("--force replaces what came after the backup, and keeps its files beside", replaced),
         ("moved to a PostgreSQL of somebody else's under another owner, and backed up from there", moved),
     ]
 
 
-def repack(source, target, change):
-    """Copies an archive with another manifest."""
-    with tarfile.open(source) as old, tarfile.open(target, "w") as new:
-        for member in old:
-            content = old.extractfile(member)
-            if member.name == "manifest.json":
-                manifest = json.load(content)
-                change(manifest)
-                text = json.dumps(manifest).encode()
-                member.size, content = len(text), io.BytesIO(text)
-            new.addfile(member, content)
+def add(tar, name, content):
+    """Adds a file to an archive."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def add_table(manifest, files, table):
+    """Writes a table into an archive that no migration makes."""
+    manifest["columns"][table], manifest["rows"][table] = ["a"], 1
+    files[f"tables/{table}.copy"] = b"1\n"
+
+
+def repack(source, target, change, signed=True):
+    """Copies an archive after `change(manifest, files)`, with sums that fit again; the signature stays as it was."""
+    with tarfile.open(source) as old:
+        files = {member.name: old.extractfile(member).read() for member in old}
+    manifest, signature = json.loads(files.pop("manifest.json")), files.pop("manifest.sig")
+    change(manifest, files)
+    manifest["entries"] = [
+        {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()]
+    with tarfile.open(target, "w") as new:
+        for name, content in files.items():
+            add(new, name, content)
+        add(new, "manifest.json", json.dumps(manifest).encode())
+        if signed:
+            add(new, "manifest.sig", signature)
 
 
 if __name__ == "__main__":

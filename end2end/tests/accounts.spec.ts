@@ -115,6 +115,36 @@ test("devices are seen and ended", async ({ page, browser, baseURL }) => {
   await other.close();
 });
 
+test("everything that opens the account ends by one button", async ({ page, browser, baseURL, playwright }) => {
+  const name = await newPerson(page);
+  const other = await browser.newContext({ baseURL });
+  expect((await other.request.post("/api/sessions", { data: { login: name, password: PASSWORD } })).status()).toBe(201);
+  const made = await page.request.post("/api/tokens", { data: { name: "my script", scopes: ["read"], expires_in_days: 7 } });
+  const { token } = await made.json();
+  const program = await playwright.request.newContext({ baseURL, extraHTTPHeaders: { authorization: `Bearer ${token}` } });
+  expect((await program.get("/api/me")).status()).toBe(200);
+  await visit(page, "/settings/devices");
+  await expect(main(page).getByText("my script")).toBeVisible();
+  await expect(main(page).getByText(/expires/)).toBeVisible();
+  await expect(main(page).getByLabel("Revoke my API tokens as well")).toBeChecked();
+  await main(page).getByRole("button", { name: "Sign out all other devices" }).click();
+  await expect(main(page).getByText("All other devices are signed out.")).toBeVisible();
+  await expect(main(page).getByText("my script")).toHaveCount(0);
+  expect((await other.request.get("/api/me")).status()).toBe(401);
+  expect((await program.get("/api/me")).status()).toBe(401);
+  expect((await page.request.get("/api/me")).status()).toBe(200);
+  await program.dispose();
+  await other.close();
+});
+
+test("what is stored is shown on the account page", async ({ page }) => {
+  await newPerson(page);
+  await visit(page, "/settings/account");
+  await expect(main(page).getByRole("heading", { name: "Storage used" })).toBeVisible();
+  await expect(main(page).getByRole("meter", { name: "Pictures" })).toBeVisible();
+  await expect(main(page).getByText("0 bytes of 100 MB")).toBeVisible();
+});
+
 test("e-mail and password change, then the account is deleted", async ({ page }) => {
   const name = await newPerson(page);
   await visit(page, "/settings/account");
@@ -152,7 +182,7 @@ test("an API token is made, shown once, used and revoked", async ({ page, playwr
   await visit(page, "/settings/tokens");
   await page.getByLabel("What it is for").fill("my script");
   await page.getByLabel("It may").selectOption("write");
-  await main(page).getByRole("button", { name: "Make a token" }).click();
+  await main(page).getByRole("button", { name: "Create token" }).click();
   const secret = await main(page).locator(".secret").innerText();
   expect(secret).toMatch(/^sf_/);
   const program = await playwright.request.newContext({ baseURL, extraHTTPHeaders: { authorization: `Bearer ${secret}` } });

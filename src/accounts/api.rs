@@ -5,7 +5,7 @@
 #![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
 
 use super::{
-    AccountSettings, Device, Frame, NewToken, Person, ProfileSettings, Setup, Theme, Tokens,
+    AccountSettings, Credentials, Frame, NewToken, Person, ProfileSettings, Setup, Theme, Tokens,
     forms::{ConfirmForm, DeleteForm, EmailForm, PasswordForm, ProfileForm, SignInForm, SignUpForm, TokenForm},
 };
 use crate::{
@@ -67,6 +67,12 @@ mod answer {
         set_header(header::SET_COOKIE, &session::cookie(&ctx.app.config, token));
     }
 
+    /// As [`set_session`], and the browser is remembered.
+    pub fn enter(ctx: &Ctx, entered: &crate::accounts::store::Entered) {
+        set_session(ctx, &entered.token);
+        set_header(header::SET_COOKIE, &crate::server::device::cookie(&ctx.app.config, &entered.device));
+    }
+
     pub fn clear_site_data() {
         set_header(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
     }
@@ -117,7 +123,7 @@ pub async fn sign_up(form: SignUpForm) -> Result<String, AppError> {
         let ctx = ctx()?;
         let next = store::way_back(&form.next);
         let entered = store::sign_up(&ctx, form).await?;
-        answer::set_session(&ctx, &entered.token);
+        answer::enter(&ctx, &entered);
         Ok(answer::lead_to(next))
     })
     .await
@@ -132,7 +138,7 @@ pub async fn sign_in(form: SignInForm) -> Result<String, AppError> {
         let ctx = ctx()?;
         let next = store::way_back(&form.next);
         let entered = store::sign_in(&ctx, form).await?;
-        answer::set_session(&ctx, &entered.token);
+        answer::enter(&ctx, &entered);
         Ok(answer::lead_to(next))
     })
     .await
@@ -243,7 +249,7 @@ pub async fn change_email(form: EmailForm) -> Result<(), AppError> {
     .await
 }
 
-/// Changes the password and ends all other sessions.
+/// Changes the password, ends all other sessions and, when asked, revokes all API tokens.
 #[server(prefix = "/fn", endpoint = "accounts/change_password")]
 pub async fn change_password(form: PasswordForm) -> Result<(), AppError> {
     use crate::{error::reply, server::ctx};
@@ -308,11 +314,11 @@ pub async fn delete_account(form: DeleteForm) -> Result<String, AppError> {
     .await
 }
 
-/// The viewer's signed-in devices.
-#[server(prefix = "/fn", endpoint = "accounts/devices", input = GetUrl)]
-pub async fn get_devices() -> Result<Vec<Device>, AppError> {
+/// Everything that opens the viewer's account: signed-in devices and API tokens.
+#[server(prefix = "/fn", endpoint = "accounts/credentials", input = GetUrl)]
+pub async fn get_credentials() -> Result<Credentials, AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::store::devices(&ctx()?).await }).await
+    reply(async { super::store::credentials(&ctx()?).await }).await
 }
 
 /// Signs one device out.
@@ -322,11 +328,16 @@ pub async fn end_device(id: SessionId) -> Result<(), AppError> {
     reply(async { super::store::end_device(&ctx()?, id).await }).await
 }
 
-/// Signs all other devices out; answers how many.
+/// Signs all other devices out, and revokes all API tokens when asked; answers how many devices.
 #[server(prefix = "/fn", endpoint = "accounts/end_other_devices")]
-pub async fn end_other_devices() -> Result<u32, AppError> {
+pub async fn end_other_devices(#[server(default)] tokens_too: bool) -> Result<u32, AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::store::end_other_devices(&ctx()?).await }).await
+    reply(async {
+        let ended = super::store::end_other_devices(&ctx()?, tokens_too).await?;
+        answer::saved("/settings/devices", "ended");
+        Ok(ended)
+    })
+    .await
 }
 
 /// The viewer's API tokens.
@@ -338,7 +349,7 @@ pub async fn get_tokens() -> Result<Tokens, AppError> {
         let tokens = super::store::tokens(&ctx).await?;
         // Only one that is really the viewer's own.
         let fresh = answer::take_once(&ctx).filter(|f| tokens.iter().any(|t| t.id == f.id));
-        Ok(Tokens { tokens, fresh })
+        Ok(Tokens { tokens, fresh, confirmed: ctx.require()?.is_fresh() })
     })
     .await
 }
@@ -349,8 +360,9 @@ pub async fn create_token(form: TokenForm) -> Result<NewToken, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        let (name, scopes) = form.check()?;
-        let token = super::store::create_token(&ctx, &name, &scopes).await?;
+        ctx.require_write()?;
+        let (name, scopes, days) = form.check()?;
+        let token = super::store::create_token(&ctx, &name, &scopes, days).await?;
         answer::show_once(&ctx, &token);
         Ok(token)
     })

@@ -125,30 +125,58 @@ pub struct PasswordForm {
     pub password: String,
     /// The same again.
     pub password_again: String,
+    /// Revoke all API tokens as well.
+    pub tokens_too: bool,
+}
+
+/// Days after which an API token ends when nothing else is chosen.
+pub const TOKEN_DAYS: u16 = 90;
+/// Most days that an API token may work.
+pub const TOKEN_DAYS_MAX: u16 = 365;
+
+/// For how many days an API token is to work.
+///
+/// # Errors
+/// `Invalid` with the field.
+pub fn token_days(field: &str, days: u16) -> AppResult<u16> {
+    if (1..=TOKEN_DAYS_MAX).contains(&days) {
+        Ok(days)
+    } else {
+        Err(AppError::invalid(field, format!("A token works for 1 to {TOKEN_DAYS_MAX} days.")))
+    }
 }
 
 /// A new API token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenForm {
     /// What it is for.
     pub name: String,
     /// `read`, or `write` for both.
     pub access: String,
+    /// Days until it ends.
+    pub days: u16,
+}
+
+impl Default for TokenForm {
+    fn default() -> Self {
+        Self { name: String::new(), access: String::new(), days: TOKEN_DAYS }
+    }
 }
 
 impl TokenForm {
-    /// The cleaned name, and the scopes.
+    /// The cleaned name, the scopes, and the days.
     ///
     /// # Errors
     /// `Invalid` with the field.
-    pub fn check(&self) -> AppResult<(String, Vec<String>)> {
+    pub fn check(&self) -> AppResult<(String, Vec<String>, u16)> {
         let scopes: &[&str] = match self.access.as_str() {
             "read" => &["read"],
             "write" => &["read", "write"],
             _ => return Err(AppError::invalid("access", "Please choose what the token may do.")),
         };
-        Ok((clean_line("name", &self.name, 1, 60)?, scopes.iter().map(|s| (*s).to_owned()).collect()))
+        let name = clean_line("name", &self.name, 1, 60)?;
+        Ok((name, scopes.iter().map(|s| (*s).to_owned()).collect(), token_days("days", self.days)?))
     }
 }
 

@@ -152,6 +152,21 @@ pub struct AccountSettings {
     pub arcanean_id: String,
     /// Day of birth as `2001-02-28`; empty if it is not known.
     pub birth_date: String,
+    /// What is stored of one's own, by kind.
+    pub storage: Vec<StorageUse>,
+}
+
+/// How much of one kind a person keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageUse {
+    /// `Conversations`, `Characters`, `Pictures`.
+    pub kind: String,
+    /// Bytes that are stored.
+    pub used: i64,
+    /// Bytes that may be stored.
+    pub limit: i64,
+    /// Both as people read them: `1.5 MB of 200 MB`.
+    pub words: String,
 }
 
 /// A signed-in device.
@@ -185,6 +200,10 @@ pub struct Token {
     pub created_at: Stamp,
     /// When it was last used.
     pub last_used_at: Option<Stamp>,
+    /// When it stops working by itself.
+    pub expires_at: Stamp,
+    /// It has stopped working.
+    pub expired: bool,
 }
 
 /// A personal API token just made. The only time its secret is told.
@@ -197,6 +216,8 @@ pub struct NewToken {
     pub name: String,
     /// `read`, `write`.
     pub scopes: Vec<String>,
+    /// When it stops working by itself.
+    pub expires_at: Stamp,
     /// The secret: send it as `Authorization: Bearer ...`.
     pub token: String,
 }
@@ -208,6 +229,17 @@ pub struct Tokens {
     pub tokens: Vec<Token>,
     /// One that was made a moment ago, without scripts.
     pub fresh: Option<NewToken>,
+    /// Whether the password was typed within the last five minutes, so that one may be made.
+    pub confirmed: bool,
+}
+
+/// Everything that opens the account: the page of devices and tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Signed-in devices, last used first.
+    pub devices: Vec<Device>,
+    /// API tokens, newest first.
+    pub tokens: Vec<Token>,
 }
 
 /// A person as everybody sees them.

@@ -7,6 +7,8 @@ use crate::{
     server::{
         AppState, Ctx,
         api::{ApiError, ApiResult, ErrorBody, JsonBody},
+        device,
+        files::sweep::AVATARS,
         images,
         limits::{self, Action},
         session,
@@ -18,7 +20,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, Multipart, Path, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{delete, get, post},
 };
 use serde::{Deserialize, Serialize};
@@ -124,8 +126,11 @@ pub async fn create_account(ctx: Ctx, JsonBody(new): JsonBody<NewAccount>) -> Ap
 
 async fn signed_in(ctx: &Ctx, entered: &store::Entered) -> ApiResult<Response> {
     let account = store::account_of(ctx, entered.id.0).await?;
-    let cookie = session::cookie(&ctx.app.config, &entered.token);
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(account)).into_response())
+    let cookies = AppendHeaders([
+        (header::SET_COOKIE, session::cookie(&ctx.app.config, &entered.token)),
+        (header::SET_COOKIE, device::cookie(&ctx.app.config, &entered.device)),
+    ]);
+    Ok((StatusCode::CREATED, cookies, Json(account)).into_response())
 }
 
 /// Who signs in.
@@ -189,15 +194,19 @@ pub struct NewApiToken {
     /// `read`, or `read` and `write`.
     #[schema(example = json!(["read", "write"]))]
     scopes: Vec<String>,
+    /// Days until it stops working, 1 to 365; 90 if absent.
+    #[serde(default)]
+    expires_in_days: Option<u16>,
 }
 
-/// Makes an API token. Needs a session; the answer is the only time that the secret is told.
+/// Makes an API token. Needs a session in which the password was typed within the last five minutes; the answer is the only time
+/// that the secret is told.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "Tokens", request_body = NewApiToken,
     responses(
         (status = 201, body = NewToken),
         (status = 401, body = ErrorBody, description = "Nobody is signed in"),
-        (status = 403, body = ErrorBody, description = "Asked with a token instead of a session"),
+        (status = 403, body = ErrorBody, description = "Asked with a token instead of a session, or the password is not fresh"),
         (status = 422, body = ErrorBody, description = "A field does not hold what it must")
     )
 )]
@@ -205,7 +214,8 @@ pub async fn create_token(ctx: Ctx, JsonBody(new): JsonBody<NewApiToken>) -> Api
     ctx.require_write()?;
     let name = clean_line("name", &new.name, 1, 60)?;
     let scopes = scopes(&new.scopes)?;
-    Ok((StatusCode::CREATED, Json(store::create_token(&ctx, &name, &scopes).await?)))
+    let days = forms::token_days("expires_in_days", new.expires_in_days.unwrap_or(forms::TOKEN_DAYS))?;
+    Ok((StatusCode::CREATED, Json(store::create_token(&ctx, &name, &scopes, days).await?)))
 }
 
 fn scopes(wanted: &[String]) -> AppResult<Vec<String>> {
@@ -217,7 +227,7 @@ fn scopes(wanted: &[String]) -> AppResult<Vec<String>> {
     Ok(if write { vec!["read".to_owned(), "write".to_owned()] } else { vec!["read".to_owned()] })
 }
 
-/// API tokens, newest first, without their secrets. There are never more than fifty.
+/// API tokens, newest first, without their secrets. At most fifty of them work at the same time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TokenList {
     /// The tokens.
@@ -254,7 +264,7 @@ async fn avatar(State(app): State<AppState>, Path(key): Path<String>) -> ApiResu
     if !is_key {
         return Err(AppError::NotFound.into());
     }
-    let bytes = app.files.get(&format!("{}/{key}", store::AVATARS)).await?;
+    let bytes = app.files.get(&format!("{AVATARS}/{key}")).await?;
     let headers = [
         (header::CONTENT_TYPE, images::content_type(&key)),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),

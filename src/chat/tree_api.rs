@@ -138,7 +138,7 @@ pub async fn draft_line(
         let line = draft.whole().await?;
         if server::is_plain_form() {
             let fields = std::collections::BTreeMap::from([("content".to_owned(), line.clone())]);
-            let kept = guard::save_draft(&ctx.app, &fields).await.ok_or(AppError::Internal)?;
+            let kept = guard::save_draft(&ctx.app, ctx.user_id(), &fields).await.ok_or(AppError::Internal)?;
             let separator = if page.contains('?') { '&' } else { '?' };
             leptos_axum::redirect(&format!("{page}{separator}__draft={kept}"));
         }

@@ -16,17 +16,16 @@ const SHOWN: usize = 50;
 /// Fetches a provider's list and keeps it for the page that shows it; gives where.
 ///
 /// # Errors
-/// `NotFound` for everybody but admins; `Invalid` for providers whose models are not added here; `Unavailable` with what the
+/// `NotFound` for everybody but admins; `ConfirmPassword`; `Invalid` for providers whose models are not added here; `Unavailable` with what the
 /// provider did instead.
 pub async fn fetch(ctx: &Ctx, provider: &str) -> AppResult<(ProviderId, Uuid)> {
-    ctx.require_write()?;
-    store::admin(ctx)?;
+    let me = ctx.require_admin_change()?.id;
     let provider = store::provider(ctx, provider.trim().parse().map_err(|_| AppError::NotFound)?).await?;
     if provider.source != "admin" {
         return Err(AppError::invalid("", "The models of this provider are not added here."));
     }
     let found = ctx.app.models.models_of(provider.id).await?;
-    Ok((provider.id, store::keep_for_page(&ctx.app.db, &found).await?))
+    Ok((provider.id, store::keep_for_page(&ctx.app.db, me, &found).await?))
 }
 
 /// A model of the list on the page.

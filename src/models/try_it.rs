@@ -139,10 +139,17 @@ async fn attempt(
 /// `POST /admin/models/model/{id}/try`: as a stream where that is asked for, else waits and leads back to the page.
 ///
 /// # Errors
-/// `NotFound` for everybody but admins.
+/// `NotFound` for everybody but admins; `ConfirmPassword`, because it spends what the provider asks.
 pub async fn try_model(ctx: Ctx, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> ApiResult<Response> {
-    ctx.require_write()?;
-    let user = store::admin(&ctx)?.id;
+    let html = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
+    let user = match ctx.require_admin_change() {
+        Ok(viewer) => viewer.id,
+        Err(AppError::ConfirmPassword) if html => {
+            let id: ModelId = id.parse().map_err(|_| AppError::NotFound)?;
+            return Ok(Redirect::to(&format!("/confirm?next=/admin/models/model/{id}")).into_response());
+        }
+        Err(error) => return Err(error.into()),
+    };
     let id: ModelId = id.parse().map_err(|_| AppError::NotFound)?;
     let typed = url::form_urlencoded::parse(&body).find(|(name, _)| name == "prompt").map(|(_, v)| v.into_owned());
     let typed = typed.filter(|t| !t.trim().is_empty()).unwrap_or_else(|| QUESTION.to_owned());
@@ -162,7 +169,7 @@ pub async fn try_model(ctx: Ctx, Path(id): Path<String>, headers: HeaderMap, bod
         Err(AppError::NotFound) => return Err(AppError::NotFound.into()),
         Err(error) => Trial { prompt: typed, error: error.to_string(), ..Trial::default() },
     };
-    let kept = store::keep_for_page(&ctx.app.db, &trial).await?;
+    let kept = store::keep_for_page(&ctx.app.db, user, &trial).await?;
     Ok(Redirect::to(&format!("/admin/models/model/{id}?tried={kept}#try")).into_response())
 }
 

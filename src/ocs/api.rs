@@ -246,9 +246,9 @@ pub async fn delete_oc(oc_id: OcId, #[server(default)] confirm: String) -> Resul
         if confirm.trim() != oc.name {
             return Err(AppError::invalid("confirm", format!("Please type {} exactly as it is written.", oc.name)));
         }
-        let key = super::store::delete(&mut tx, oc_id).await?;
+        let plates = super::store::delete(&mut tx, oc_id).await?;
         tx.commit().await?;
-        super::plates::forget(&ctx.app, key).await;
+        super::plates::forget(&ctx.app, plates).await;
         leptos_axum::redirect("/characters?gone=1");
         Ok(())
     })

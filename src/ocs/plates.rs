@@ -12,8 +12,10 @@ use crate::{
     server::{
         AppState, Ctx,
         api::{ApiError, ApiResult},
+        files::sweep::PLATES,
         images,
         limits::{self, Action},
+        quota,
     },
 };
 use axum::{
@@ -31,8 +33,6 @@ use sha2::{Digest, Sha256};
 const UPLOAD_BODY: usize = 32 * 1024 * 1024;
 /// Largest kept plate, pixels.
 const PLATE: (u32, u32) = (800, 1000);
-/// Folder of uploaded plates in the file store.
-const PLATES: &str = "plates";
 
 /// The routes of pictures and colours.
 pub fn routes() -> Router<AppState> {
@@ -264,8 +264,9 @@ async fn keep_upload(ctx: &Ctx, slug: &str, form: Multipart) -> AppResult<()> {
     limits::take(&ctx.app, Action::Upload, &viewer.id.to_string()).await?;
     let picture = images::plate(bytes, PLATE.0, PLATE.1).await?;
     let key = format!("{}.{}", uuid::Uuid::new_v4().simple(), picture.extension);
-    ctx.app.files.put(&format!("{PLATES}/{key}"), picture.bytes).await?;
     let mut tx = ctx.begin().await?;
+    let file = format!("{PLATES}/{key}");
+    quota::keep_file(&mut tx, &ctx.app.files, viewer.id, "plate", &file, picture.bytes).await?;
     // The plate before stays in the store: an earlier version may be brought back.
     store::set_avatar(&mut tx, viewer.id, id, Some(&key)).await?;
     tx.commit().await
@@ -296,9 +297,9 @@ async fn read(mut form: Multipart) -> AppResult<Bytes> {
     Ok(bytes.into())
 }
 
-/// Removes the file of a plate that nothing refers to any more.
-pub async fn forget(app: &AppState, key: Option<String>) {
-    if let Some(key) = key {
+/// Removes the files of plates that nothing refers to any more.
+pub async fn forget(app: &AppState, keys: Vec<String>) {
+    for key in keys {
         app.files.delete(&format!("{PLATES}/{key}")).await;
     }
 }

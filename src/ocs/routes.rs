@@ -317,7 +317,7 @@ pub async fn change_oc(ctx: Ctx, Path(id): Path<String>, JsonBody(input): JsonBo
     Ok(Json(whole(&ctx, id).await?))
 }
 
-/// Deletes a character, its conversations and its memories. Its public posts stay.
+/// Deletes a character with its posts, its conversations and its memories.
 #[utoipa::path(
     delete, path = "/api/ocs/{id}", tag = "Characters", params(("id" = OcId, Path, description = "Id of the character")),
     responses(
@@ -329,8 +329,8 @@ pub async fn delete_oc(ctx: Ctx, Path(id): Path<String>) -> ApiResult<StatusCode
     ctx.require_write()?;
     let id = id_of(&id)?;
     let mut tx = ctx.begin().await?;
-    let key = store::delete(&mut tx, id).await?;
+    let plates = store::delete(&mut tx, id).await?;
     tx.commit().await?;
-    plates::forget(&ctx.app, key).await;
+    plates::forget(&ctx.app, plates).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -155,7 +155,7 @@ pub struct Place {
 
 /// A secret on its way from the environment; never fails, so that no message can show it.
 #[expect(clippy::unnecessary_wraps, reason = "the parser of flags wants a result")]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(super) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text.trim()))
 }
 

@@ -3,20 +3,16 @@
 use super::{
     config::Place,
     db::Connections,
+    files::close_folder,
     postgres::{Cluster, ClusterConfig},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
-use std::path::PathBuf;
-use tokio::process::Command;
 
 /// A database that was found or started.
 pub struct Database {
     owner: PgConnectOptions,
     cluster: Option<Cluster>,
-    url: Option<SecretString>,
-    /// Folder with PostgreSQL's programs, for a database of somebody else's.
-    programs: Option<PathBuf>,
 }
 
 impl Database {
@@ -25,22 +21,18 @@ impl Database {
     /// # Errors
     /// A sentence that says what is missing and which setting helps.
     pub async fn open(place: &Place) -> Result<Self, String> {
+        close_data(&place.data)?;
         if let Some(url) = &place.database_url {
             let owner: PgConnectOptions =
                 url.expose_secret().parse().map_err(|e| format!("DATABASE_URL is not a PostgreSQL address: {e}"))?;
-            return Ok(Self {
-                owner: owner.application_name("soulforge"),
-                cluster: None,
-                url: Some(url.clone()),
-                programs: place.pg_dir.clone(),
-            });
+            return Ok(Self { owner: owner.application_name("soulforge"), cluster: None });
         }
         let binaries = place.pg_dir.clone().ok_or(
             "there is no database: set DATABASE_URL to a PostgreSQL 16 or newer with pgvector, or SOULFORGE_PG_DIR to the folder of a private one (make run does that)",
         )?;
         let config = ClusterConfig { binaries, data: place.data.join("pg") };
         let cluster = Cluster::open(config).await.map_err(|e| e.to_string())?;
-        Ok(Self { owner: cluster.options("sf_owner"), cluster: Some(cluster), url: None, programs: None })
+        Ok(Self { owner: cluster.options("sf_owner"), cluster: Some(cluster) })
     }
 
     /// How the two pools connect.
@@ -86,29 +78,6 @@ impl Database {
         }
     }
 
-    /// One of PostgreSQL's client programs, told how to connect as the owner: the private cluster's own, those of
-    /// `SOULFORGE_PG_DIR`, or those on the path.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub fn program(&self, name: &str) -> Result<Command, String> {
-        if let Some(cluster) = &self.cluster {
-            return Ok(cluster.program(name));
-        }
-        let mut command = match &self.programs {
-            Some(folder) => {
-                let mut command = Command::new(folder.join("bin").join(name));
-                command.env("LD_LIBRARY_PATH", super::postgres::library_path(folder));
-                command
-            }
-            None => Command::new(name),
-        };
-        // By the environment: what stands in a command line, everybody on the machine can read.
-        let url = self.url.as_ref().ok_or("there is no address of the database")?;
-        command.envs(connection_environment(url.expose_secret())?);
-        Ok(command)
-    }
-
     /// Checks version and extension, makes the roles where they are missing, applies the migrations, seeds.
     ///
     /// # Errors
@@ -136,63 +105,16 @@ impl Database {
     }
 }
 
-/// An address as the variables that PostgreSQL's programs read.
-fn connection_environment(url: &str) -> Result<Vec<(&'static str, String)>, String> {
-    let url = url::Url::parse(url).map_err(|e| format!("DATABASE_URL is not an address: {e}"))?;
-    let plain = |text: &str| {
-        url::form_urlencoded::parse(format!("v={}", text.replace('+', "%2B")).as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
-    };
-    let mut found = vec![
-        ("PGHOST", plain(url.host_str().unwrap_or_default())),
-        ("PGPORT", url.port().map(|port| port.to_string()).unwrap_or_default()),
-        ("PGUSER", plain(url.username())),
-        ("PGPASSWORD", plain(url.password().unwrap_or_default())),
-        ("PGDATABASE", plain(url.path().trim_start_matches('/'))),
-    ];
-    for (name, value) in url.query_pairs() {
-        let variable = match name.as_ref() {
-            "host" => "PGHOST",
-            "port" => "PGPORT",
-            "user" => "PGUSER",
-            "password" => "PGPASSWORD",
-            "dbname" => "PGDATABASE",
-            "sslmode" | "ssl-mode" => "PGSSLMODE",
-            "sslrootcert" | "ssl-root-cert" => "PGSSLROOTCERT",
-            "sslcert" | "ssl-cert" => "PGSSLCERT",
-            "sslkey" | "ssl-key" => "PGSSLKEY",
-            _ => continue,
-        };
-        found.retain(|(known, _)| *known != variable);
-        found.push((variable, value.into_owned()));
-    }
-    found.retain(|(_, value)| !value.is_empty());
-    Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_become_variables() {
-        let found = connection_environment("postgres://forge:p%40ss+word@db.example:6543/soul?sslmode=require")
-            .expect("an address");
-        for (name, value) in [
-            ("PGHOST", "db.example"),
-            ("PGPORT", "6543"),
-            ("PGUSER", "forge"),
-            ("PGPASSWORD", "p@ss+word"),
-            ("PGDATABASE", "soul"),
-            ("PGSSLMODE", "require"),
-        ] {
-            assert!(found.contains(&(name, value.to_owned())), "{name} in {found:?}");
+/// Makes the data folder, and closes it to other accounts of the machine. Started by root, PostgreSQL runs as another account,
+/// which has to pass through the folder: then nobody else can look into it, and what lies in it is closed by itself.
+fn close_data(data: &std::path::Path) -> Result<(), String> {
+    std::fs::create_dir_all(data).map_err(|e| format!("cannot create {}: {e}", data.display()))?;
+    let by_root = rustix::process::geteuid().is_root();
+    close_folder(data, if by_root { 0o711 } else { 0o700 });
+    for inner in ["files", "backups"].map(|name| data.join(name)) {
+        if inner.is_dir() {
+            close_folder(&inner, 0o700);
         }
-        let found =
-            connection_environment("postgres://sf_owner@localhost/soulforge?host=%2Ftmp%2Fsf").expect("an address");
-        assert!(found.contains(&("PGHOST", "/tmp/sf".to_owned())), "{found:?}");
-        assert_eq!(found.iter().filter(|(name, _)| *name == "PGHOST").count(), 1);
     }
+    Ok(())
 }

@@ -3,8 +3,9 @@
 use super::{
     AppState,
     api::{ApiError, ErrorBody, ErrorDetail},
+    request::RequestInfo,
 };
-use crate::error::AppError;
+use crate::{error::AppError, ids::UserId};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -126,6 +127,7 @@ pub async fn keep_refused_forms(State(app): State<AppState>, request: Request, n
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
+    let user = parts.extensions.get::<RequestInfo>().and_then(|info| info.viewer.as_ref()).map(|viewer| viewer.id);
     let bytes = match to_bytes(body, BODY_LIMIT).await {
         Ok(bytes) => bytes,
         Err(_) => return too_large(),
@@ -136,7 +138,7 @@ pub async fn keep_refused_forms(State(app): State<AppState>, request: Request, n
     if let (Some(location), Some(typed)) = (location, typed)
         && location.contains("__err=")
         && response.status().is_redirection()
-        && let Some(id) = save_draft(&app, &typed).await
+        && let Some(id) = save_draft(&app, user, &typed).await
     {
         let (path, fragment) = location.split_once('#').map_or((location.as_str(), None), |(p, f)| (p, Some(f)));
         let fragment = fragment.map(|f| format!("#{f}")).unwrap_or_default();
@@ -173,8 +175,8 @@ fn fields(body: &[u8]) -> BTreeMap<String, String> {
 }
 
 /// Keeps fields of a form for ten minutes; the id goes into an address as `__draft`, and the fields of that page begin with
-/// them. `None` when they could not be kept.
-pub async fn save_draft(app: &AppState, typed: &BTreeMap<String, String>) -> Option<uuid::Uuid> {
+/// them, and go with whoever typed them. `None` when they could not be kept.
+pub async fn save_draft(app: &AppState, user: Option<UserId>, typed: &BTreeMap<String, String>) -> Option<uuid::Uuid> {
     let id = uuid::Uuid::new_v4();
     let fields = serde_json::to_value(typed).ok()?;
     let mut tx = app.db.system().await.ok()?;
@@ -182,16 +184,21 @@ pub async fn save_draft(app: &AppState, typed: &BTreeMap<String, String>) -> Opt
         .execute(&mut *tx)
         .await
         .ok()?;
-    sqlx::query!("insert into form_drafts (form_draft_id, fields) values ($1, $2)", id, fields)
-        .execute(&mut *tx)
-        .await
-        .ok()?;
+    sqlx::query!(
+        "insert into form_drafts (form_draft_id, user_id, fields) values ($1, $2, $3)",
+        id,
+        user.map(|user| user.0),
+        fields
+    )
+    .execute(&mut *tx)
+    .await
+    .ok()?;
     tx.commit().await.ok()?;
     Some(id)
 }
 
-/// The fields kept under the `__draft` of an address; empty if there is none.
-pub async fn load_draft(app: &AppState, uri: &Uri) -> BTreeMap<String, String> {
+/// The fields kept under the `__draft` of an address; empty if there is none, or it is somebody else's.
+pub async fn load_draft(app: &AppState, uri: &Uri, user: Option<UserId>) -> BTreeMap<String, String> {
     let id = uri.query().and_then(|q| {
         url::form_urlencoded::parse(q.as_bytes())
             .find(|(name, _)| name == "__draft")
@@ -200,8 +207,10 @@ pub async fn load_draft(app: &AppState, uri: &Uri) -> BTreeMap<String, String> {
     let Some(id): Option<uuid::Uuid> = id else { return BTreeMap::new() };
     let Ok(mut tx) = app.db.system().await else { return BTreeMap::new() };
     let row = sqlx::query_scalar!(
-        "select fields from form_drafts where form_draft_id = $1 and created_at > now() - interval '10 minutes'",
-        id
+        "select fields from form_drafts where form_draft_id = $1 and created_at > now() - interval '10 minutes'
+           and user_id is not distinct from $2",
+        id,
+        user.map(|user| user.0)
     );
     row.fetch_optional(&mut *tx).await.ok().flatten().and_then(|f| serde_json::from_value(f).ok()).unwrap_or_default()
 }

@@ -17,6 +17,10 @@ pub enum Action {
     SignInTarget,
     /// Sensitive changes that ask for the password.
     Password,
+    /// Tries to take another name or address: each answer tells whether somebody has it.
+    Identity,
+    /// Tries to sign in to one account in a browser that has been signed in to it before.
+    SignInDevice,
     /// Summons by one person.
     Summon,
     /// Messages by one person.
@@ -44,6 +48,12 @@ impl Action {
             }
             Self::SignInTarget => {
                 ("sign_in_target", 100.0, 10.0, "Too many tries for this account. Please wait a little.")
+            }
+            Self::Identity => {
+                ("identity", 10.0, 2.0, "Many changes of your name or e-mail in a short time. Please wait a little.")
+            }
+            Self::SignInDevice => {
+                ("sign_in_device", 10.0, 2.0, "Too many tries for this account. Please wait a little.")
             }
             Self::Password => ("password", 10.0, 2.0, "Too many tries. Please wait a little."),
             Self::Summon => ("summon", 8.0, 0.5, "You have summoned many characters just now. Please wait a little."),

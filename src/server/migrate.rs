@@ -1,6 +1,7 @@
 //! Migrations: run at start, by the owner only.
 
 use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The files of `migrations/`, compiled in.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -20,6 +21,37 @@ pub async fn run(owner: &mut PgConnection) -> Result<(), String> {
     .await
     .map(drop)
     .map_err(|e| e.to_string())
+}
+
+/// The tables that the migrations make, as `public.users`. Other tables in the database are somebody else's.
+#[must_use]
+pub fn known_tables() -> BTreeSet<String> {
+    MIGRATIONS
+        .iter()
+        .flat_map(|migration| migration.sql.as_str().lines())
+        .filter_map(|line| line.strip_prefix("create table "))
+        .filter_map(|rest| rest.split([' ', '(']).next())
+        .map(|name| format!("public.{name}"))
+        .collect()
+}
+
+/// The tables in `public` with the columns that are written (not those that are computed), quoted, in the order of their names;
+/// without those of extensions and the framework's own.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn columns(connection: &mut PgConnection) -> Result<BTreeMap<String, Vec<String>>, sqlx::Error> {
+    let found: Vec<(String, Vec<String>)> = sqlx::query_as(
+        "select format('%I.%I', n.nspname, c.relname), array_agg(quote_ident(a.attname) order by a.attnum)
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+         where c.relkind in ('r', 'p') and n.nspname = 'public' and c.relname <> '_sqlx_migrations'
+           and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+         group by 1",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// The tables of ours, quoted, in the order of their names; without those of extensions.

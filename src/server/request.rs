@@ -30,6 +30,8 @@ pub struct RequestInfo {
     pub user_agent: String,
     /// Who asks, if anybody.
     pub viewer: Option<Viewer>,
+    /// What the browser shows of where it has been signed in before (see `device`).
+    pub device: String,
     /// Theme for the first byte.
     pub theme: Theme,
     /// Fields of a plain form that was refused, by name (see `guard::keep_refused_forms`).
@@ -59,6 +61,18 @@ impl Ctx {
     pub fn require_write(&self) -> AppResult<&Viewer> {
         let viewer = self.require()?;
         if viewer.can_write { Ok(viewer) } else { Err(AppError::forbidden("This token may only read.")) }
+    }
+
+    /// As [`Ctx::require_write`], for whatever only admins change: who runs the site types the password for it, so that a minute
+    /// at an open computer does not lead keys, money or everybody's words elsewhere.
+    ///
+    /// # Errors
+    /// `SignInRequired`; `NotFound` for everybody else; `ConfirmPassword`.
+    pub fn require_admin_change(&self) -> AppResult<&Viewer> {
+        let viewer = self.require_write()?;
+        viewer.require_admin()?;
+        viewer.require_fresh()?;
+        Ok(viewer)
     }
 
     /// Id of the viewer, if anybody is signed in.
@@ -160,7 +174,8 @@ pub async fn load(State(app): State<AppState>, mut request: Request, next: Next)
     let theme = theme.or_else(|| viewer.as_ref().map(|v| v.theme)).unwrap_or_default();
     let id = headers.get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let draft = super::guard::load_draft(&app, &uri).await;
-    request.extensions_mut().insert(RequestInfo { id, client, user_agent, viewer, theme, draft });
+    let draft = super::guard::load_draft(&app, &uri, viewer.as_ref().map(|v| v.id)).await;
+    let device = cookie_value(&headers, super::device::cookie_name(&app.config)).unwrap_or_default();
+    request.extensions_mut().insert(RequestInfo { id, client, user_agent, viewer, device, theme, draft });
     next.run(request).await
 }

@@ -109,6 +109,7 @@ async fn serve(config: Config) -> Result<(), String> {
     crate::models::meter::recover(&state);
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
+    super::files::sweep::watch(&state);
     hear_others(&state);
     tokio::spawn(figures::upkeep());
     if let Some(listener) = operators {

@@ -235,7 +235,7 @@ pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
         sqlx::query!("update sessions set last_seen_at = now() where session_id = $1", found.access_id)
             .execute(&mut *tx)
             .await?;
-        sqlx::query!("update profiles set last_active_at = now() where user_id = $1", found.user_id)
+        sqlx::query!("update profile_private set last_active_at = now() where user_id = $1", found.user_id)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
@@ -283,7 +283,7 @@ pub async fn roles_of_tokens(db: &Db, hashes: &[Vec<u8>]) -> AppResult<HashMap<V
     let rows = sqlx::query!(
         r#"select t.token_hash, t.user_id, coalesce(t.last_used_at < now() - interval '1 minute', true) as "is_stale!",
              (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = t.user_id) as role
-           from api_tokens t join profiles p using (user_id) where t.token_hash = any($1) and p.is_active"#,
+           from api_tokens t join profiles p using (user_id) where t.token_hash = any($1) and t.expires_at > now() and p.is_active"#,
         hashes
     )
     .fetch_all(&mut *tx)
@@ -311,7 +311,7 @@ pub async fn find_by_bearer(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
                t.scopes as "scopes?", p.username, p.display_name, p.avatar_key, u.timezone, u.theme_preference,
                (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
            from api_tokens t join users u using (user_id) join profiles p using (user_id)
-           where t.token_hash = $1 and p.is_active"#,
+           where t.token_hash = $1 and t.expires_at > now() and p.is_active"#,
         hash
     )
     .fetch_optional(&mut *tx)

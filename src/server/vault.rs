@@ -11,6 +11,7 @@ use chacha20poly1305::{
     Key, XChaCha20Poly1305, XNonce,
     aead::{Aead, KeyInit, Payload},
 };
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 use std::{
@@ -60,9 +61,38 @@ impl Master {
         Self { id, key: SecretBox::new(Box::new(key)) }
     }
 
+    /// A key for something else than sealing, which says nothing about this one.
+    fn derive(&self, purpose: &str) -> Derived {
+        let key = mac(self.key.expose_secret(), purpose.as_bytes());
+        Derived { id: self.id.clone(), key: SecretBox::new(Box::new(key)) }
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&Key::from(*self.key.expose_secret()))
     }
+}
+
+/// A key that was made of a master key for one purpose.
+pub struct Derived {
+    /// Which master key it was made of.
+    pub id: String,
+    key: SecretBox<[u8; KEY]>,
+}
+
+impl Derived {
+    /// HMAC-SHA256 of a message under this key.
+    #[must_use]
+    pub fn mac(&self, message: &[u8]) -> [u8; KEY] {
+        mac(self.key.expose_secret(), message)
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104).
+fn mac(key: &[u8; KEY], message: &[u8]) -> [u8; KEY] {
+    // Any length of key will do, so this cannot fail; without a key there is no code that anybody could make.
+    let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key) else { return rand::random() };
+    mac.update(message);
+    mac.finalize().into_bytes().into()
 }
 
 /// The ring of master keys.
@@ -96,6 +126,21 @@ impl Vault {
         }
         let ring = read_file(&file)?;
         Ok(Self { ring: RwLock::new(ring), file: Some(file) })
+    }
+
+    /// As [`Vault::open`], but makes no key: `None` where there is none yet.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn find(data: &Path, given: Option<&SecretString>) -> Result<Option<Self>, String> {
+        let is_given = given.is_some_and(|g| !g.expose_secret().trim().is_empty());
+        if is_given || data.join(FILE).exists() { Self::open(data, given).map(Some) } else { Ok(None) }
+    }
+
+    /// Keys for another purpose, one for each master key, the current one first. The same purpose gives the same keys.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Vec<Derived> {
+        self.with(|ring| ring.iter().map(|master| master.derive(purpose)).collect())
     }
 
     /// Id of the key that new envelopes are sealed with.
@@ -332,6 +377,26 @@ mod tests {
         vault.forget_old().unwrap();
         assert_eq!(vault.open_envelope("providers", row, &old).err(), Some(VaultError::UnknownKey));
         assert!(vault.open_envelope("providers", row, &new).is_ok());
+    }
+
+    #[test]
+    fn codes_follow_the_key_the_purpose_and_the_message() {
+        // RFC 4231, case 2, with the key filled up to its block as the standard says.
+        let mut key = [0; KEY];
+        key[..4].copy_from_slice(b"Jefe");
+        let code: String = mac(&key, b"what do ya want for nothing?").iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(code, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        let folder = Folder::new();
+        assert!(Vault::find(&folder.0, None).unwrap().is_none(), "nothing is made");
+        let vault = Vault::open(&folder.0, None).unwrap();
+        let again = Vault::find(&folder.0, None).unwrap().unwrap();
+        let code = |vault: &Vault, purpose: &str, message: &[u8]| vault.derive(purpose)[0].mac(message);
+        assert_eq!(code(&vault, "a", b"m"), code(&again, "a", b"m"));
+        assert_ne!(code(&vault, "a", b"m"), code(&vault, "b", b"m"));
+        assert_ne!(code(&vault, "a", b"m"), code(&vault, "a", b"n"));
+        vault.renew().unwrap();
+        assert_eq!(vault.derive("a").len(), 2);
+        assert_eq!(vault.derive("a")[1].mac(b"m"), code(&again, "a", b"m"), "an old key still knows its own");
     }
 
     #[test]

@@ -21,10 +21,12 @@ mod home;
 mod log;
 mod model;
 mod models;
+mod names;
 mod ocs;
 mod operations;
 mod pages;
 mod provider;
+mod rights;
 mod secrets;
 mod seen;
 mod sse;
@@ -87,6 +89,20 @@ impl TestApp {
     /// Another process on the same database, as after a restart or beside it.
     pub fn again(&self) -> Self {
         Self::on(Arc::clone(&self.database), &["--limit-factor", "1000"])
+    }
+
+    /// As [`TestApp::again`], with these further flags of `serve`.
+    pub fn again_with(&self, flags: &[&str]) -> Self {
+        Self::on(Arc::clone(&self.database), flags)
+    }
+
+    /// The same browser at this process.
+    pub fn as_client(&self, browser: &Client) -> Client {
+        let client = self.client();
+        for (name, value) in browser.cookies() {
+            client.set_cookie(&name, &value);
+        }
+        client
     }
 
     fn on(database: Arc<Database>, flags: &[&str]) -> Self {

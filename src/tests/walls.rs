@@ -52,6 +52,7 @@ fn matrix() -> Vec<Cell> {
         cell("identities", "identity_id = '{row}'", ["o", "", "", "o"], "issuer = 'x'"),
         cell("profiles", "user_id = '{owner}'", ["osman", "", "o", ""], "bio = 'x'"),
         cell("profiles", "user_id = '00000000-0000-7000-8000-00000000000e'", ["ma", "", "", ""], "bio = 'x'"),
+        cell("profile_private", "user_id = '{owner}'", ["o", "", "o", ""], "birth_date = '2001-02-28'"),
         cell("user_roles", "user_id = '{moderator}'", ["ma", "", "", ""], "role = 'admin'"),
         cell("sessions", "session_id = '{row}'", ["o", "", "o", "o"], "authenticated_at = 'epoch'"),
         other(
@@ -163,6 +164,9 @@ fn matrix() -> Vec<Cell> {
             "user_id = '{stranger}'",
             "",
         ),
+        cell("stored_files", "key = 'row'", ["o", "o", "", "o"], "bytes = 9"),
+        cell("storage_limits", "kind = 'pictures' and tier = 'explorer'", ["osman", "", "", ""], "bytes = 9"),
+        cell("chores", "name = 'row'", ["", "", "", ""], "done_at = 'epoch'"),
         cell("usage_log", "usage_id = '{row}'", ["oa", "", "", ""], "model = 'x'"),
         cell("daily_usage", "user_id = '{owner}'", ["oa", "", "", ""], "used = 7"),
     ]
@@ -221,6 +225,8 @@ insert into models (model_id, provider_id, remote_name, name, context_tokens, ma
 insert into system_config (key, value) values ('row', '1');
 insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key, master_key_id, key_last_four)
     values ('{row}', '{owner}', 'openai', 'https://example.org', 'm', 4096, 's', 'w', 'k', '1234');
+insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', 'plate', 1);
+insert into chores (name) values ('row');
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
 ";

@@ -8,6 +8,7 @@ use leptos::{
     prelude::*,
     server_fn::{Http, ServerFn, client::Client, codec::PostUrl, request::ClientReq},
 };
+use leptos_router::hooks::use_location;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -328,10 +329,18 @@ pub fn FormNote(
     done: Signal<Option<String>>,
 ) -> impl IntoView {
     let state = use_context::<FormState>();
-    let error = Signal::derive(move || state.and_then(|s| s.error.get()).map(|e| e.to_string()));
+    let error = Signal::derive(move || state.and_then(|s| s.error.get()));
+    let here = use_location().pathname;
+    // What helps stands beside what is missing.
+    let help = move |e: &AppError| {
+        (*e == AppError::ConfirmPassword).then(|| {
+            let next = here.get_untracked();
+            view! { " "<a class="link" rel="external" href=format!("/confirm?next={next}")>"Confirm your password"</a> }
+        })
+    };
     view! {
         <div class="form-note" aria-live="polite">
-            {move || error.get().map(|e| view! { <p class="note bad">{e}</p> })}
+            {move || error.get().map(|e| view! { <p class="note bad">{e.to_string()}{help(&e)}</p> })}
             {move || done.get().filter(|_| error.get().is_none()).map(|d| view! { <p class="note good">{d}</p> })}
         </div>
     }

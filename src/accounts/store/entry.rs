@@ -5,7 +5,7 @@ use crate::{
     error::{AppError, AppResult, OnConstraint},
     ids::UserId,
     server::{
-        AppState, Ctx, Tx, Viewer,
+        AppState, Ctx, Tx, Viewer, device,
         limits::{self, Action},
         passwords::{self, Check},
         session,
@@ -19,6 +19,8 @@ pub struct Entered {
     pub id: UserId,
     /// For the cookie.
     pub token: String,
+    /// For the cookie that remembers the browser.
+    pub device: String,
 }
 
 /// Makes an account and signs its device in.
@@ -53,7 +55,7 @@ pub async fn sign_up(ctx: &Ctx, form: forms::SignUpForm) -> AppResult<Entered> {
     .on_constraint("profiles_username_key", username_taken)?;
     let token = enter(ctx, &mut tx, id, "sign_up").await?;
     tx.commit().await?;
-    Ok(Entered { id, token })
+    Ok(Entered { id, token, device: device::remember(&ctx.app.vault, &ctx.info.device, id) })
 }
 
 /// The answer to a username that somebody has.
@@ -73,18 +75,15 @@ pub(super) fn timezone(name: &str) -> String {
 
 /// Signs a device in. An unknown name and a wrong password take the same time and get the same answer.
 ///
+/// Tries are counted by the account and not by what was typed: name, e-mail and every spelling of them that the database takes for
+/// the same are one. A browser that has been signed in to the account before has tries of its own.
+///
 /// # Errors
 /// `Invalid` without a field when name or password is wrong; `TooMany`.
 pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     let form = form.check()?;
     let app = &ctx.app;
-    // People type passwords into the wrong field, so the buckets know the name by its hash only.
-    let whom: String =
-        session::hash_token(&form.login.to_lowercase()).iter().take(12).map(|b| format!("{b:02x}")).collect();
     limits::take_address(app, Action::SignIn, &ctx.info).await?;
-    limits::take(app, Action::SignInAccount, &format!("{whom}:{}", limits::address_block(ctx.info.client))).await?;
-    limits::take(app, Action::SignInTarget, &whom).await?;
-
     let mut tx = app.db.system().await?;
     let row = sqlx::query!(
         r#"select u.user_id, u.password_hash, p.is_active from users u join profiles p using (user_id)
@@ -95,6 +94,7 @@ pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     .await?;
     // The connection goes back while the password is compared.
     drop(tx);
+    take_tries(ctx, row.as_ref().map(|r| UserId(r.user_id)), &form.login).await?;
     let kept = row.as_ref().and_then(|r| r.password_hash.clone());
     let found = passwords::check(&form.password, kept).await?;
     let row = match (row, found) {
@@ -114,7 +114,22 @@ pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     let id = UserId(row.user_id);
     let token = enter(ctx, &mut tx, id, "sign_in").await?;
     tx.commit().await?;
-    Ok(Entered { id, token })
+    Ok(Entered { id, token, device: device::remember(&app.vault, &ctx.info.device, id) })
+}
+
+/// Takes one of the tries to sign in to an account, or to what somebody typed and nobody is called.
+async fn take_tries(ctx: &Ctx, found: Option<UserId>, login: &str) -> AppResult<()> {
+    let app = &ctx.app;
+    if let Some(browser) = found.and_then(|id| device::known(&app.vault, &ctx.info.device, id)) {
+        return limits::take(app, Action::SignInDevice, &browser).await;
+    }
+    let whom = found.map_or_else(
+        // People type passwords into the wrong field, so the buckets know it by its hash only.
+        || session::hash_token(&login.to_lowercase()).iter().take(12).map(|b| format!("{b:02x}")).collect(),
+        |id| id.to_string(),
+    );
+    limits::take(app, Action::SignInAccount, &format!("{whom}:{}", limits::address_block(ctx.info.client))).await?;
+    limits::take(app, Action::SignInTarget, &whom).await
 }
 
 /// A new session; the one that this browser had before is over.

@@ -2,6 +2,7 @@
 
 mod access;
 mod entry;
+mod erase;
 mod people;
 mod settings;
 

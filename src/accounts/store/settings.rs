@@ -1,19 +1,17 @@
 //! What people set: profile, avatar, e-mail, password, time zone, theme, and leaving for good.
 
-use super::{avatar_url, email_taken, note, timezone, username_taken};
+use super::{access::revoke_all, avatar_url, email_taken, erase, note, timezone, username_taken};
 use crate::{
     accounts::{AccountSettings, ProfileSettings, Theme, forms, rules},
     error::{AppError, AppResult, OnConstraint},
     server::{
         Ctx,
+        files::sweep::AVATARS,
         images::Picture,
         limits::{self, Action},
-        passwords, session,
+        passwords, quota, session,
     },
 };
-
-/// Where avatars lie in the file store.
-pub const AVATARS: &str = "avatars";
 
 /// One's own profile, for editing.
 ///
@@ -37,9 +35,10 @@ pub async fn profile(ctx: &Ctx) -> AppResult<ProfileSettings> {
 /// Changes names and bio.
 ///
 /// # Errors
-/// `Invalid` or `Conflict` with the field.
+/// `Invalid` or `Conflict` with the field; `TooMany`.
 pub async fn save_profile(ctx: &Ctx, form: forms::ProfileForm) -> AppResult<()> {
     let viewer = ctx.require_write()?;
+    limits::take(&ctx.app, Action::Identity, &viewer.id.to_string()).await?;
     let form = form.check(&viewer.username)?;
     let mut tx = ctx.begin().await?;
     sqlx::query!(
@@ -58,21 +57,28 @@ pub async fn save_profile(ctx: &Ctx, form: forms::ProfileForm) -> AppResult<()> 
 /// Sets the avatar, or removes it; the file of the one before goes.
 ///
 /// # Errors
-/// When file store or database cannot be reached; nothing has changed then.
+/// `TooLarge` when the person's pictures are full; when file store or database cannot be reached. Nothing has changed then.
 pub async fn set_avatar(ctx: &Ctx, picture: Option<Picture>) -> AppResult<()> {
     let viewer = ctx.require_write()?;
-    let key = picture.as_ref().map(|p| format!("{}.{}", uuid::Uuid::new_v4().simple(), p.extension));
-    if let (Some(key), Some(picture)) = (&key, picture) {
-        ctx.app.files.put(&format!("{AVATARS}/{key}"), picture.bytes).await?;
-    }
     let mut tx = ctx.begin().await?;
+    let key = match picture {
+        None => None,
+        Some(picture) => {
+            let key = format!("{}.{}", uuid::Uuid::new_v4().simple(), picture.extension);
+            let file = format!("{AVATARS}/{key}");
+            quota::keep_file(&mut tx, &ctx.app.files, viewer.id, "avatar", &file, picture.bytes).await?;
+            Some(key)
+        }
+    };
     let old = sqlx::query_scalar!("select avatar_key from profiles where user_id = $1 for update", viewer.id.0)
         .fetch_one(&mut *tx)
         .await?;
     sqlx::query!("update profiles set avatar_key = $2 where user_id = $1", viewer.id.0, key).execute(&mut *tx).await?;
+    let gone: Vec<String> = old.into_iter().map(|old| format!("{AVATARS}/{old}")).collect();
+    quota::forget_files(&mut tx, &gone).await?;
     tx.commit().await?;
-    if let Some(old) = old {
-        ctx.app.files.delete(&format!("{AVATARS}/{old}")).await;
+    for file in gone {
+        ctx.app.files.delete(&file).await;
     }
     Ok(())
 }
@@ -85,13 +91,15 @@ pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
     let viewer = ctx.require()?;
     let mut tx = ctx.begin().await?;
     let row = sqlx::query!(
-        r#"select u.email, u.timezone, p.arcanean_id as "arcanean_id!", coalesce(p.birth_date::text, '') as "birth_date!"
-           from users u join profiles p using (user_id) where u.user_id = $1"#,
+        r#"select u.email, u.timezone, p.arcanean_id as "arcanean_id!", coalesce(v.birth_date::text, '') as "birth_date!"
+           from users u join profiles p using (user_id) left join profile_private v using (user_id) where u.user_id = $1"#,
         viewer.id.0
     )
     .fetch_one(&mut *tx)
     .await?;
+    let storage = quota::all(&mut tx, viewer.id).await?;
     Ok(AccountSettings {
+        storage,
         username: viewer.username.clone(),
         email: row.email,
         timezone: row.timezone,
@@ -121,7 +129,9 @@ pub async fn set_birth_date(ctx: &Ctx, date: &str) -> AppResult<()> {
         }
     };
     let mut tx = ctx.begin().await?;
-    sqlx::query!("update profiles set birth_date = $2 where user_id = $1", viewer.id.0, day).execute(&mut *tx).await?;
+    sqlx::query!("update profile_private set birth_date = $2 where user_id = $1", viewer.id.0, day)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await
 }
 
@@ -137,10 +147,11 @@ fn zones() -> Vec<String> {
 /// Changes the address. The password must be fresh.
 ///
 /// # Errors
-/// `ConfirmPassword`; `Invalid` or `Conflict` with the field.
+/// `ConfirmPassword`; `TooMany`, because each try tells whether an address has an account; `Invalid` or `Conflict` with the field.
 pub async fn change_email(ctx: &Ctx, form: &forms::EmailForm) -> AppResult<()> {
     let viewer = ctx.require_write()?;
     viewer.require_fresh()?;
+    limits::take(&ctx.app, Action::Identity, &viewer.id.to_string()).await?;
     let email = rules::email("email", &form.email)?;
     let mut tx = ctx.begin().await?;
     sqlx::query!("update users set email = $2 where user_id = $1", viewer.id.0, email)
@@ -151,7 +162,8 @@ pub async fn change_email(ctx: &Ctx, form: &forms::EmailForm) -> AppResult<()> {
     tx.commit().await
 }
 
-/// Changes the password and ends all other sessions; this device gets a new token. The password must be fresh.
+/// Changes the password, ends all other sessions and, when asked, revokes all API tokens; this device gets a new token. The password
+/// must be fresh.
 ///
 /// # Errors
 /// `ConfirmPassword`; `Invalid` with the field; `TooMany`.
@@ -174,6 +186,9 @@ pub async fn change_password(ctx: &Ctx, form: &forms::PasswordForm) -> AppResult
     sqlx::query!("delete from sessions where user_id = $1 and session_id <> $2", viewer.id.0, session.0)
         .execute(&mut *tx)
         .await?;
+    if form.tokens_too {
+        revoke_all(&mut tx, viewer.id).await?;
+    }
     note(&mut tx, viewer.id, "change_password").await?;
     let token = session::refresh(&mut tx, session).await?;
     tx.commit().await?;
@@ -219,24 +234,9 @@ pub async fn delete_account(ctx: &Ctx, form: &forms::DeleteForm) -> AppResult<()
     if !form.username.trim().eq_ignore_ascii_case(&viewer.username) {
         return Err(AppError::invalid("username", format!("Please type {} to delete the account.", viewer.username)));
     }
-    let mut tx = ctx.begin().await?;
-    let avatar = sqlx::query_scalar!("select avatar_key from profiles where user_id = $1", viewer.id.0)
-        .fetch_one(&mut *tx)
-        .await?;
-    let plates = sqlx::query_scalar!(
-        "delete from ocs where owner_id = $1 and (not is_public or $2) returning avatar_key",
-        viewer.id.0,
-        form.characters_too
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    sqlx::query!("delete from users where user_id = $1", viewer.id.0).execute(&mut *tx).await?;
-    tx.commit().await?;
-    if let Some(key) = avatar {
-        ctx.app.files.delete(&format!("{AVATARS}/{key}")).await;
-    }
-    for key in plates {
-        crate::ocs::plates::forget(&ctx.app, key).await;
+    let files = erase::erase(&ctx.app, viewer.id, form.characters_too).await?;
+    for file in files {
+        ctx.app.files.delete(&file).await;
     }
     tracing::info!(user.id = %viewer.id, "an account was deleted by its owner");
     Ok(())

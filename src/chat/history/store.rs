@@ -10,7 +10,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, UserId},
     ocs,
-    server::{Ctx, Tx, markdown},
+    server::{Ctx, Tx, markdown, quota},
 };
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -156,6 +156,8 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
     if chat.has_macros {
         fill_macros(&mut chat, &persona.name, &me.display_name);
     }
+    let bytes = chat.nodes.iter().map(|node| node.content.len()).sum();
+    quota::must_fit(&mut tx, me.id, quota::Kind::Conversations, bytes).await?;
     let id = ConversationId::new();
     let begun = rows.iter().map(|r| r.1).min().unwrap_or(now);
     let ended = rows.iter().map(|r| r.1).max().unwrap_or(now);

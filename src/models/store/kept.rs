@@ -1,18 +1,18 @@
 //! What one plain form found out for the page that it leads to: kept for minutes, beside refused forms and for the same reason.
 
-use crate::{error::AppResult, server::Db};
+use crate::{error::AppResult, ids::UserId, server::Db};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-/// Keeps something for the page that shows it next; gives where.
+/// Keeps something of a person for the page that shows it next; gives where.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn keep_for_page<T: Serialize>(db: &Db, found: &T) -> AppResult<Uuid> {
+pub async fn keep_for_page<T: Serialize>(db: &Db, user: UserId, found: &T) -> AppResult<Uuid> {
     let id = Uuid::new_v4();
     let fields = serde_json::to_value(found).unwrap_or_default();
     let mut tx = db.system().await?;
-    sqlx::query!("insert into form_drafts (form_draft_id, fields) values ($1, $2)", id, fields)
+    sqlx::query!("insert into form_drafts (form_draft_id, user_id, fields) values ($1, $2, $3)", id, user.0, fields)
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;

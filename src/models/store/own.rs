@@ -41,6 +41,8 @@ pub struct OwnKey {
 pub struct OwnKeys {
     /// Admins allow them.
     pub allowed: bool,
+    /// Whether the password was typed within the last five minutes.
+    pub fresh: bool,
     /// At most one for each protocol.
     pub keys: Vec<OwnKey>,
 }
@@ -76,18 +78,21 @@ pub async fn own_keys(tx: &mut Tx, user: UserId) -> AppResult<Vec<OwnKey>> {
 /// # Errors
 /// `SignInRequired`.
 pub async fn own_keys_page(ctx: &Ctx) -> AppResult<OwnKeys> {
-    let me = ctx.require()?.id;
+    let viewer = ctx.require()?;
     let allowed = ctx.app.models.current().await?.settings.own_keys;
     let mut tx = ctx.begin().await?;
-    Ok(OwnKeys { allowed, keys: own_keys(&mut tx, me).await? })
+    Ok(OwnKeys { allowed, fresh: viewer.is_fresh(), keys: own_keys(&mut tx, viewer.id).await? })
 }
 
-/// Adds or changes one's own key. It may lead out of the network only, whatever hosts admins listed for themselves.
+/// Adds or changes one's own key. It may lead out of the network only, whatever hosts admins listed for themselves. The password
+/// must be fresh, since the address decides who reads one's conversations.
 ///
 /// # Errors
-/// `SignInRequired`; `Forbidden` when admins do not allow it; `Invalid` with the field.
+/// `SignInRequired`; `ConfirmPassword`; `Forbidden` when admins do not allow it; `Invalid` with the field.
 pub async fn save_own_key(ctx: &Ctx, form: &OwnKeyForm) -> AppResult<()> {
-    let me = ctx.require_write()?.id;
+    let viewer = ctx.require_write()?;
+    viewer.require_fresh()?;
+    let me = viewer.id;
     if !ctx.app.models.current().await?.settings.own_keys {
         return Err(AppError::forbidden("Own keys are not allowed here."));
     }

@@ -1,6 +1,6 @@
 //! One's own keys.
 
-use super::{loaded, saved};
+use super::{frame::ConfirmFirst, loaded, saved};
 use crate::{
     accounts::view::settings::SettingsFrame,
     models::{
@@ -28,7 +28,7 @@ pub fn OwnKeysPage() -> impl IntoView {
                     (saved("key", "Saved. Choose it beside a conversation."), saved("gone", "The key is thrown away."));
                 move || kept.get().or_else(|| gone.get())
             });
-            let OwnKeys { allowed, keys } = page;
+            let OwnKeys { allowed, fresh, keys } = page;
             let kinds = [Kind::Anthropic, Kind::OpenAi].map(|k| Choice::new(k.as_str(), k.words())).to_vec();
             let form = move || {
                 view! {
@@ -57,8 +57,10 @@ pub fn OwnKeysPage() -> impl IntoView {
                 <FormNote done=done />
                 {(!keys.is_empty())
                     .then(|| view! { <ul class="list settings-card">{keys.into_iter().map(|k| view! { <Row key=k delete=delete /> }).collect_view()}</ul> })}
-                {if allowed {
+                {if allowed && fresh {
                     form().into_any()
+                } else if allowed {
+                    view! { <div class="card settings-card"><ConfirmFirst what="To add or change a key, confirm your password first." here=HERE /></div> }.into_any()
                 } else {
                     view! { <p class="note">"Whoever runs this site does not allow own keys at the moment."</p> }.into_any()
                 }}

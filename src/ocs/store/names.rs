@@ -1,4 +1,8 @@
-//! Names are unique, and addresses are made of them.
+//! Names and the addresses that are made of them.
+//!
+//! Two characters that everybody sees never share a name, and neither do two of one person. Nothing here says anything about
+//! somebody else's draft: it may be called like any other, and its address ends with letters that cannot be guessed until it is
+//! shown for the first time.
 
 use crate::{
     error::{AppError, AppResult},
@@ -28,21 +32,58 @@ const BY_NAMES: [&str; 16] = [
     "Moss",
 ];
 
-/// The error for a taken name, with one that is free.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn taken_message(tx: &mut PgConnection, name: &str) -> AppResult<AppError> {
-    let free = offer_name(tx, name).await?;
-    Ok(AppError::conflict("name", format!("Somebody is called {name} already. {free} is free.")))
+/// Who has a name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// A character that everybody sees.
+    Public,
+    /// Another character of the asker's.
+    Own,
 }
 
-/// `name` if nobody has it, else one near it that is free.
+/// The error for a taken name, with one that is free.
+async fn taken_message(tx: &mut PgConnection, name: &str, by: Taken) -> AppResult<AppError> {
+    let free = offer_name(tx, name).await?;
+    let who = match by {
+        Taken::Public => format!("There is a public character called {name} already."),
+        Taken::Own => format!("You have a character called {name} already."),
+    };
+    Ok(AppError::conflict("name", format!("{who} {free} is free.")))
+}
+
+/// Makes sure that a character may be called so: beside the asker's own ones, and, if it is shown, beside all that are.
+///
+/// # Errors
+/// `Conflict` on the field `name`, with one that is free.
+pub(super) async fn must_be_free(
+    tx: &mut PgConnection,
+    name: &str,
+    besides: Option<OcId>,
+    is_public: bool,
+) -> AppResult<()> {
+    match taken_by(tx, name, besides).await? {
+        Some(Taken::Public) if !is_public => Ok(()),
+        Some(by) => Err(taken_message(tx, name, by).await?),
+        None => Ok(()),
+    }
+}
+
+/// What the database says when somebody was faster.
+pub(super) fn named<T>(written: Result<T, sqlx::Error>) -> AppResult<T> {
+    written.map_err(|error| match &error {
+        sqlx::Error::Database(db) if matches!(db.constraint(), Some("ocs_public_name_key" | "ocs_own_name_key")) => {
+            AppError::conflict("name", "This name was taken a moment ago. Please choose another.")
+        }
+        _ => error.into(),
+    })
+}
+
+/// `name` if it is free everywhere, else one near it that is.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn offer_name(tx: &mut PgConnection, name: &str) -> AppResult<String> {
-    if !is_taken(tx, name).await? {
+    if taken_by(tx, name, None).await?.is_none() {
         return Ok(name.to_owned());
     }
     let base: String = name.chars().take(44).collect();
@@ -51,15 +92,40 @@ pub async fn offer_name(tx: &mut PgConnection, name: &str) -> AppResult<String> 
     let first = pick.below(16);
     let by_names = BY_NAMES.iter().cycle().skip(first as usize).take(BY_NAMES.len()).map(|n| format!("{base} {n}"));
     for candidate in by_names.chain((2..1000).map(|n| format!("{base} {n}"))) {
-        if !is_taken(tx, &candidate).await? {
+        if taken_by(tx, &candidate, None).await?.is_none() {
             return Ok(candidate);
         }
     }
     Err(AppError::conflict("name", "This name is taken. Please choose another."))
 }
 
-pub(super) async fn is_taken(tx: &mut PgConnection, name: &str) -> AppResult<bool> {
-    Ok(sqlx::query_scalar!(r#"select app.oc_name_taken($1) as "taken!""#, name).fetch_one(tx).await?)
+/// Who has a name, own characters first: a name that is one's own is taken for drafts, too.
+async fn taken_by(tx: &mut PgConnection, name: &str, besides: Option<OcId>) -> AppResult<Option<Taken>> {
+    let found = sqlx::query!(
+        r#"select app.oc_name_taken($1, $2) as "shown!",
+               exists (select from ocs where owner_id = app.user_id() and lower(name) = lower($1)
+                       and oc_id is distinct from $2) as "own!""#,
+        name,
+        besides.map(|id| id.0)
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(if found.own { Some(Taken::Own) } else { found.shown.then_some(Taken::Public) })
+}
+
+/// Letters behind the address of a draft, which nobody guesses.
+const HIDDEN_LETTERS: usize = 8;
+
+/// An address for a draft: its name, and letters by chance.
+pub(super) fn hidden_slug(name: &str) -> String {
+    let letters: String = uuid::Uuid::new_v4().simple().to_string().chars().take(HIDDEN_LETTERS).collect();
+    format!("{}-{letters}", slug_of(name))
+}
+
+/// Whether an address is one that [`hidden_slug`] made of this name.
+fn is_hidden_slug(slug: &str, name: &str) -> bool {
+    let rest = slug.strip_prefix(&slug_of(name)).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|r| r.len() == HIDDEN_LETTERS && r.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// An address for a name that nobody has yet: `mira-of-the-glass-storms`, or with `-2` behind it.
@@ -91,6 +157,9 @@ pub(super) async fn moved_slug(
     name: &str,
     is_known: bool,
 ) -> AppResult<String> {
+    if !is_known {
+        return Ok(if is_hidden_slug(&old, name) { old } else { hidden_slug(name) });
+    }
     let base = slug_of(name);
     let is_numbered = old.strip_prefix(&base).and_then(|rest| rest.strip_prefix('-'));
     if old == base || is_numbered.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) {
@@ -99,12 +168,29 @@ pub(super) async fn moved_slug(
     // An address that it had before is its own to take again.
     sqlx::query!("delete from oc_slugs where slug = $1 and oc_id = $2", base, id.0).execute(&mut *tx).await?;
     let slug = free_slug(tx, name).await?;
-    if is_known {
-        sqlx::query!("insert into oc_slugs (slug, oc_id) values ($1, $2) on conflict do nothing", old, id.0)
-            .execute(tx)
-            .await?;
-    }
+    keep_slug(tx, id, &old).await?;
     Ok(slug)
+}
+
+/// The address of a character that is shown for the first time. Its owner's links to the draft lead to it.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn shown_slug(tx: &mut PgConnection, id: OcId, old: String, name: &str) -> AppResult<String> {
+    if !is_hidden_slug(&old, name) {
+        return Ok(old);
+    }
+    let slug = free_slug(tx, name).await?;
+    keep_slug(tx, id, &old).await?;
+    Ok(slug)
+}
+
+/// Keeps an earlier address, which leads to the present one.
+async fn keep_slug(tx: &mut PgConnection, id: OcId, old: &str) -> AppResult<()> {
+    sqlx::query!("insert into oc_slugs (slug, oc_id) values ($1, $2) on conflict do nothing", old, id.0)
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Words with a meaning of their own in addresses.
@@ -180,7 +266,17 @@ const fn transliterated(c: char) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::slug_of;
+    use super::{hidden_slug, is_hidden_slug, slug_of};
+
+    #[test]
+    fn addresses_of_drafts_say_nothing_about_others() {
+        let (first, second) = (hidden_slug("Mira"), hidden_slug("Mira"));
+        assert_ne!(first, second);
+        assert!(first.starts_with("mira-") && is_hidden_slug(&first, "Mira"), "{first}");
+        for other in ["mira", "mira-2", "mira-of-the-lamps", "mira-0123456z"] {
+            assert!(!is_hidden_slug(other, "Mira"), "{other}");
+        }
+    }
 
     #[test]
     fn addresses_are_plain() {

@@ -1,8 +1,11 @@
 //! What a character was before each change.
 
-use super::write::{Made, keep_version};
+use super::{
+    names::named,
+    write::{Made, keep_version},
+};
 use crate::{
-    error::{AppError, AppResult, OnConstraint},
+    error::{AppError, AppResult},
     ids::{OcId, UserId},
     ocs::OcVersion,
 };
@@ -43,7 +46,7 @@ pub async fn versions(tx: &mut PgConnection, id: OcId) -> AppResult<Vec<OcVersio
 /// `NotFound` for an unknown version or somebody else's character, `Conflict` if its name was taken since.
 pub async fn restore(tx: &mut PgConnection, by: UserId, id: OcId, version: i32) -> AppResult<Made> {
     keep_version(tx, by, id).await?;
-    let row = sqlx::query!(
+    let restored = sqlx::query!(
         r#"update ocs o set name = r.name, title = r.title, specialty = r.specialty, description = r.description,
                personality = r.personality, greeting = r.greeting, alternate_greetings = r.alternate_greetings,
                scenario = r.scenario, example_dialogue = r.example_dialogue, system_prompt = r.system_prompt,
@@ -56,12 +59,15 @@ pub async fn restore(tx: &mut PgConnection, by: UserId, id: OcId, version: i32) 
            returning o.slug as "slug!", o.version as "version!""#,
         id.0,
         version
-    )
-    .fetch_optional(tx)
-    .await
-    .on_constraint("ocs_name_key", || {
-        AppError::conflict("", "Somebody else has the name of that version by now. Rename the other one, or copy the texts by hand.")
-    })?
-    .ok_or(AppError::NotFound)?;
+    );
+    let row = named(restored.fetch_optional(tx).await)
+        .map_err(|error| match error {
+            AppError::Conflict { .. } => AppError::conflict(
+                "",
+                "Another character has the name of that version by now. Rename the other one, or copy the texts by hand.",
+            ),
+            other => other,
+        })?
+        .ok_or(AppError::NotFound)?;
     Ok(Made { id, slug: row.slug, version: row.version })
 }

@@ -1,12 +1,14 @@
 //! Making, changing, publishing and deleting characters.
 
-use super::names::{free_slug, is_taken, moved_slug, taken_message};
+use super::names::{hidden_slug, moved_slug, must_be_free, named, shown_slug};
 use crate::{
-    error::{AppError, AppResult, OnConstraint},
+    error::{AppError, AppResult},
     ids::{OcId, UserId},
     ocs::{CleanOc, OcForm, short_name},
+    server::{files::sweep::PLATES, quota},
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// A character that was just made or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,38 +21,31 @@ pub struct Made {
     pub version: i32,
 }
 
-fn taken() -> AppError {
-    AppError::conflict("name", "Somebody took this name a moment ago. Please choose another.")
-}
-
 /// Makes a draft.
 ///
 /// # Errors
-/// `Invalid` for a field, `Conflict` for a taken name, with one that is free.
+/// `Invalid` for a field, `Conflict` for a name that another of one's own has, with one that is free.
 pub async fn create(tx: &mut PgConnection, owner: UserId, form: &OcForm) -> AppResult<Made> {
     let oc = form.check()?;
-    if is_taken(tx, &oc.name).await? {
-        return Err(taken_message(tx, &oc.name).await?);
-    }
-    let (id, slug) = (OcId::new(), free_slug(tx, &oc.name).await?);
+    quota::must_fit(tx, owner, quota::Kind::Characters, size(form)).await?;
+    must_be_free(tx, &oc.name, None, false).await?;
+    let (id, slug) = (OcId::new(), hidden_slug(&oc.name));
     // The row first and then its texts, so that making and changing write them by one statement.
-    sqlx::query!(
+    let inserted = sqlx::query!(
         "insert into ocs (oc_id, owner_id, name, slug, description, personality) values ($1, $2, $3, $4, '', '')",
         id.0,
         owner.0,
         oc.name,
         slug
-    )
-    .execute(&mut *tx)
-    .await
-    .on_constraint("ocs_name_key", taken)?;
+    );
+    named(inserted.execute(&mut *tx).await)?;
     let version = write(tx, id, &oc, &slug, 0).await?;
     Ok(Made { id, slug, version })
 }
 
 /// Writes everything that a form holds; the version grows by `step`.
 async fn write(tx: &mut PgConnection, id: OcId, oc: &CleanOc, slug: &str, step: i32) -> AppResult<i32> {
-    sqlx::query_scalar!(
+    let written = sqlx::query_scalar!(
         "update ocs set name = $2, slug = $3, title = $4, description = $5, personality = $6, greeting = $7,
              alternate_greetings = $8, scenario = $9, example_dialogue = $10, system_prompt = $11, voice_tone = $12,
              visual_style = $13, appearance_tags = $14, tags = $15, quick_start = $16, content_rating = $17,
@@ -75,10 +70,13 @@ async fn write(tx: &mut PgConnection, id: OcId, oc: &CleanOc, slug: &str, step: 
         oc.content_rating.as_str(),
         introduction(oc),
         step
-    )
-    .fetch_one(tx)
-    .await
-    .on_constraint("ocs_name_key", taken)
+    );
+    named(written.fetch_one(tx).await)
+}
+
+/// About how many bytes a form takes when it is stored.
+fn size(form: &OcForm) -> usize {
+    serde_json::to_vec(form).map_or(0, |text| text.len())
 }
 
 fn json(value: &impl serde::Serialize) -> AppResult<serde_json::Value> {
@@ -122,10 +120,11 @@ pub(super) async fn keep_version(tx: &mut PgConnection, by: UserId, id: OcId) ->
 /// `NotFound` if it is not the asker's to change.
 pub async fn update(tx: &mut PgConnection, by: UserId, id: OcId, form: &OcForm) -> AppResult<Made> {
     let oc = form.check()?;
-    let row = sqlx::query!("select name, slug, version, published_at from ocs where oc_id = $1 for update", id.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(AppError::NotFound)?;
+    let row =
+        sqlx::query!("select name, slug, version, is_public, published_at from ocs where oc_id = $1 for update", id.0)
+            .fetch_optional(&mut *tx)
+            .await?
+            .ok_or(AppError::NotFound)?;
     if row.version != form.version && !form.overwrite {
         return Err(AppError::conflict(
             "overwrite",
@@ -134,10 +133,10 @@ pub async fn update(tx: &mut PgConnection, by: UserId, id: OcId, form: &OcForm) 
         ));
     }
     let renamed = oc.name != row.name;
-    if renamed
-        && sqlx::query_scalar!(r#"select app.oc_name_taken($1, $2) as "t!""#, oc.name, id.0).fetch_one(&mut *tx).await?
-    {
-        return Err(taken_message(tx, &oc.name).await?);
+    // What it was stays beside what it is.
+    quota::must_fit(tx, by, quota::Kind::Characters, size(form)).await?;
+    if renamed {
+        must_be_free(tx, &oc.name, Some(id), row.is_public).await?;
     }
     let slug =
         if renamed { moved_slug(tx, id, row.slug, &oc.name, row.published_at.is_some()).await? } else { row.slug };
@@ -163,26 +162,36 @@ pub async fn set_avatar(tx: &mut PgConnection, by: UserId, id: OcId, key: Option
     Ok(Made { id, slug: row.slug, version: row.version })
 }
 
-/// Shows a character to everybody. The first time, its introduction becomes a post and the world hears of it.
+/// Shows a character to everybody. The first time, it gets an address without chance in it, its introduction becomes a post
+/// and the world hears of it.
 ///
 /// # Errors
-/// `NotFound` if it is not the asker's to change.
+/// `NotFound` if it is not the asker's to change; `Conflict` on the field `name` when a public character is called so, with a
+/// name that is free.
 pub async fn publish(tx: &mut PgConnection, by: UserId, id: OcId) -> AppResult<Made> {
     let row = sqlx::query!(
-        r#"select name, slug, title, greeting, description, introduction, published_at, owner_id, version
+        r#"select name, slug, title, greeting, description, introduction, is_public, published_at, owner_id, version
            from ocs where oc_id = $1 for update"#,
         id.0
     )
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(AppError::NotFound)?;
-    sqlx::query!(
-        "update ocs set is_public = true, published_at = coalesce(published_at, now()), introduction = null where oc_id = $1",
-        id.0
-    )
-    .execute(&mut *tx)
-    .await?;
-    let made = Made { id, slug: row.slug, version: row.version };
+    if !row.is_public {
+        must_be_free(tx, &row.name, Some(id), true).await?;
+    }
+    let slug = match row.published_at {
+        None => shown_slug(tx, id, row.slug, &row.name).await?,
+        Some(_) => row.slug,
+    };
+    let shown = sqlx::query!(
+        "update ocs set is_public = true, published_at = coalesce(published_at, now()), introduction = null, slug = $2
+         where oc_id = $1",
+        id.0,
+        slug
+    );
+    named(shown.execute(&mut *tx).await)?;
+    let made = Made { id, slug, version: row.version };
     if row.published_at.is_some() {
         return Ok(made);
     }
@@ -224,20 +233,32 @@ pub async fn unpublish(tx: &mut PgConnection, id: OcId) -> AppResult<Made> {
     Ok(Made { id, slug: row.slug, version: row.version })
 }
 
-/// Deletes a character with everything that is only its own: versions, events, memories and all conversations with it.
-/// Its public posts stay without it. Answers with the key of its uploaded plate.
+/// Deletes a character with everything that is only its own: versions, posts, events, memories and all conversations with it.
+/// Answers with the keys of all plates that it ever had.
 ///
 /// # Errors
 /// `NotFound` if it is not the asker's to delete.
-pub async fn delete(tx: &mut PgConnection, id: OcId) -> AppResult<Option<String>> {
-    // Posts of a character that is not shown must not come to light by its going.
-    sqlx::query!(
-        "update forum_posts p set deleted_at = now() from ocs o
-         where o.oc_id = $1 and p.oc_id = o.oc_id and not o.is_public and p.deleted_at is null",
-        id.0
-    )
-    .execute(&mut *tx)
-    .await?;
-    let gone = sqlx::query!("delete from ocs where oc_id = $1 returning avatar_key", id.0).fetch_optional(tx).await?;
-    Ok(gone.ok_or(AppError::NotFound)?.avatar_key)
+pub async fn delete(tx: &mut PgConnection, id: OcId) -> AppResult<Vec<String>> {
+    let plates = plates_of(tx, &[id.0]).await?;
+    sqlx::query!("delete from ocs where oc_id = $1 returning oc_id", id.0)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let files: Vec<String> = plates.iter().map(|key| format!("{PLATES}/{key}")).collect();
+    quota::forget_files(tx, &files).await?;
+    Ok(plates)
+}
+
+/// Keys of the plates of characters: those that they have, and those that their earlier versions had.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn plates_of(tx: &mut PgConnection, ids: &[Uuid]) -> AppResult<Vec<String>> {
+    let keys = sqlx::query_scalar!(
+        r#"select avatar_key as "key!" from ocs where oc_id = any($1) and avatar_key is not null
+           union
+           select content ->> 'avatar_key' from oc_versions where oc_id = any($1) and content ->> 'avatar_key' is not null"#,
+        ids
+    );
+    Ok(keys.fetch_all(tx).await?)
 }

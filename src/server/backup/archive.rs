@@ -1,6 +1,7 @@
 //! Writing and reading the archive itself.
 
-use super::{DUMP, Entry, KEY_FILE, MANIFEST, Manifest, about};
+use super::{Entry, KEY_FILE, MANIFEST, Manifest, SIGNATURE, TABLES, about, signature::Signature, table_file};
+use crate::server::vault::Vault;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -111,11 +112,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the manifest, and gives the archive its name when all of it is on the disk. Returns its size.
-    pub(super) fn finish(mut self, mut manifest: Manifest) -> Result<u64, String> {
+    /// Writes the manifest and its signature, and gives the archive its name when all of it is on the disk. Returns its size.
+    pub(super) fn finish(mut self, mut manifest: Manifest, vault: &Vault) -> Result<u64, String> {
         manifest.entries = std::mem::take(&mut self.entries);
         let text = serde_json::to_vec_pretty(&manifest).map_err(|e| e.to_string())?;
-        self.tar.append_data(&mut header(text.len() as u64), MANIFEST, text.as_slice()).map_err(about(&self.part))?;
+        let signature = serde_json::to_vec(&Signature::of(vault, &text)?).map_err(|e| e.to_string())?;
+        for (name, text) in [(MANIFEST, &text), (SIGNATURE, &signature)] {
+            self.tar.append_data(&mut header(text.len() as u64), name, text.as_slice()).map_err(about(&self.part))?;
+        }
         let buffer = self.tar.into_inner().map_err(about(&self.part))?;
         let file = buffer.into_inner().map_err(|e| about(&self.part)(e.into_error()))?;
         file.sync_all().map_err(about(&self.part))?;
@@ -134,28 +138,55 @@ fn header(size: u64) -> tar::Header {
     header
 }
 
-/// Reads a whole archive and compares every sum. With a folder, what is in it is written there.
+/// What an archive says of itself.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Its bytes, which were signed.
+    pub text: Vec<u8>,
+    /// Who vouches for them.
+    pub signature: Option<Signature>,
+}
+
+/// Name of the database in archives of the first form.
+const DUMP: &str = "database.dump";
+
+/// Reads a whole archive and compares every sum. With a folder, what is in it is written there. Who signed it is another question
+/// ([`super::signature::verify`]).
 ///
 /// Names that lead out of the folder, links and whatever the manifest does not know are refused.
-pub(super) fn read(archive: &Path, into: Option<&Path>) -> Result<Manifest, String> {
+pub(super) fn read(archive: &Path, into: Option<&Path>) -> Result<Said, String> {
     let broken = |why: &str| format!("{} is not a whole backup: {why}. Nothing was changed", archive.display());
     let file = File::open(archive).map_err(about(archive))?;
     let mut tar = tar::Archive::new(BufReader::new(file));
     let mut found = BTreeMap::new();
-    let mut manifest = None;
+    let (mut manifest, mut signature) = (None, None);
     for entry in tar.entries().map_err(|e| broken(&e.to_string()))? {
         let mut entry = entry.map_err(|e| broken(&e.to_string()))?;
         let path = entry.path().map_err(|e| broken(&e.to_string()))?.into_owned();
+        if path == Path::new(DUMP) {
+            return Err(format!(
+                "{} was written by an older SoulForge and holds statements that a restore would have to execute, so it is refused. \
+                 Restore it with the program that wrote it, start the present one on that, and take a new backup. Nothing was changed",
+                archive.display()
+            ));
+        }
         let name =
             path.to_str().filter(|_| is_known(&path)).ok_or_else(|| broken("it holds a strange name"))?.to_owned();
         if !entry.header().entry_type().is_file() {
             return Err(broken(&format!("{name} is not a file")));
         }
-        if name == MANIFEST {
+        if name == MANIFEST || name == SIGNATURE {
             let mut text = Vec::new();
             entry.by_ref().take(MANIFEST_LIMIT).read_to_end(&mut text).map_err(|e| broken(&e.to_string()))?;
-            let read: Manifest = serde_json::from_slice(&text).map_err(|e| broken(&e.to_string()))?;
-            manifest = Some(read);
+            if name == MANIFEST {
+                let read: Manifest = serde_json::from_slice(&text).map_err(|e| broken(&e.to_string()))?;
+                manifest = Some((read, text));
+            } else {
+                let read: Signature = serde_json::from_slice(&text).map_err(|e| broken(&e.to_string()))?;
+                signature = Some(read);
+            }
             continue;
         }
         let mut bytes = Summing::new(&mut entry);
@@ -175,7 +206,7 @@ pub(super) fn read(archive: &Path, into: Option<&Path>) -> Result<Manifest, Stri
             return Err(broken(&format!("{name} is in it twice")));
         }
     }
-    let manifest = manifest.ok_or_else(|| broken("it was cut off before its manifest"))?;
+    let (manifest, text) = manifest.ok_or_else(|| broken("it was cut off before its manifest"))?;
     for wanted in &manifest.entries {
         match found.remove(&wanted.name) {
             Some(entry) if entry == *wanted => {}
@@ -183,10 +214,14 @@ pub(super) fn read(archive: &Path, into: Option<&Path>) -> Result<Manifest, Stri
             None => return Err(broken(&format!("{} is missing", wanted.name))),
         }
     }
-    match found.into_keys().next() {
-        Some(name) => Err(broken(&format!("{name} is not in its manifest"))),
-        None if !manifest.entries.iter().any(|entry| entry.name == DUMP) => Err(broken("it has no database")),
-        None => Ok(manifest),
+    if let Some(name) = found.into_keys().next() {
+        return Err(broken(&format!("{name} is not in its manifest")));
+    }
+    let has = |name: &str| manifest.entries.iter().any(|entry| entry.name == name);
+    match manifest.columns.keys().find(|table| !has(&table_file(table))) {
+        Some(table) => Err(broken(&format!("it has no rows of {table}"))),
+        None if manifest.columns.is_empty() => Err(broken("it has no database")),
+        None => Ok(Said { manifest, text, signature }),
     }
 }
 
@@ -194,7 +229,13 @@ pub(super) fn read(archive: &Path, into: Option<&Path>) -> Result<Manifest, Stri
 fn is_known(path: &Path) -> bool {
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     let is = |name: &str| path == Path::new(name);
-    plain && (is(MANIFEST) || is(DUMP) || path == Path::new("keys").join(KEY_FILE) || path.starts_with("files"))
+    let is_table = path.parent() == Some(Path::new(TABLES)) && path.extension().is_some_and(|e| e == "copy");
+    plain
+        && (is(MANIFEST)
+            || is(SIGNATURE)
+            || is_table
+            || path == Path::new("keys").join(KEY_FILE)
+            || path.starts_with("files"))
 }
 
 #[cfg(test)]
@@ -212,13 +253,15 @@ mod tests {
 
     fn manifest() -> Manifest {
         Manifest {
-            format: 1,
+            format: 2,
             soulforge: "0".into(),
             made_at: chrono::Utc::now(),
             postgresql: "18".into(),
             owner: "sf_owner".into(),
             migrations: BTreeMap::new(),
             rows: BTreeMap::new(),
+            columns: [("public.users".to_owned(), vec!["user_id".to_owned()])].into(),
+            sequences: BTreeMap::new(),
             entries: Vec::new(),
         }
     }
@@ -227,10 +270,11 @@ mod tests {
         let archive = folder.join("backup.tar");
         let mut writer = Writer::create(&archive).expect("a new archive");
         writer.add_folder("files", &folder.join("files")).expect("files");
-        assert!(writer.add(DUMP, &folder.join("dump")).expect("the dump"));
+        assert!(writer.add(&table_file("public.users"), &folder.join("dump")).expect("the rows"));
         assert!(!writer.add("files/gone", &folder.join("gone")).expect("no error"));
         writer.add_folder("files", &folder.join("files")).expect("the same files once more");
-        writer.finish(manifest()).expect("a whole archive");
+        let vault = Vault::open(&folder.join("data"), None).expect("a key");
+        writer.finish(manifest(), &vault).expect("a whole archive");
         archive
     }
 
@@ -239,9 +283,10 @@ mod tests {
         let folder = place();
         let archive = written(&folder);
         let into = folder.join("out");
-        let manifest = read(&archive, Some(&into)).expect("a whole archive");
-        let names: Vec<&str> = manifest.entries.iter().map(|e| e.name.as_str()).collect();
-        assert_eq!(names, ["files/avatars/a.webp", "database.dump"]);
+        let said = read(&archive, Some(&into)).expect("a whole archive");
+        let names: Vec<&str> = said.manifest.entries.iter().map(|e| e.name.as_str()).collect();
+        assert_eq!(names, ["files/avatars/a.webp", "tables/public.users.copy"]);
+        assert!(said.signature.is_some());
         assert_eq!(fs::read(into.join("files/avatars/a.webp")).expect("a file"), b"picture");
         assert!(Writer::create(&archive).is_err(), "never over another backup");
         fs::remove_dir_all(folder).expect("tidy");
@@ -268,10 +313,20 @@ mod tests {
 
     #[test]
     fn only_our_own_names_are_known() {
-        for name in ["files/a/b", "database.dump", "manifest.json", "keys/master.key"] {
+        for name in ["files/a/b", "tables/public.users.copy", "manifest.json", "manifest.sig", "keys/master.key"] {
             assert!(is_known(Path::new(name)), "{name}");
         }
-        for name in ["../x", "files/../../x", "/etc/passwd", "keys/other", "pg/data", ""] {
+        for name in [
+            "../x",
+            "files/../../x",
+            "/etc/passwd",
+            "keys/other",
+            "pg/data",
+            "",
+            "tables/x.sql",
+            "tables/a/b.copy",
+            "database.dump",
+        ] {
             assert!(!is_known(Path::new(name)), "{name}");
         }
     }

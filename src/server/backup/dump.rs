@@ -1,7 +1,8 @@
 //! `soulforge backup`.
 
-use super::{BackupArgs, DUMP, FORMAT, KEY_FILE, Manifest, about, archive::Writer, blocking};
-use crate::server::{database::Database, migrate};
+use super::{BackupArgs, FORMAT, KEY_FILE, Manifest, about, archive, archive::Writer, blocking, table_file};
+use crate::server::{database::Database, migrate, vault::Vault};
+use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::{
     collections::BTreeMap,
@@ -9,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
+use tokio::io::AsyncWriteExt;
 
 /// Writes database and files into one archive.
 ///
@@ -24,7 +26,7 @@ pub async fn backup(args: BackupArgs) -> Result<(), String> {
     tracing::info!(
         tables = manifest.rows.len(),
         rows = manifest.rows.values().sum::<i64>(),
-        files = manifest.entries.len().saturating_sub(1),
+        files = manifest.entries.iter().filter(|entry| entry.name.starts_with("files/")).count(),
         bytes = size,
         seconds = began.elapsed().as_secs(),
         "backup written: {}",
@@ -49,7 +51,8 @@ fn target(args: &BackupArgs) -> Result<PathBuf, String> {
 async fn write(args: &BackupArgs, database: &Database, target: &Path) -> Result<(u64, Manifest), String> {
     let files = args.place.data.join("files");
     let keys = args.with_keys.then(|| args.place.data.join(KEY_FILE));
-    let dump = Leftover(target.with_extension("dump.part"));
+    let vault = Vault::open(&args.place.data, args.master_key.as_ref())?;
+    let tables = Leftover(target.with_extension("tables.part"));
     let part = Leftover(target.with_extension("tar.part"));
     let mut writer = Writer::create(target)?;
     // First round: what somebody deletes from here on is in.
@@ -59,7 +62,7 @@ async fn write(args: &BackupArgs, database: &Database, target: &Path) -> Result<
     })
     .await?;
 
-    let manifest = snapshot(database, &dump.0).await?;
+    let manifest = snapshot(database, &tables.0).await?;
     if let Some(key) = &keys
         && !key.exists()
     {
@@ -68,40 +71,42 @@ async fn write(args: &BackupArgs, database: &Database, target: &Path) -> Result<
             key.display()
         ));
     }
-    let dumped = dump.0.clone();
+    let written = tables.0.clone();
     let done = blocking(move || {
         // Second round: what came before the snapshot is in.
         writer.add_folder("files", &files)?;
         if let Some(key) = keys {
             writer.add(&format!("keys/{KEY_FILE}"), &key)?;
         }
-        writer.add(DUMP, &dumped)?;
-        let size = writer.finish(manifest.clone())?;
+        for table in manifest.columns.keys() {
+            writer.add(&table_file(table), &written.join(table))?;
+        }
+        let size = writer.finish(manifest.clone(), &vault)?;
         Ok((size, manifest))
     })
     .await?;
-    drop((dump, part));
+    drop((tables, part));
     Ok(done)
 }
 
-/// A file that is removed in the end, whatever happens.
+/// A file or a folder that is removed in the end, whatever happens.
 struct Leftover(PathBuf);
 
 impl Drop for Leftover {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = if self.0.is_dir() { fs::remove_dir_all(&self.0) } else { fs::remove_file(&self.0) };
     }
 }
 
-/// Has `pg_dump` write one snapshot, whose rows are counted beside it.
-async fn snapshot(database: &Database, dump: &Path) -> Result<Manifest, String> {
+/// Writes the rows of all tables of one snapshot into a folder.
+async fn snapshot(database: &Database, folder: &Path) -> Result<Manifest, String> {
     let mut reader = database.reader().await?;
-    let manifest = read_snapshot(database, &mut reader, dump).await?;
+    let manifest = read_snapshot(&mut reader, folder).await?;
     reader.close().await.map_err(|e| e.to_string())?;
     Ok(manifest)
 }
 
-async fn read_snapshot(database: &Database, reader: &mut PgConnection, dump: &Path) -> Result<Manifest, String> {
+async fn read_snapshot(reader: &mut PgConnection, folder: &Path) -> Result<Manifest, String> {
     let sql = |error: sqlx::Error| format!("the database could not be read: {error}");
     // Limits that suit pages do not suit a backup, which holds its snapshot as long as it takes.
     reader
@@ -118,11 +123,8 @@ async fn read_snapshot(database: &Database, reader: &mut PgConnection, dump: &Pa
     if !is_ours {
         return Err("there is no SoulForge in this database yet: nothing to back up".into());
     }
-    let snapshot: String =
-        sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *reader).await.map_err(sql)?;
-    let (postgresql, owner, bypasses): (String, String, bool) = sqlx::query_as(
-        "select current_setting('server_version'), pg_get_userbyid(c.relowner)::text,
-                (select r.rolbypassrls or r.rolsuper from pg_roles r where r.rolname = current_user)
+    let (postgresql, owner): (String, String) = sqlx::query_as(
+        "select current_setting('server_version'), pg_get_userbyid(c.relowner)::text
          from pg_class c where c.oid = 'public._sqlx_migrations'::regclass",
     )
     .fetch_one(&mut *reader)
@@ -134,17 +136,30 @@ async fn read_snapshot(database: &Database, reader: &mut PgConnection, dump: &Pa
             .await
             .map_err(sql)?;
 
-    let mut command = database.program("pg_dump")?;
-    command.args(["--format=custom", "--no-password", "--role=sf_backup"]).arg(format!("--snapshot={snapshot}"));
-    if !bypasses {
-        // The policy `backup_read` of every table lets this role see all rows; the counts below are compared at a restore.
-        command.arg("--enable-row-security");
+    fs::create_dir_all(folder).map_err(about(folder))?;
+    let known = migrate::known_tables();
+    let (mut rows, mut columns) = (BTreeMap::new(), BTreeMap::new());
+    for (table, its_columns) in migrate::columns(reader).await.map_err(sql)? {
+        if !known.contains(&table) {
+            tracing::warn!("{table} is no table of SoulForge's and is not in the archive");
+            continue;
+        }
+        copy_out(reader, &table, &its_columns, &folder.join(&table)).await?;
+        // The names come from the catalogue, quoted there.
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {table}")))
+            .fetch_one(&mut *reader)
+            .await
+            .map_err(sql)?;
+        rows.insert(table.clone(), count);
+        columns.insert(table, its_columns);
     }
-    command.arg("--file").arg(dump);
-    drop(super::archive::private_file(dump)?);
-    run(command, "pg_dump").await?;
-
-    let rows = count_rows(reader).await?;
+    let sequences: Vec<(String, i64)> = sqlx::query_as(
+        "select format('%I.%I', schemaname, sequencename), last_value from pg_sequences
+         where schemaname = 'public' and last_value is not null",
+    )
+    .fetch_all(&mut *reader)
+    .await
+    .map_err(sql)?;
     Ok(Manifest {
         format: FORMAT,
         soulforge: env!("CARGO_PKG_VERSION").to_owned(),
@@ -153,37 +168,20 @@ async fn read_snapshot(database: &Database, reader: &mut PgConnection, dump: &Pa
         owner,
         migrations: migrations.into_iter().collect(),
         rows,
+        columns,
+        sequences: sequences.into_iter().collect(),
         entries: Vec::new(),
     })
 }
 
-/// Rows of every table of ours, as far as the connection's role sees them.
-pub(super) async fn count_rows(connection: &mut PgConnection) -> Result<BTreeMap<String, i64>, String> {
-    let sql = |error: sqlx::Error| format!("rows could not be counted: {error}");
-    let mut rows = BTreeMap::new();
-    for table in migrate::tables(connection).await.map_err(sql)? {
-        // The name comes from the catalogue, quoted there.
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {table}")))
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(sql)?;
-        rows.insert(table, count);
+/// Writes the rows of a table into a file, one a line.
+async fn copy_out(reader: &mut PgConnection, table: &str, columns: &[String], file: &Path) -> Result<(), String> {
+    let failed = |error: sqlx::Error| format!("{table} could not be read: {error}");
+    let mut out = tokio::io::BufWriter::new(tokio::fs::File::from_std(archive::private_file(file)?));
+    let mut pieces =
+        reader.copy_out_raw(&format!("copy {table} ({}) to stdout", columns.join(", "))).await.map_err(failed)?;
+    while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+        out.write_all(&piece).await.map_err(about(file))?;
     }
-    Ok(rows)
-}
-
-/// Runs one of PostgreSQL's programs to its end; what it complains of is the error.
-pub(super) async fn run(mut command: tokio::process::Command, name: &str) -> Result<(), String> {
-    let done = command
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| format!("{name} cannot be run: {error}; it belongs to PostgreSQL's client programs"))?;
-    if done.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&done.stderr);
-    let said: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).take(4).collect();
-    Err(format!("{name} failed: {}", said.join(" ")))
+    out.flush().await.map_err(about(file))
 }

@@ -2,32 +2,41 @@
 //!
 //! ```text
 //! soulforge-20261121T101500Z.tar
-//!   files/…          uploaded files, by their keys
-//!   keys/master.key  only with --with-keys
-//!   database.dump    pg_dump's custom format, of one snapshot
-//!   manifest.json    versions, row counts of that snapshot, size and SHA-256 of every entry; last, so that a whole one has it
+//!   files/…                   uploaded files, by their keys
+//!   keys/master.key           only with --with-keys
+//!   tables/public.users.copy  the rows of one table, as `copy … to stdout` writes them; all tables of one snapshot
+//!   manifest.json             versions, tables with columns and row counts, size and SHA-256 of every other entry
+//!   manifest.sig              HMAC-SHA256 of the manifest under a key derived from the master key; last, so that a whole one has it
 //! ```
 //!
 //! A backup is taken while the site serves. Files are copied before the snapshot (what is deleted meanwhile is there) and
-//! again after it (what came meanwhile is there), so every row finds its file. A restore happens in one transaction: either
-//! the whole archive is there afterwards, or what was there before.
+//! again after it (what came meanwhile is there), so every row finds its file.
+//!
+//! An archive holds data and no statements. A restore makes the tables by the migrations of this program, and the rows are copied
+//! into those of them that it knows, as a role that may do nothing else; nothing that stands in an archive is ever executed. It
+//! happens in one transaction: either the whole archive is there afterwards, or what was there before.
 
 mod archive;
 mod dump;
+mod load;
 mod restore;
+mod signature;
 
 pub use self::{dump::backup, restore::restore};
 
-use super::config::Place;
+use super::config::{Place, secret};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The form of the archive.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Name of the manifest in the archive.
 const MANIFEST: &str = "manifest.json";
-/// Name of the database in the archive.
-const DUMP: &str = "database.dump";
+/// Name of the manifest's signature in the archive.
+const SIGNATURE: &str = "manifest.sig";
+/// Folder of the tables in the archive.
+const TABLES: &str = "tables";
 /// The file in the data folder that opens the secrets in the database.
 const KEY_FILE: &str = "master.key";
 
@@ -42,6 +51,9 @@ pub struct BackupArgs {
     /// Put the master key into the archive, too. Whoever has both reads the providers' keys: keep it apart otherwise.
     #[arg(long)]
     with_keys: bool,
+    /// Master keys, where they are not in the data folder. The archive is signed with the first.
+    #[arg(long, env = "SOULFORGE_MASTER_KEY", hide_env_values = true, hide = true, value_parser = secret)]
+    master_key: Option<SecretString>,
 }
 
 /// Arguments of `soulforge restore`.
@@ -54,9 +66,16 @@ pub struct RestoreArgs {
     /// Replace a database that is not empty.
     #[arg(long)]
     force: bool,
-    /// Only read the archive and compare its sums; the database is not touched.
+    /// Only read the archive, compare its sums and its signature; the database is not touched.
     #[arg(long)]
     check: bool,
+    /// Take an archive that was not signed with a master key of this installation. Whoever wrote it decides what everybody reads here
+    /// and who is an admin.
+    #[arg(long)]
+    unsigned: bool,
+    /// Master keys, where they are not in the data folder.
+    #[arg(long, env = "SOULFORGE_MASTER_KEY", hide_env_values = true, hide = true, value_parser = secret)]
+    master_key: Option<SecretString>,
 }
 
 /// What must be in an archive.
@@ -76,6 +95,10 @@ struct Manifest {
     migrations: BTreeMap<i64, String>,
     /// Rows of every table in the snapshot.
     rows: BTreeMap<String, i64>,
+    /// Columns of every table, in the order of its rows.
+    columns: BTreeMap<String, Vec<String>>,
+    /// The last number that each sequence gave.
+    sequences: BTreeMap<String, i64>,
     /// Everything else in the archive.
     entries: Vec<Entry>,
 }
@@ -86,6 +109,11 @@ struct Entry {
     name: String,
     size: u64,
     sha256: String,
+}
+
+/// Name of a table in the archive.
+fn table_file(table: &str) -> String {
+    format!("{TABLES}/{table}.copy")
 }
 
 /// A `std::io` error as a sentence about a path.

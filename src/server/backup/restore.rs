@@ -1,17 +1,14 @@
 //! `soulforge restore`.
 
-use super::{
-    DUMP, FORMAT, KEY_FILE, Manifest, RestoreArgs, about, archive, blocking,
-    dump::{count_rows, run},
-};
+use super::{FORMAT, KEY_FILE, Manifest, RestoreArgs, about, archive, blocking, load::load, signature};
 use crate::server::{
     database::Database,
     migrate::{self, MIGRATIONS},
+    vault::Vault,
 };
 use sqlx::{Connection, Executor, PgConnection};
 use std::{
     fs,
-    io::{BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -19,47 +16,21 @@ use std::{
 /// How long other connections may take to end.
 const LEAVING: Duration = Duration::from_secs(3);
 
-/// Takes away what the database holds of ours, extensions excepted. Part of the transaction that brings the rest back.
-const CLEAR: &str = r"
-do $$
-declare
-    statement text;
-begin
-    for statement in
-        select format('drop %s if exists %I.%I cascade',
-                      case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
-                                     when 'f' then 'foreign table' else 'table' end, n.nspname, c.relname)
-        from pg_class c join pg_namespace n on n.oid = c.relnamespace
-        where n.nspname = 'public' and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-          and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('e', 'i', 'a'))
-        union all
-        select format('drop routine if exists %s cascade', p.oid::regprocedure)
-        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where n.nspname = 'public'
-          and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
-        union all
-        select format('drop type if exists %s cascade', t.oid::regtype)
-        from pg_type t join pg_namespace n on n.oid = t.typnamespace
-        where n.nspname = 'public' and t.typtype in ('e', 'd', 'r')
-          and not exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
-    loop
-        execute statement;
-    end loop;
-end
-$$;
-drop schema if exists app cascade;
-";
-
 /// Brings an archive back.
 ///
 /// # Errors
 /// A sentence. The database is as it was before then.
 pub async fn restore(args: RestoreArgs) -> Result<(), String> {
     let began = Instant::now();
+    // Before anything is put there: a key that comes with the archive vouches for nothing.
+    let vault = Vault::find(&args.place.data, args.master_key.as_ref())?;
     if args.check {
-        let manifest = blocking(move || archive::read(&args.file, None)).await?;
-        fits(&manifest)?;
-        tracing::info!(made_at = %manifest.made_at, soulforge = manifest.soulforge, "the archive is whole");
+        let file = args.file.clone();
+        let said = blocking(move || archive::read(&file, None)).await?;
+        let signed = trusted(&args, vault.as_ref(), &said)?;
+        fits(&said.manifest)?;
+        let manifest = said.manifest;
+        tracing::info!(made_at = %manifest.made_at, soulforge = manifest.soulforge, signed, "the archive is whole");
         return Ok(());
     }
     let data = &args.place.data;
@@ -67,7 +38,9 @@ pub async fn restore(args: RestoreArgs) -> Result<(), String> {
     let scratch = Scratch(data.join(format!("restore-{}", std::process::id())));
     make_private(&scratch.0)?;
     let (file, into) = (args.file.clone(), scratch.0.clone());
-    let manifest = blocking(move || archive::read(&file, Some(&into))).await?;
+    let said = blocking(move || archive::read(&file, Some(&into))).await?;
+    trusted(&args, vault.as_ref(), &said)?;
+    let manifest = said.manifest;
     fits(&manifest)?;
 
     let database = Database::open(&args.place).await?;
@@ -83,6 +56,22 @@ pub async fn restore(args: RestoreArgs) -> Result<(), String> {
         args.file.display()
     );
     Ok(())
+}
+
+/// Whether somebody with a master key of ours vouches for the archive; with `--unsigned`, it may also be nobody.
+fn trusted(args: &RestoreArgs, vault: Option<&Vault>, said: &archive::Said) -> Result<bool, String> {
+    match signature::verify(vault, &said.text, said.signature.as_ref()) {
+        Ok(()) => Ok(true),
+        Err(why) if args.unsigned => {
+            let why = why.split(". ").next().unwrap_or_default();
+            tracing::warn!(
+                "{why}. It is taken all the same, because of --unsigned: whoever wrote it decides what everybody reads here, who may \
+                 sign in and who is an admin"
+            );
+            Ok(false)
+        }
+        Err(why) => Err(why),
+    }
 }
 
 /// A folder that is removed in the end, whatever happens.
@@ -139,33 +128,12 @@ async fn bring_back(
     }
     let mut owner = database.owner().await?;
     may_be_replaced(&mut owner, args.force).await?;
-    // Roles stand outside of databases, and the grants and policies of the archive name them.
+    // Roles stand outside of databases, and the migrations grant to them.
     migrate::prepare(&mut owner).await?;
-    let role: String = sqlx::query_scalar("select quote_ident(current_user)")
-        .fetch_one(&mut owner)
-        .await
-        .map_err(|e| e.to_string())?;
-
-    let scripts = write_scripts(database, manifest, scratch, &role).await?;
-    let mut command = database.program("psql")?;
-    command.args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--single-transaction"]);
-    command.env(
-        "PGOPTIONS",
-        "-c client_min_messages=warning -c statement_timeout=0 -c idle_in_transaction_session_timeout=0",
-    );
-    for script in &scripts {
-        command.arg("--file").arg(script);
-    }
-    run(command, "psql").await?;
-
-    let found = count_rows(&mut owner).await?;
-    if found != manifest.rows {
-        let differs = manifest.rows.iter().find(|(table, rows)| found.get(*table) != Some(*rows));
-        return Err(format!(
-            "the rows were brought back, but not as the archive says; the first difference: {differs:?}"
-        ));
-    }
-    walls_stand(&mut owner).await?;
+    let mut tx = owner.begin().await.map_err(|e| e.to_string())?;
+    load(&mut tx, manifest, scratch).await?;
+    walls_stand(&mut tx).await?;
+    tx.commit().await.map_err(|e| format!("the database refused the archive: {e}. Nothing was changed"))?;
     owner.execute("analyze").await.map_err(|e| e.to_string())?;
     owner.close().await.map_err(|e| e.to_string())?;
     // An archive of an older program gets what has been added since.
@@ -215,52 +183,6 @@ async fn may_be_replaced(owner: &mut PgConnection, force: bool) -> Result<(), St
     ))
 }
 
-/// Has `pg_restore` write the archive's database as statements in three files, for our own role.
-async fn write_scripts(
-    database: &Database,
-    manifest: &Manifest,
-    scratch: &Path,
-    role: &str,
-) -> Result<Vec<PathBuf>, String> {
-    let clear = scratch.join("clear.sql");
-    fs::write(&clear, CLEAR).map_err(about(&clear))?;
-    let mut scripts = vec![clear];
-    for section in ["pre-data", "data", "post-data"] {
-        let script = scratch.join(format!("{section}.sql"));
-        let mut command = database.program("pg_restore")?;
-        command.args(["--no-owner", "--no-comments"]).arg(format!("--section={section}"));
-        command.arg("--file").arg(&script).arg(scratch.join(DUMP));
-        run(command, "pg_restore").await?;
-        if section == "data" {
-            scripts.push(script);
-            continue;
-        }
-        let (source, target) = (script.clone(), scratch.join(format!("{section}-ours.sql")));
-        let (from, to) = (format!(" TO {} ", manifest.owner), format!(" TO {role} "));
-        let written = target.clone();
-        blocking(move || adapt(&source, &written, &from, &to)).await?;
-        scripts.push(target);
-    }
-    Ok(scripts)
-}
-
-/// Policies of the owner are given to the role that owns the tables here; a setting that PostgreSQL 16 does not know is left
-/// out. Statements only: rows are in another file.
-fn adapt(source: &Path, target: &Path, from: &str, to: &str) -> Result<(), String> {
-    let lines = BufReader::new(fs::File::open(source).map_err(about(source))?).lines();
-    let mut out = BufWriter::new(archive::private_file(target)?);
-    for line in lines {
-        let line = line.map_err(about(source))?;
-        let line = match line.as_str() {
-            setting if setting.starts_with("SET transaction_timeout") => continue,
-            policy if policy.starts_with("CREATE POLICY ") => policy.replacen(from, to, 1),
-            _ => line,
-        };
-        writeln!(out, "{line}").map_err(about(target))?;
-    }
-    out.flush().map_err(about(target))
-}
-
 /// Row level security is enabled and forced on every table, as before.
 async fn walls_stand(owner: &mut PgConnection) -> Result<(), String> {
     let open: Vec<String> = sqlx::query_scalar(
@@ -274,7 +196,7 @@ async fn walls_stand(owner: &mut PgConnection) -> Result<(), String> {
     if open.is_empty() {
         return Ok(());
     }
-    Err(format!("row level security is not forced on {}: do not serve this database", open.join(", ")))
+    Err(format!("row level security is not forced on {}: nothing was changed", open.join(", ")))
 }
 
 /// Puts the uploaded files in their place; those that were there are kept beside them.
@@ -310,27 +232,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policies_change_their_owner_and_nothing_else_does() {
-        let folder = std::env::temp_dir().join(format!("sf-adapt-{}", uuid::Uuid::now_v7().simple()));
-        fs::create_dir_all(&folder).expect("a folder");
-        let (from, to) = (folder.join("a.sql"), folder.join("b.sql"));
-        fs::write(
-            &from,
-            "SET statement_timeout = 0;\nSET transaction_timeout = 0;\n\
-             CREATE POLICY owner_all ON public.users TO sf_owner USING (true) WITH CHECK (true);\n\
-             CREATE POLICY worker_all ON public.users TO sf_worker USING (true);\nGRANT ALL ON TABLE a TO sf_owner ;\n",
-        )
-        .expect("written");
-        adapt(&from, &to, " TO sf_owner ", " TO forge ").expect("adapted");
-        assert_eq!(
-            fs::read_to_string(&to).expect("read"),
-            "SET statement_timeout = 0;\nCREATE POLICY owner_all ON public.users TO forge USING (true) WITH CHECK (true);\n\
-             CREATE POLICY worker_all ON public.users TO sf_worker USING (true);\nGRANT ALL ON TABLE a TO sf_owner ;\n"
-        );
-        fs::remove_dir_all(folder).expect("tidy");
-    }
-
-    #[test]
     fn an_archive_of_a_newer_schema_is_refused() {
         let ours =
             |version: i64| MIGRATIONS.iter().find(|m| m.version == version).expect("one of ours").checksum.clone();
@@ -343,11 +244,13 @@ mod tests {
             owner: "sf_owner".into(),
             migrations: [(version, sum.to_owned())].into(),
             rows: Default::default(),
+            columns: Default::default(),
+            sequences: Default::default(),
             entries: Vec::new(),
         };
         assert_eq!(fits(&manifest(1, &sum)), Ok(()));
         assert!(fits(&manifest(1, "00")).expect_err("another build").contains("another build"));
         assert!(fits(&manifest(9999, &sum)).expect_err("newer").contains("SoulForge 9.0.0"));
-        assert!(fits(&Manifest { format: 2, ..manifest(1, &sum) }).is_err());
+        assert!(fits(&Manifest { format: 3, ..manifest(1, &sum) }).is_err());
     }
 }

@@ -28,7 +28,6 @@ mod proc;
 mod settings;
 mod supervisor;
 
-pub(super) use self::place::library_path;
 pub use self::{
     commands::{PgLedgerArgs, PgOpenArgs, pg_ledger, pg_open},
     error::ClusterError,
@@ -47,7 +46,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    process::Command,
     sync::{oneshot, watch},
     task::JoinHandle,
     time::{sleep, timeout},
@@ -88,7 +86,6 @@ pub enum Health {
 #[derive(Debug)]
 pub struct Cluster {
     layout: Layout,
-    binaries: PathBuf,
     state: watch::Receiver<State>,
     stop: Option<oneshot::Sender<()>>,
     keeper: JoinHandle<()>,
@@ -102,9 +99,9 @@ impl Cluster {
         let (binaries, layout, account, us) = settle(config).await?;
         let (sender, state) = watch::channel(State { health: Health::Starting, owner: false });
         let (stop, stopped) = oneshot::channel();
-        let keeper = Keeper { binaries: binaries.clone(), layout: layout.clone(), account, us };
+        let keeper = Keeper { binaries, layout: layout.clone(), account, us };
         let keeper = tokio::spawn(keeper.keep(sender, stopped));
-        let cluster = Self { layout, binaries, state, stop: Some(stop), keeper };
+        let cluster = Self { layout, state, stop: Some(stop), keeper };
         match cluster.become_ready().await {
             Ok(()) => Ok(cluster),
             Err(error) => {
@@ -130,20 +127,6 @@ impl Cluster {
         let folder: String =
             url::form_urlencoded::byte_serialize(self.layout.run().as_os_str().as_encoded_bytes()).collect();
         format!("postgres://{role}@localhost/{}?host={folder}", bootstrap::DATABASE)
-    }
-
-    /// One of the cluster's own client programs (`pg_dump`, `psql`), told how to connect as the owner.
-    pub fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.binaries.join("bin").join(name));
-        command
-            .env("LD_LIBRARY_PATH", library_path(&self.binaries))
-            .env("PGHOST", self.layout.run())
-            .env("PGPORT", layout::PORT.to_string())
-            .env("PGUSER", "sf_owner")
-            .env("PGDATABASE", bootstrap::DATABASE)
-            .env_remove("PGPASSWORD")
-            .env_remove("PGSERVICE");
-        command
     }
 
     /// How the cluster is at the moment.

@@ -53,7 +53,7 @@ pub(super) fn programs(given: &Path, account: &Account) -> Result<PathBuf, Clust
 }
 
 /// Folders of shared libraries to look into, whether the wheel was unpacked as it is or put together by hand.
-pub(in crate::server) fn library_path(programs: &Path) -> String {
+pub(super) fn library_path(programs: &Path) -> String {
     let folders = [Some(programs.join("lib")), wheel_libraries(programs)];
     let found = folders.into_iter().flatten().filter(|folder| folder.is_dir());
     found.map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":")

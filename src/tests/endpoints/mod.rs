@@ -4,6 +4,8 @@
 //! kinds. Where an endpoint differs from a rule it stands in the rule's list of exceptions, with the reason; a line that
 //! is no longer needed fails as well.
 
+mod canary;
+mod erasure;
 mod list;
 mod source;
 
@@ -13,6 +15,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     http::{Request, Uri},
 };
+pub(super) use list::all;
 use list::{Endpoint, Exceptions, Kind, Place};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::{
@@ -96,7 +99,7 @@ async fn ask(client: &Client, request: Request<Body>) -> Answer {
 }
 
 /// As our own pages ask: from this site.
-fn from_here(mut request: Request<Body>) -> Request<Body> {
+pub(super) fn from_here(mut request: Request<Body>) -> Request<Body> {
     request.headers_mut().insert("sec-fetch-site", "same-origin".parse().expect("a value"));
     request
 }

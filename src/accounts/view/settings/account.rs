@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        AccountSettings,
+        AccountSettings, StorageUse,
         api::{ChangeEmail, ChangePassword, ChangeTimezone, DeleteAccount, SetBirthDate, get_account_settings},
     },
     ui::{Check, Choice, Form, FormNote, PasswordInput, Select, Submit, TextInput, load},
@@ -66,7 +66,7 @@ pub fn AccountPage() -> impl IntoView {
 }
 
 fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
-    let AccountSettings { username, email, timezone, zones, fresh, arcanean_id, birth_date } = account;
+    let AccountSettings { username, email, timezone, zones, fresh, arcanean_id, birth_date, storage } = account;
     let zones = zones.into_iter().map(|z| Choice::new(z.clone(), z.replace('_', " "))).collect::<Vec<_>>();
     view! {
         <SettingsFrame here=HERE>
@@ -87,8 +87,24 @@ fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
                     <Submit label="Save" class="ghost" />
                 </Form>
             </div>
+            <div class="card settings-card">
+                <h2>"Storage used"</h2>
+                <ul class="list">{storage.into_iter().map(stored).collect_view()}</ul>
+            </div>
             {if fresh { sensitive(actions, username, email).into_any() } else { ask(email).into_any() }}
         </SettingsFrame>
+    }
+}
+
+/// How much of one kind is stored.
+fn stored(found: StorageUse) -> impl IntoView {
+    let StorageUse { kind, used, limit, words } = found;
+    let id = format!("storage-{}", kind.to_lowercase());
+    view! {
+        <li class="list-row">
+            <span class="grow"><b id=id.clone()>{kind}</b><span class="meta block">{words}</span></span>
+            <meter aria-labelledby=id min=0 max=limit value=used></meter>
+        </li>
     }
 }
 
@@ -119,6 +135,7 @@ fn sensitive(actions: Actions, username: String, email: String) -> impl IntoView
                 <FormNote done=actions.password_done />
                 <PasswordInput name="form[password]" label="New password" hint="At least 15 characters. All other devices are signed out." autocomplete="new-password" />
                 <PasswordInput name="form[password_again]" label="The same again" autocomplete="new-password" />
+                <Check name="form[tokens_too]" label="Revoke my API tokens as well" checked=true />
                 <Submit label="Change password" class="ghost" />
             </Form>
         </div>

@@ -1,29 +1,45 @@
-//! Where one is signed in.
+//! Everything that opens the account: signed-in devices and API tokens, each with its end and all with one.
 
-use super::{super::refused, SettingsFrame};
+use super::{
+    super::{done, refused},
+    SettingsFrame,
+    tokens::TokenRow,
+};
 use crate::{
     accounts::{
-        Device,
-        api::{EndDevice, EndOtherDevices, get_devices},
+        Credentials, Device,
+        api::{EndDevice, EndOtherDevices, RevokeToken, get_credentials},
     },
-    ui::{Form, FormNote, Icon, IconName, Submit, Time, load},
+    ui::{Check, Form, FormNote, Icon, IconName, Submit, Time, load},
 };
 use leptos::prelude::*;
 
 const HERE: &str = "/settings/devices";
+
+/// The actions of the page.
+#[derive(Clone, Copy)]
+struct Actions {
+    end: ServerAction<EndDevice>,
+    end_others: ServerAction<EndOtherDevices>,
+    revoke: ServerAction<RevokeToken>,
+    ended: Signal<Option<String>>,
+}
 
 /// `/settings/devices`
 #[component]
 pub fn DevicesPage() -> impl IntoView {
     let end = ServerAction::<EndDevice>::new();
     let end_others = ServerAction::<EndOtherDevices>::new();
-    let versions = move || (end.version().get(), end_others.version().get());
-    let devices = load(versions, |_| get_devices());
+    let revoke = ServerAction::<RevokeToken>::new();
+    let ended = done(end_others.value(), "ended", "All other devices are signed out.");
+    let actions = Actions { end, end_others, revoke, ended };
+    let versions = move || (end.version().get(), end_others.version().get(), revoke.version().get());
+    let found = load(versions, |_| get_credentials());
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
-                match devices.await {
-                    Ok(devices) => page(end, end_others, devices).into_any(),
+                match found.await {
+                    Ok(found) => page(actions, found).into_any(),
                     Err(error) => refused(error, HERE),
                 }
             })}
@@ -32,25 +48,31 @@ pub fn DevicesPage() -> impl IntoView {
     .into_any()
 }
 
-fn page(
-    end: ServerAction<EndDevice>,
-    end_others: ServerAction<EndOtherDevices>,
-    devices: Vec<Device>,
-) -> impl IntoView {
-    let alone = devices.len() < 2;
+fn page(actions: Actions, found: Credentials) -> impl IntoView {
+    let Credentials { devices, tokens } = found;
+    let Actions { end, end_others, revoke, ended } = actions;
+    let alone = devices.len() < 2 && tokens.is_empty();
     view! {
         <SettingsFrame here=HERE>
-            <p>"If you do not know one of these, end it and change your password."</p>
+            <p>"Everything that opens your account. If you do not know one of these, end it and change your password."</p>
+            <h2>"Devices"</h2>
             <ul class="list settings-card">{devices.into_iter().map(|d| view! { <Row device=d end=end /> }).collect_view()}</ul>
-            {(!alone)
-                .then(|| {
-                    view! {
-                        <Form action=end_others>
-                            <FormNote />
+            <h2>"API tokens"</h2>
+            {if tokens.is_empty() {
+                view! { <p class="meta settings-card">"None. "<a class="link" href="/settings/tokens">"Create one"</a></p> }.into_any()
+            } else {
+                view! { <ul class="list settings-card">{tokens.into_iter().map(|t| view! { <TokenRow token=t revoke=revoke /> }).collect_view()}</ul> }.into_any()
+            }}
+            <Form action=end_others>
+                <FormNote done=ended />
+                {(!alone)
+                    .then(|| {
+                        view! {
+                            <Check name="tokens_too" label="Revoke my API tokens as well" checked=true />
                             <Submit label="Sign out all other devices" class="ghost" />
-                        </Form>
-                    }
-                })}
+                        }
+                    })}
+            </Form>
         </SettingsFrame>
     }
 }

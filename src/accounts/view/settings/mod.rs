@@ -28,7 +28,7 @@ const PAGES: &[(&str, &str, &str, IconName)] = &[
     ("/settings/personas", "Personas", "Who you are to the characters", IconName::Message),
     ("/settings/account", "Account", "E-mail, password, time zone", IconName::Shield),
     ("/settings/appearance", "Appearance", "Light or dark", IconName::Sun),
-    ("/settings/devices", "Devices", "Where you are signed in", IconName::Device),
+    ("/settings/devices", "Devices and tokens", "Everything that opens your account", IconName::Device),
     ("/settings/tokens", "API tokens", "For your own programs", IconName::Key),
     ("/settings/usage", "Usage", "What you used of the models, and what is left of today", IconName::History),
     ("/settings/models", "Own keys", "A model of your own for your conversations", IconName::Wand),

@@ -1,6 +1,6 @@
 //! The models of providers: what they can do and what they cost.
 
-use super::{admin_write, providers::providers};
+use super::providers::providers;
 use crate::{
     error::{AppError, AppResult, OnConstraint},
     ids::{ModelId, ProviderId},
@@ -96,9 +96,9 @@ pub(super) async fn models(tx: &mut Tx, loaded: &Loaded) -> AppResult<Vec<ModelV
 /// Adds or changes a model.
 ///
 /// # Errors
-/// As [`admin`](super::admin); `Invalid` or `Conflict` with the field.
+/// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` or `Conflict` with the field.
 pub async fn save_model(ctx: &Ctx, form: &ModelForm) -> AppResult<ModelId> {
-    let viewer = admin_write(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let mut tx = ctx.begin().await?;
     let found = providers(ctx, &mut tx).await?;
     let before = match form.id.trim() {
@@ -187,9 +187,9 @@ async fn switch_model(ctx: &Ctx, mut tx: Tx, viewer: &Viewer, before: &ModelView
 /// Removes a model. Conversations that chose it get the default.
 ///
 /// # Errors
-/// As [`admin`](super::admin); `Invalid` for what is there by itself.
+/// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` for what is there by itself.
 pub async fn delete_model(ctx: &Ctx, id: &str) -> AppResult<ProviderId> {
-    let viewer = admin_write(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let id: ModelId = id.trim().parse().map_err(|_| AppError::NotFound)?;
     let mut tx = ctx.begin().await?;
     let found = providers(ctx, &mut tx).await?;

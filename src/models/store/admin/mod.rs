@@ -94,13 +94,6 @@ pub fn admin(ctx: &Ctx) -> AppResult<&Viewer> {
     Ok(viewer)
 }
 
-/// As [`admin`], for a change.
-fn admin_write(ctx: &Ctx) -> AppResult<&Viewer> {
-    let viewer = ctx.require_write()?;
-    viewer.require_admin()?;
-    Ok(viewer)
-}
-
 /// The front page of the admin's part.
 ///
 /// # Errors

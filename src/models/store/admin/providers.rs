@@ -1,6 +1,6 @@
 //! Providers, with their keys.
 
-use super::{ModelView, admin, admin_write, catalogue};
+use super::{ModelView, admin, catalogue};
 use crate::{
     ai::remote::check_url,
     error::{AppError, AppResult, OnConstraint},
@@ -101,8 +101,7 @@ fn same_origin(a: &str, b: &Url) -> bool {
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` or `Conflict` with the field.
 pub async fn save_provider(ctx: &Ctx, form: &ProviderForm) -> AppResult<ProviderId> {
-    let viewer = admin_write(ctx)?;
-    viewer.require_fresh()?;
+    let viewer = ctx.require_admin_change()?;
     let before = match form.id.trim() {
         "" => None,
         id => Some(provider(ctx, id.parse().map_err(|_| AppError::NotFound)?).await?),
@@ -205,8 +204,7 @@ async fn switch_provider(ctx: &Ctx, viewer: &Viewer, before: &ProviderView, enab
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` for what is there by itself.
 pub async fn delete_provider(ctx: &Ctx, id: &str) -> AppResult<()> {
-    let viewer = admin_write(ctx)?;
-    viewer.require_fresh()?;
+    let viewer = ctx.require_admin_change()?;
     let before = provider(ctx, id.trim().parse().map_err(|_| AppError::NotFound)?).await?;
     if before.source == "built_in" {
         return Err(AppError::invalid("", "The model of this machine cannot be removed. Switch it off instead."));

@@ -1,6 +1,5 @@
 //! What is set: who answers, daily budgets, what may be reached.
 
-use super::admin_write;
 use crate::{
     error::{AppError, AppResult},
     ids::ModelId,
@@ -41,9 +40,9 @@ async fn write_settings(ctx: &Ctx, viewer: &Viewer, keys: &[&str], after: &Setti
 /// Sets which models answer.
 ///
 /// # Errors
-/// As [`admin`](super::admin); `Invalid` with the field.
+/// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` with the field.
 pub async fn save_defaults(ctx: &Ctx, form: &DefaultsForm) -> AppResult<()> {
-    let viewer = admin_write(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let set = form.check()?;
     let loaded = ctx.app.models.current().await?;
     let known = |field: &str, id: Option<ModelId>| match id {
@@ -67,9 +66,9 @@ pub async fn save_defaults(ctx: &Ctx, form: &DefaultsForm) -> AppResult<()> {
 /// Sets the daily budgets.
 ///
 /// # Errors
-/// As [`admin`](super::admin); `Invalid` with the field.
+/// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` with the field.
 pub async fn save_budgets(ctx: &Ctx, form: &BudgetsForm) -> AppResult<()> {
-    let viewer = admin_write(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let (budgets, count_local) = form.check()?;
     let loaded = ctx.app.models.current().await?;
     let after = Settings { budgets, count_local, ..loaded.settings.clone() };
@@ -82,8 +81,7 @@ pub async fn save_budgets(ctx: &Ctx, form: &BudgetsForm) -> AppResult<()> {
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` with the field.
 pub async fn save_reach(ctx: &Ctx, form: &ReachForm) -> AppResult<()> {
-    let viewer = admin_write(ctx)?;
-    viewer.require_fresh()?;
+    let viewer = ctx.require_admin_change()?;
     let (own_keys, local_hosts) = form.check()?;
     let loaded = ctx.app.models.current().await?;
     let after = Settings { own_keys, local_hosts, ..loaded.settings.clone() };

@@ -1,0 +1,59 @@
+//! Leaving for good: what goes, and what stays of characters that others talk with.
+
+use crate::{
+    error::AppResult,
+    ids::UserId,
+    ocs::store::plates_of,
+    server::{
+        AppState,
+        files::sweep::{AVATARS, PLATES},
+    },
+};
+use uuid::Uuid;
+
+/// Deletes an account with everything private in it; answers with the keys of all its files, to be deleted when this is done.
+/// Published characters stay without an owner, with their posts and what they carry, unless they go along.
+///
+/// As the process itself: among the traces are rows that people may not touch, as buckets of limits and posts. What refers to the
+/// account goes by the foreign keys; here stands what does not. The audit log keeps the bare id of somebody who had power.
+///
+/// # Errors
+/// When the database cannot be reached; nothing has changed then.
+pub(super) async fn erase(app: &AppState, user: UserId, characters_too: bool) -> AppResult<Vec<String>> {
+    let mut tx = app.db.system().await?;
+    sqlx::query!("select user_id from users where user_id = $1 for update", user.0).fetch_optional(&mut *tx).await?;
+    let mine = sqlx::query!("select oc_id, is_public from ocs where owner_id = $1 for update", user.0)
+        .fetch_all(&mut *tx)
+        .await?;
+    let (stays, goes): (Vec<_>, Vec<_>) = mine.into_iter().partition(|oc| oc.is_public && !characters_too);
+    let stays: Vec<Uuid> = stays.into_iter().map(|oc| oc.oc_id).collect();
+    let goes: Vec<Uuid> = goes.into_iter().map(|oc| oc.oc_id).collect();
+
+    let named = |keys: Vec<String>| keys.into_iter().map(|key| format!("{PLATES}/{key}")).collect::<Vec<_>>();
+    let (kept, mut files) = (named(plates_of(&mut tx, &stays).await?), named(plates_of(&mut tx, &goes).await?));
+    let avatar = sqlx::query_scalar!("select avatar_key from profiles where user_id = $1", user.0);
+    files.extend(avatar.fetch_optional(&mut *tx).await?.flatten().map(|key| format!("{AVATARS}/{key}")));
+    files.extend(
+        sqlx::query_scalar!("select key from stored_files where user_id = $1", user.0).fetch_all(&mut *tx).await?,
+    );
+    files.retain(|file| !kept.contains(file));
+    sqlx::query!("delete from stored_files where key = any($1)", &files).execute(&mut *tx).await?;
+
+    // A person's own posts; those of characters go or stay with the character.
+    sqlx::query!("delete from forum_posts where author_id = $1 and oc_id is null", user.0).execute(&mut *tx).await?;
+    sqlx::query!(
+        "delete from items i where created_by = $1
+         and not exists (select from oc_items c where c.item_id = i.item_id and not c.oc_id = any($2))",
+        user.0,
+        &goes
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("delete from ocs where oc_id = any($1)", &goes).execute(&mut *tx).await?;
+    sqlx::query!("delete from limit_buckets where position($1 in key) > 0", user.0.to_string())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from users where user_id = $1", user.0).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(files)
+}

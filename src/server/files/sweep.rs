@@ -1,0 +1,129 @@
+//! Files that nothing names any more, and other left-overs, are swept once a day.
+//!
+//! A file is written before the row that names it and deleted after it, so that a row always finds its file; what goes wrong in
+//! between leaves a file without a row. Earlier plates of a character stay as long as a version names them.
+
+use super::Found;
+use crate::{error::AppResult, server::AppState};
+use std::{collections::HashSet, time::Duration};
+
+/// Folder of the pictures of people in the file store.
+pub const AVATARS: &str = "avatars";
+/// Folder of uploaded plates in the file store.
+pub const PLATES: &str = "plates";
+/// Files younger than this may belong to a row that is not there yet.
+const YOUNG: chrono::Duration = chrono::Duration::hours(24);
+/// How often a process looks whether a sweep is due.
+const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Files that were deleted.
+    pub files: usize,
+    /// Files that were there before files were written down.
+    pub adopted: usize,
+    /// API tokens, sessions and form drafts past their time.
+    pub rows: u64,
+}
+
+/// Sweeps once a day until the process ends: one of all processes on the database.
+pub fn watch(app: &AppState) {
+    let app_ = app.clone();
+    app.tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = app_.shutdown.cancelled() => return,
+            }
+            match if_due(&app_).await {
+                Ok(Some(swept)) => tracing::info!(files = swept.files, rows = swept.rows, "swept"),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "the sweep could not be done"),
+            }
+        }
+    });
+}
+
+/// Sweeps if nobody has within a day.
+async fn if_due(app: &AppState) -> AppResult<Option<Swept>> {
+    let mut tx = app.db.system().await?;
+    // The update is the claim: of two processes, one gets the row.
+    let due = sqlx::query!(
+        "update chores set done_at = now() where name = 'sweep' and done_at < now() - interval '23 hours' returning name"
+    );
+    let due = due.fetch_optional(&mut *tx).await?.is_some();
+    tx.commit().await?;
+    if due { sweep(app).await.map(Some) } else { Ok(None) }
+}
+
+/// Sweeps now.
+///
+/// # Errors
+/// When database or file store cannot be reached; what was swept until then is.
+pub async fn sweep(app: &AppState) -> AppResult<Swept> {
+    let rows = expired(app).await?;
+    // Listed first and asked for then: a file that is named meanwhile is kept.
+    let mut found = app.files.list(AVATARS).await?;
+    found.extend(app.files.list(PLATES).await?);
+    let mut tx = app.db.system().await?;
+    let named = sqlx::query!(
+        r#"select n.key as "key!", (array_agg(n.user_id) filter (where n.user_id is not null))[1] as user_id,
+               bool_or(f.key is not null) as "known!"
+           from (select 'avatars/' || avatar_key as key, user_id from profiles where avatar_key is not null
+                 union all
+                 select 'plates/' || avatar_key, owner_id from ocs where avatar_key is not null
+                 union all
+                 select 'plates/' || (v.content ->> 'avatar_key'), o.owner_id from oc_versions v join ocs o using (oc_id)
+                 where v.content ->> 'avatar_key' is not null) n
+           left join stored_files f on f.key = n.key group by n.key"#
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let keys: HashSet<&str> = named.iter().map(|n| n.key.as_str()).collect();
+    let old = chrono::Utc::now() - YOUNG;
+    let (kept, gone): (Vec<&Found>, Vec<&Found>) =
+        found.iter().filter(|f| f.written_at < old).partition(|f| keys.contains(f.key.as_str()));
+    let mut swept = Swept { files: gone.len(), rows, ..Swept::default() };
+    for file in &kept {
+        let Some(owner) = named.iter().find(|n| n.key == file.key && !n.known) else { continue };
+        let kind = if file.key.starts_with(AVATARS) { "avatar" } else { "plate" };
+        swept.adopted += 1;
+        sqlx::query!(
+            "insert into stored_files (key, user_id, kind, bytes) values ($1, $2, $3, $4) on conflict do nothing",
+            file.key,
+            owner.user_id,
+            kind,
+            i64::try_from(file.bytes).unwrap_or(i64::MAX)
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    let still: Vec<String> = found.iter().filter(|f| !gone.contains(f)).map(|f| f.key.clone()).collect();
+    sqlx::query!("delete from stored_files where created_at < now() - interval '1 day' and key <> all($1)", &still)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    for file in gone {
+        app.files.delete(&file.key).await;
+    }
+    Ok(swept)
+}
+
+/// Takes away what is past its time.
+async fn expired(app: &AppState) -> AppResult<u64> {
+    let mut tx = app.db.system().await?;
+    let mut rows = 0;
+    let tokens = sqlx::query!("delete from api_tokens where expires_at <= now()");
+    rows += tokens.execute(&mut *tx).await?.rows_affected();
+    let sessions = sqlx::query!("delete from sessions where expires_at <= now()");
+    rows += sessions.execute(&mut *tx).await?.rows_affected();
+    let drafts = sqlx::query!("delete from form_drafts where created_at < now() - interval '10 minutes'");
+    rows += drafts.execute(&mut *tx).await?.rows_affected();
+    let links = sqlx::query!("delete from one_time_tokens where expires_at <= now()");
+    rows += links.execute(&mut *tx).await?.rows_affected();
+    let buckets = sqlx::query!("delete from limit_buckets where updated_at < now() - interval '1 day'");
+    rows += buckets.execute(&mut *tx).await?.rows_affected();
+    tx.commit().await?;
+    Ok(rows)
+}
