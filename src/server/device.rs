@@ -4,7 +4,7 @@
 //! out. A browser in which the owner has signed in before has tries of its own: it shows a cookie that only this server can make. The
 //! cookie opens nothing, and the database knows nothing of it.
 
-use super::{config::Config, vault::Vault};
+use super::{config::Config, session::hash_token, vault::Vault};
 use crate::ids::UserId;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq;
@@ -31,7 +31,8 @@ pub fn cookie(config: &Config, value: &str) -> String {
     format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR}{secure}", cookie_name(config))
 }
 
-/// The browser's id, if its cookie proves that it has been signed in to this account.
+/// What a browser is called where its tries are counted, if its cookie proves that it has been signed in to this account. The cookie
+/// itself cannot be made of it.
 #[must_use]
 pub fn known(vault: &Vault, cookie: &str, user: UserId) -> Option<String> {
     let (id, proofs) = parts(cookie)?;
@@ -40,7 +41,7 @@ pub fn known(vault: &Vault, cookie: &str, user: UserId) -> Option<String> {
         .iter()
         .filter_map(|p| URL_SAFE_NO_PAD.decode(p).ok())
         .any(|proof| expected.iter().any(|e| bool::from(e.as_slice().ct_eq(&proof))));
-    is_known.then(|| id.to_owned())
+    is_known.then(|| hash_token(id).iter().take(12).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The cookie's value after this browser has been signed in to an account.

@@ -194,7 +194,7 @@ insert into one_time_tokens (token_hash, purpose, user_id) values (sha256('1'), 
 insert into activity_log (activity_id, user_id, action) values ('{row}', '{owner}', 'a');
 insert into audit_log (audit_id, actor_id, action) values ('{row}', '{owner}', 'a');
 insert into limit_buckets (key, tokens) values ('row', 1);
-insert into form_drafts (form_draft_id, fields) values ('{row}', '{}');
+insert into form_drafts (form_draft_id, user_id, fields) values ('{row}', '{owner}', '{}');
 insert into ocs (oc_id, owner_id, name, slug, description, personality) values
     ('{row}', '{owner}', 'Walled', 'walled', 'd', 'p'), ('00000000-0000-7000-8000-0000000000f2', '{stranger}', 'Beyond', 'beyond', 'd', 'p');
 insert into ocs (oc_id, owner_id, name, slug, description, personality, is_public, content_rating) values

@@ -158,6 +158,8 @@ async fn what_is_private_is_in_no_answer_to_others() {
     }
 
     // Ben uses the character: a talk, a reply, another wording of it, what went into it.
+    // A large model gets all of it.
+    site.app.model.context.store(50_000, std::sync::atomic::Ordering::SeqCst);
     let (ben, ben_id) = site.app.person("ben").await;
     let path = format!("/api/chat/{}/message", public["id"].as_str().unwrap());
     let said = ben.post_json(&path, &json!({"content": "Good evening"})).await;

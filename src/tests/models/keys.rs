@@ -102,14 +102,19 @@ async fn the_password_is_asked_for_before_keys_and_addresses() {
     let page = keeper.get(&format!("/admin/models/provider/{provider}")).await;
     assert!(page.text.contains("Confirm your password") && !page.text.contains("form[secret_key]"), "{}", page.text);
     assert!(keeper.get("/admin/models").await.text.contains("Confirm your password"));
-    // Prices need no password.
+    // Looking needs no password; prices and budgets do, and the page that a refused form leads back to says how.
     assert_eq!(keeper.get(&format!("/admin/models/model/{model}")).await.status, 200);
-    set_budgets(&keeper, "7000").await;
+    let refused =
+        keeper.post_form_from("/fn/models/save_budgets", "/admin/models", &[("form[explorer]", "7000")]).await;
+    assert!(refused.location().contains("__err="), "{}", refused.location());
+    let page = keeper.get(refused.location().trim_start_matches("http://127.0.0.1:3000")).await;
+    assert!(page.text.contains("/confirm?next=/admin/models"), "{}", page.text);
     let confirmed = keeper
         .post_form("/fn/accounts/confirm_password", &[("form[password]", PASSWORD), ("form[next]", "/admin/models")])
         .await;
     assert_eq!(confirmed.location(), "/admin/models");
     assert!(keeper.get(&format!("/admin/models/provider/{provider}")).await.text.contains("form[secret_key]"));
+    set_budgets(&keeper, "7000").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
