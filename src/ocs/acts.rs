@@ -8,9 +8,7 @@ use crate::{
 };
 
 fn admin(ctx: &Ctx) -> AppResult<UserId> {
-    let viewer = ctx.require_write()?;
-    viewer.require_admin()?;
-    Ok(viewer.id)
+    Ok(ctx.require_admin_change()?.id)
 }
 
 /// The list, for admins.
