@@ -118,7 +118,17 @@ async fn words_are_found_in_every_language_and_only_by_their_owner() {
     assert!(page.text.contains(&link) && page.text.contains("<mark>lamp</mark>"), "{}", page.text);
     assert!(page.text.contains("value=\"lamp\"") && !page.text.contains("his own"));
     assert!(ada.get("/conversations?q=lumi").await.text.contains(&format!("/chat/{conversation}\"")));
-    assert!(ada.get("/conversations?q=zzz").await.text.contains("Nothing was found"));
+    assert!(ada.get("/conversations?q=zzz").await.text.contains("No results"));
+    // A word with a wrong letter finds the nearest one that was said, and says so; programs get what they asked for.
+    let page = ada.get("/conversations?q=harbuor%20HEr").await;
+    assert!(
+        page.text.contains("Showing results for “harbour HEr”") && page.text.contains(&ids[1].to_string()),
+        "{}",
+        page.text
+    );
+    assert!(found(&ada, "harbuor").await.is_empty());
+    assert!(bob.get("/conversations?q=harbuor").await.text.contains("No results"), "words of others are not known");
+    assert!(ada.get("/conversations?q=lqmq").await.text.contains("No results"), "two letters of four are too many");
     assert!(ada.get(&format!("/conversations?q={}", "x".repeat(201))).await.text.contains("too long"));
     let page = ada.get(&format!("/chat/{conversation}?q=lamp")).await;
     assert!(page.text.contains(&link) && page.text.contains("Search in Lumina"), "{}", page.text);
@@ -164,7 +174,7 @@ async fn a_reply_is_found_when_it_is_whole() {
     let expected: Vec<String> = (0..47).rev().map(|i| format!("<mark>wombat</mark> {i}")).collect();
     assert_eq!(seen, expected);
     let page = client.get("/conversations?q=wombat").await;
-    assert!(page.text.contains("Older finds"));
+    assert!(page.text.contains("Older results"));
     let within = client.get_json(&format!("/api/search/messages?q=wombat&conversation_id={conversation}")).await.json();
     assert_eq!(within["items"], json!([]));
 }
@@ -242,10 +252,10 @@ async fn ten_thousand_lines_cost_what_a_window_costs() {
     assert!(
         page.text.contains(&format!("?before={}", line(4961))) && page.text.contains(&format!("?from={}", line(5021)))
     );
-    assert!(page.text.contains("Back to the newest lines") && !page.text.contains("Say something to"));
+    assert!(page.text.contains("Back to the latest messages") && !page.text.contains("Say something to"));
     let page = client.get(&format!("/chat/{conversation}?from={}", line(9941))).await;
     assert!(page.text.contains("line 10000") && page.text.contains("Say something to"), "the end is the newest window");
-    assert!(!client.get(&format!("/chat/{conversation}?at={}", first[0])).await.text.contains("Earlier lines"));
+    assert!(!client.get(&format!("/chat/{conversation}?at={}", first[0])).await.text.contains("Earlier messages"));
 
     // A fork far back: the branch that is shown is followed, not the newest one; a line of the other is shown on its own.
     let other = MessageId::new();
@@ -290,7 +300,10 @@ async fn a_chat_comes_in_and_goes_out_again() {
     assert!(words[0].starts_with("Welcome, ") && !words[0].contains("{{"), "{}", words[0]);
     assert_eq!(said[2]["created_at"]["iso"], "2024-07-12T01:33:00.000Z");
     let page = client.get(&format!("/chat/{conversation}")).await;
-    assert!(page.text.contains("2<!> of <!>3") || page.text.contains("2 of 3"), "swipes are other wordings");
+    assert!(page.text.contains("2<!> of <!>3") || page.text.contains("2 of 3"), "swipes are other versions");
+    // Times on the viewer's clock, and the day once above its first message.
+    assert!(page.text.contains("title=\"12 July 2024, 01:33\"") && page.text.contains(">01:33<!></time>"), "{}", page.text);
+    assert_eq!(page.text.matches("<p class=\"day\">").count(), 1, "{}", page.text);
     assert_eq!(found(&client, "it was").await.len(), 1);
     let list = client.get_json("/api/conversations").await.json();
     assert_eq!(list["items"][0]["last_line"], "Good.");
@@ -342,6 +355,9 @@ async fn a_chat_comes_in_and_goes_out_again() {
     let second = again.json()["conversation_id"].as_str().unwrap().to_owned();
     let copy = client.get_json(&format!("/api/conversations/{second}/export.json")).await;
     assert_eq!(tree(&file), tree(&copy));
+    // Two chats with one character are told apart in the rail.
+    let page = client.get("/characters").await;
+    assert_eq!(page.text.matches("<b>Lumina: Is the lamp lit?<").count(), 2, "{}", page.text);
     assert!(file.text.contains("\"rating\":4") && file.text.contains("\"helpful\":true"));
 
     // As Markdown to read, as JSONL for SillyTavern.
@@ -409,16 +425,32 @@ async fn the_form_takes_a_chat_or_says_what_is_wrong_with_it() {
         let row = sqlx::query("select count(*) from conversations").fetch_one(&mut app.sql().await).await.unwrap();
         row.get::<i64, _>(0)
     };
-    let before = count().await;
+    // A file that was cut off: what is there is taken over, and what is not is said with its line.
     let cut = CHAT.get(..CHAT.len() - 20).unwrap();
+    let made = post_file(&client, form(&[("with", None, ""), ("file", Some("a.jsonl"), cut)])).await;
+    assert!(made.location().starts_with("/conversations/import?done="), "{} {}", made.status, made.text);
+    let page = client.get(made.location()).await;
+    assert!(
+        page.text.contains("5 messages imported") && page.text.contains("Line 5: This is not JSON"),
+        "{}",
+        page.text
+    );
+    let chat = page.text.split("href=\"/chat/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert!(client.get(&format!("/chat/{chat}")).await.text.contains("It is."));
+    let by_api = import(&client, "", cut).await.json();
+    assert_eq!((by_api["messages"].as_u64(), by_api["skipped"].as_u64()), (Some(5), Some(1)));
+    assert_eq!(by_api["skipped_lines"], json!([{ "line": 5, "reason": "not_json" }]));
+    // Words that somebody else put into an address are not shown.
+    let page = client.get("/conversations/import?done=x&messages=<b>&skipped=1&lines=9zBad-words").await;
+    assert!(!page.text.contains("Bad") && !page.text.contains("imported"), "{}", page.text);
+    let before = count().await;
     let unknown = CHAT.replace("Lumina", "Nobody Known");
     for (with, file, what) in [
-        ("lumina", cut, "Line 5: this is not JSON"),
         ("lumina", "{\"hello\":1}", "Line 1: "),
         ("lumina", "\u{0}\u{1}PNG", "Line 1: "),
         ("lumina", "", "choose a file first"),
-        ("", unknown.as_str(), "Nobody here is called Nobody Known"),
-        ("no-such-one", CHAT, "not here"),
+        ("", unknown.as_str(), "No character here is called Nobody Known"),
+        ("no-such-one", CHAT, "does not exist here"),
     ] {
         let back = post_file(&client, form(&[("with", None, with), ("file", Some("a.jsonl"), file)])).await;
         assert!(back.location().starts_with("/conversations/import?"), "{what}: {} {}", back.status, back.text);

@@ -6,7 +6,8 @@ use super::{Found, Partner};
 use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-/// Messages that hold every word of `q`: one's own, or those of one conversation.
+/// Messages that hold every word of `q`, or where none does, of the nearest words that were said: one's own, or those of one
+/// conversation.
 #[server(prefix = "/fn", endpoint = "chat/search_messages", input = GetUrl)]
 pub async fn search_messages(
     #[server(default)] q: String,
@@ -14,7 +15,7 @@ pub async fn search_messages(
     #[server(default)] after: String,
 ) -> Result<Found, AppError> {
     use crate::{error::reply, server::ctx};
-    reply(async { super::search::find(&ctx()?, &q, &conversation_id, &after).await }).await
+    reply(async { super::search::find_or_nearest(&ctx()?, &q, &conversation_id, &after).await }).await
 }
 
 /// Characters that a chat can be brought to: those one talks with or has made, and the house's.

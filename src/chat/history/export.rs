@@ -3,7 +3,7 @@
 //! A file is written while it is sent, some hundred messages at a time, so that a long conversation needs no memory. When the
 //! database fails in the middle, the connection breaks: half a file must not pass for a whole one.
 
-use super::import::{FORMAT, VERSION};
+use super::import::{FORMAT, VERSION, escaped};
 use crate::{
     chat::{
         Sender,
@@ -115,9 +115,9 @@ fn minute(at: DateTime<Utc>) -> impl std::fmt::Display {
 async fn markdown(ctx: &Ctx, head: &Head, out: &Out) -> AppResult<()> {
     let begun = format!(
         "# {}\n\n{} and {}, from {} (UTC)\n",
-        head.title().replace('\n', " "),
-        head.person,
-        head.oc.1,
+        escaped(&head.title().replace('\n', " ")),
+        escaped(&head.person),
+        escaped(&head.oc.1),
         minute(head.created_at)
     );
     out.send(begun).await?;
@@ -125,7 +125,7 @@ async fn markdown(ctx: &Ctx, head: &Head, out: &Out) -> AppResult<()> {
         let rows = with_siblings(ctx, head.id, ids).await?;
         let mut text = String::new();
         for row in ids.iter().filter_map(|id| rows.iter().find(|r| r.id == *id)) {
-            let (name, at) = (head.name_of(row.sender), minute(row.created_at));
+            let (name, at) = (escaped(head.name_of(row.sender)), minute(row.created_at));
             let _ = write!(text, "\n**{name}**, {at}\n\n{}\n", row.content.trim());
         }
         out.send(text).await?;

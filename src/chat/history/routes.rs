@@ -1,7 +1,7 @@
 //! Plain routes of looking back: search, and files that go out and come in.
 
 use super::{
-    Hit, IMPORT_MAX,
+    Hit, IMPORT_MAX, SKIPPED_TOLD, Skipped, Unread,
     export::{self, Kind},
     import, search, store,
 };
@@ -29,7 +29,7 @@ use utoipa::{OpenApi, ToSchema};
 #[derive(OpenApi)]
 #[openapi(
     paths(search_messages, export_markdown, export_json, export_jsonl, import_conversation),
-    components(schemas(Hit, Imported))
+    components(schemas(Hit, Imported, Skipped, Unread))
 )]
 pub struct Api;
 
@@ -120,7 +120,7 @@ pub async fn export_jsonl(ctx: Ctx, Path(conversation): Path<String>) -> ApiResu
 }
 
 /// A conversation that came out of a file.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Imported {
     /// The new conversation.
     pub conversation_id: ConversationId,
@@ -128,6 +128,10 @@ pub struct Imported {
     pub messages: u32,
     /// Lines that are no part of the talk: empty ones, notes of the program.
     pub left_out: u32,
+    /// Lines that could not be read.
+    pub skipped: u32,
+    /// The first hundred of them, with the reason.
+    pub skipped_lines: Vec<Skipped>,
 }
 
 /// With whom a file is.
@@ -140,7 +144,8 @@ pub struct With {
 /// Import a chat of SillyTavern (JSONL), or a conversation that was exported as JSON.
 ///
 /// The body is the file, at most 20 MB. Swipes become other wordings of their turn. `with` names the character by its id or its
-/// name in addresses; without it, the one that the file names. What cannot be read is refused with its line, and nothing is kept then.
+/// name in addresses; without it, the one that the file names. Lines that cannot be read are skipped and told with their numbers; a
+/// file of which no line can be read is refused.
 #[utoipa::path(
     post, path = "/api/conversations/import", tag = "chat",
     params(("with" = Option<String>, Query, description = "The character")),
@@ -171,9 +176,10 @@ async fn keep(ctx: &Ctx, with: &str, bytes: Bytes) -> AppResult<Imported> {
     // Twenty megabytes of JSON are a second's work.
     let chat = tokio::task::spawn_blocking(move || import::read(&bytes)).await.map_err(|_| AppError::Internal)??;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let (messages, left_out) = (count(chat.nodes.len()), count(chat.left_out));
+    let (messages, left_out, skipped) = (count(chat.nodes.len()), count(chat.left_out), count(chat.skipped.len()));
+    let skipped_lines = chat.skipped.iter().copied().take(SKIPPED_TOLD).collect();
     let conversation_id = store::import(ctx, with, chat).await?;
-    Ok(Imported { conversation_id, messages, left_out })
+    Ok(Imported { conversation_id, messages, left_out, skipped, skipped_lines })
 }
 
 /// The page's form. It leads to the conversation, or back with a word about what was wrong.
@@ -182,6 +188,13 @@ async fn import_form(ctx: Ctx, headers: HeaderMap, form: Multipart) -> Response 
     let mut with = String::new();
     let result = keep_form(&ctx, form, &mut with).await;
     match result {
+        Ok(made) if html && made.skipped > 0 => {
+            // What is missing is told before one goes on; numbers and letters only, so that no address can put words here.
+            let lines = Skipped::write(&made.skipped_lines);
+            let (id, messages, count) = (made.conversation_id, made.messages, made.skipped);
+            let to = format!("/conversations/import?done={id}&messages={messages}&skipped={count}&lines={lines}");
+            Redirect::to(&to).into_response()
+        }
         Ok(made) if html => Redirect::to(&format!("/chat/{}", made.conversation_id)).into_response(),
         Ok(made) => (StatusCode::CREATED, Json(made)).into_response(),
         Err(error) if !html => ApiError(error).into_response(),

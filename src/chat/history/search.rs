@@ -46,7 +46,82 @@ pub async fn find(ctx: &Ctx, q: &str, within: &str, after: &str) -> AppResult<Fo
         (None, None) => store::conversations_called(&mut tx, me, q.trim()).await?,
         _ => Vec::new(),
     };
-    Ok(Found { conversations, hits, next })
+    Ok(Found { conversations, hits, next, corrected: String::new() })
+}
+
+/// As [`find`]; where nothing is found on the first page, words that nobody said are replaced by the nearest ones that were.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_or_nearest(ctx: &Ctx, q: &str, within: &str, after: &str) -> AppResult<Found> {
+    let found = find(ctx, q, within, after).await?;
+    if !after.is_empty() || !found.hits.is_empty() || !found.conversations.is_empty() {
+        return Ok(found);
+    }
+    let Some(me) = ctx.info.viewer.as_ref().map(|v| v.id) else { return Ok(found) };
+    let terms = Terms::read(q)?;
+    let mut changed = false;
+    let mut words = Vec::with_capacity(terms.words.len());
+    let mut tx = ctx.begin().await?;
+    for word in &terms.words {
+        let wanted: Vec<char> = word.chars().flat_map(fold).collect();
+        let (length, most) = (wanted.len(), reach(wanted.len()));
+        if most == 0 || wanted.iter().any(|c| !c.is_alphanumeric() || stands_alone(*c)) {
+            words.push(word.clone());
+            continue;
+        }
+        let said = store::words_said(&mut tx, me, length - most, length + most).await?;
+        let is_near = |said: &String| {
+            let near = distance(&wanted, &said.chars().collect::<Vec<_>>());
+            (near <= most).then_some(near)
+        };
+        // As often said words come first, the first of the nearest is the one that is meant.
+        let nearest = said.iter().filter_map(|s| is_near(s).map(|near| (near, s))).min_by_key(|(near, _)| *near);
+        changed |= nearest.is_some_and(|(near, _)| near > 0);
+        words.push(nearest.map_or_else(|| word.clone(), |(_, said)| said.clone()));
+    }
+    drop(tx);
+    if !changed {
+        return Ok(found);
+    }
+    words.extend(terms.phrases.iter().map(|p| format!("\"{p}\"")));
+    let corrected = words.join(" ");
+    let nearest = find(ctx, &corrected, within, "").await?;
+    Ok(if nearest.hits.is_empty() { found } else { Found { corrected, ..nearest } })
+}
+
+/// How many letters of a word may be wrong: in a short one each of them makes another word.
+const fn reach(length: usize) -> usize {
+    match length {
+        0..4 => 0,
+        4..8 => 1,
+        _ => 2,
+    }
+}
+
+/// Letters that have to be put in, left out, changed, or swapped with their neighbour to make one word of the other
+/// (Damerau and Levenshtein, in the form of the optimal string alignment).
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut last = None;
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX - 1);
+            let mut least = (at(&row, j) + usize::from(x != y)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let left = j.checked_sub(1);
+            if let (Some(w), Some(left)) = (last, left)
+                && b.get(left) == Some(x)
+                && w == *y
+            {
+                least = least.min(at(&before, left) + 1);
+            }
+            next.push(least);
+        }
+        (before, row, last) = (row, next, Some(*x));
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// What somebody typed, taken apart: words, "phrases", and those of either whose script has no blanks between words.
@@ -197,6 +272,25 @@ mod tests {
         assert_eq!(terms("open \"never closed here").phrases, ["never closed here"]);
         assert!(terms(" \"\" -- ...").is_empty());
         assert_eq!(Terms::read(&"x".repeat(201)).unwrap_err().field(), "q");
+    }
+
+    #[test]
+    fn words_are_near_by_what_fingers_do() {
+        for (a, b, apart) in [
+            ("umbrela", "umbrella", 1),
+            ("ubmrella", "umbrella", 1),
+            ("umbrella", "umbrella", 0),
+            ("umbrelka", "umbrella", 1),
+            ("harbor", "harbour", 1),
+            ("lamp", "", 4),
+            ("", "lamp", 4),
+            ("kitten", "sitting", 3),
+        ] {
+            let letters = |word: &str| word.chars().collect::<Vec<_>>();
+            assert_eq!(distance(&letters(a), &letters(b)), apart, "{a} {b}");
+            assert_eq!(distance(&letters(b), &letters(a)), apart, "{b} {a}");
+        }
+        assert_eq!([3, 4, 7, 8].map(reach), [0, 1, 1, 2]);
     }
 
     #[test]

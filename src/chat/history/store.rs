@@ -10,7 +10,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, UserId},
     ocs,
-    server::{Ctx, Tx, markdown, quota},
+    server::{Ctx, Tx, markdown, moments, quota},
 };
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -45,9 +45,10 @@ pub async fn search(
            )
            select h.message_id as "message_id!", h.conversation_id as "conversation_id!", h.sender_type as "sender_type!",
                h.content as "content!", h.created_at as "created_at!", c.title as "title!", c.oc_id as "oc_id!",
-               o.name as "name!", o.version as "version!", h.message_id in (select message_id from path) as "is_shown!"
+               o.name as "name!", o.version as "version!", h.message_id in (select message_id from path) as "is_shown!", u.timezone as "timezone!"
            from hit h
            join conversations c on c.conversation_id = h.conversation_id
+           join users u on u.user_id = c.user_id
            join ocs o on o.oc_id = c.oc_id
            order by h.message_id desc"#,
         &terms.words,
@@ -72,12 +73,31 @@ pub async fn search(
             oc_name: r.name,
             portrait_url: ocs::portrait_url(OcId(r.oc_id), r.version),
             sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
-            created_at: r.created_at.into(),
+            created_at: moments::ago(r.created_at, &r.timezone, Utc::now()),
             is_shown: r.is_shown,
             html: terms.snippet(&r.content),
         })
         .collect();
     Ok((hits, next))
+}
+
+/// Words of so many letters in one's newest messages, as the index knows them, those that were said most first.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn words_said(tx: &mut Tx, user: UserId, from: usize, to: usize) -> AppResult<Vec<String>> {
+    let letters = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let rows = sqlx::query_scalar!(
+        r#"select w.lexeme as "lexeme!"
+           from (select search from messages where user_id = $1 order by message_id desc limit 2000) m,
+               unnest(m.search) w
+           where length(w.lexeme) between $2 and $3
+           group by w.lexeme order by count(*) desc, w.lexeme limit 5000"#,
+        user.0,
+        letters(from),
+        letters(to)
+    );
+    Ok(rows.fetch_all(&mut **tx).await?)
 }
 
 /// One's conversations whose title or character is called so, at most six.
@@ -87,8 +107,8 @@ pub async fn search(
 pub async fn conversations_called(tx: &mut Tx, user: UserId, name: &str) -> AppResult<Vec<ConversationCard>> {
     let rows = sqlx::query_as!(
         CardRow,
-        "select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at
-         from conversations c join ocs o using (oc_id)
+        "select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at, u.timezone
+         from conversations c join ocs o using (oc_id) join users u on u.user_id = c.user_id
          where c.user_id = $1 and btrim(app.search_fold($2)) <> ''
            and strpos(app.search_fold(c.title || ' ' || o.name), btrim(app.search_fold($2))) > 0
          order by c.last_message_at desc, c.conversation_id desc limit 6",
@@ -134,9 +154,9 @@ pub async fn partner_of(tx: &mut Tx, wanted: &str, chat: &Chat) -> AppResult<OcI
     );
     found.fetch_optional(&mut **tx).await?.map(OcId).ok_or_else(|| {
         let message = match (wanted, chat.name.as_str()) {
-            ("", "") => "The file does not name the character. Please choose with whom this was.".to_owned(),
-            ("", name) => format!("Nobody here is called {name}. Please choose with whom this was."),
-            _ => "This character is not here. Please choose with whom this was.".to_owned(),
+            ("", "") => "The file does not name the character. Please choose one.".to_owned(),
+            ("", name) => format!("No character here is called {name}. Please choose one."),
+            _ => "This character does not exist here. Please choose another.".to_owned(),
         };
         AppError::invalid("with", message)
     })

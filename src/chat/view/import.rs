@@ -2,8 +2,9 @@
 
 use super::search::SearchBox;
 use crate::{
-    chat::history::{Partner, api},
+    chat::history::{Partner, Skipped, api},
     error::AppError,
+    ids::ConversationId,
     ui::{Choice, ErrorView, Icon, IconName, PageTitle, Select, load},
 };
 use leptos::prelude::*;
@@ -16,14 +17,18 @@ pub fn ImportPage() -> impl IntoView {
     let with = Memo::new(move |_| query.with(|q| q.get("with").unwrap_or_default()));
     let partners = load(move || with.get(), api::import_partners);
     let refused = move || query.with(|q| q.get("refused")).map(|m| view! { <p class="note bad" role="alert">{m}</p> });
+    let done = move || {
+        query.with(|q| Done::read(|name| q.get(name).unwrap_or_default())).map(|done| view! { <Told done=done /> })
+    };
     view! {
         <PageTitle text="Import a chat" />
         <section class="wrap narrow-form">
             <div class="list-head">
                 <h1>"Import a chat"</h1>
-                <a class="quiet" href="/conversations"><Icon name=IconName::ChevronLeft />"All conversations"</a>
+                <a class="quiet" href="/conversations"><Icon name=IconName::ChevronLeft />"All chats"</a>
             </div>
-            <p class="lead">"Bring a talk along: a SillyTavern chat (.jsonl), or a conversation that was exported here as JSON. Swipes become other wordings, dates stay."</p>
+            <p class="lead">"Import a SillyTavern chat (.jsonl) or a SoulForge export (.json). Swipes and dates are kept."</p>
+            {done}
             {refused}
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
@@ -40,14 +45,14 @@ pub fn ImportPage() -> impl IntoView {
 
 #[component]
 fn Fields(partners: Vec<Partner>, with: String) -> impl IntoView {
-    let mut choices = vec![Choice::new("", "The one that the file names")];
+    let mut choices = vec![Choice::new("", "The character named in the file")];
     choices.extend(partners.into_iter().map(|p| Choice::new(p.slug, p.name)));
     view! {
         <form class="import" action="/conversations/import" method="post" enctype="multipart/form-data">
-            <Select name="with" label="With whom" value=with choices=choices hint="Somebody must be here already to go on talking with them." />
+            <Select name="with" label="Character" value=with choices=choices hint="The character must already exist here." />
             <div class="field">
                 <label for="import-file">"File"</label>
-                <p class="hint" id="import-file-hint">"At most 20 MB and 20,000 lines."</p>
+                <p class="hint" id="import-file-hint">"At most 20 MB and 20,000 lines. Lines that cannot be read are skipped and listed."</p>
                 <input
                     id="import-file"
                     name="file"
@@ -62,6 +67,49 @@ fn Fields(partners: Vec<Partner>, with: String) -> impl IntoView {
     }
 }
 
+/// A file that was taken over, but not whole.
+struct Done {
+    id: ConversationId,
+    messages: u32,
+    skipped: u32,
+    lines: Vec<Skipped>,
+}
+
+impl Done {
+    /// From the page's address. Ids and numbers only: nobody can make this page say something with a link.
+    fn read(part: impl Fn(&'static str) -> String) -> Option<Self> {
+        Some(Self {
+            id: part("done").parse().ok()?,
+            messages: part("messages").parse().ok()?,
+            skipped: part("skipped").parse().ok()?,
+            lines: Skipped::read(&part("lines")),
+        })
+    }
+}
+
+/// What was taken over and what was not.
+#[component]
+fn Told(done: Done) -> impl IntoView {
+    let Done { id, messages, skipped, lines } = done;
+    let count = |n: u32, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let more = usize::try_from(skipped).unwrap_or(0).saturating_sub(lines.len());
+    view! {
+        <div class="note skipped" role="status">
+            <p>
+                <b>{format!("{} imported, {} skipped. ", count(messages, "message"), count(skipped, "line"))}</b>
+                <a class="quiet" href=format!("/chat/{id}")>"Open the chat"</a>
+            </p>
+            <ul>
+                {lines
+                    .into_iter()
+                    .map(|s| view! { <li>{format!("Line {}: {}", s.line, s.reason.words())}</li> })
+                    .collect_view()}
+                {(more > 0).then(|| view! { <li>{format!("and {more} more")}</li> })}
+            </ul>
+        </div>
+    }
+}
+
 /// Search in a conversation, and the conversation as files to keep.
 #[component]
 pub fn Files(
@@ -73,7 +121,7 @@ pub fn Files(
         view! { <a class="quiet" href=format!("{page}/export.{end}") rel="external" download="">{label}</a> }
     };
     view! {
-        <SearchBox action=page.clone() label="Search this conversation" />
+        <SearchBox action=page.clone() label="Search this chat" />
         <p class="files">"Export: "{file("md", "Markdown")}{file("json", "JSON")}{file("jsonl", "SillyTavern")}</p>
     }
 }

@@ -1,13 +1,14 @@
 //! Files that become conversations: our own JSON, and the JSONL of SillyTavern.
 //!
-//! Reading is pure and comes first; nothing is written before the whole file was understood. A file is somebody else's text:
-//! what is too much, broken or of another kind is refused with the line it stands in, and what cannot be seen is left out.
+//! Reading is pure and comes first; nothing is written before the whole file was read. A file is somebody else's text, and often
+//! the only copy of it: a line that cannot be read is skipped and told with its number and the reason, and what cannot be seen is
+//! left out. A file of which nothing can be read, or that is too much, is refused.
 
 mod date;
 mod sillytavern;
 mod soulforge;
 
-use super::IMPORT_MAX;
+use super::{IMPORT_MAX, Skipped, Unread};
 use crate::{
     chat::Sender,
     error::{AppError, AppResult},
@@ -49,6 +50,14 @@ pub struct Chat {
     pub has_macros: bool,
     /// Lines that are no part of the talk: notes of the program, empty ones.
     pub left_out: usize,
+    /// Lines that could not be read, in their order.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Chat {
+    fn skip(&mut self, line: usize, reason: Unread) {
+        self.skipped.push(Skipped { line: u32::try_from(line).unwrap_or(u32::MAX), reason });
+    }
 }
 
 /// A message as a file told it.
@@ -79,18 +88,33 @@ pub fn read(bytes: &[u8]) -> AppResult<Chat> {
         return Err(too_large());
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
-        at_line(before.iter().filter(|b| **b == b'\n').count() + 1, "this is not text in UTF-8.")
-    })?;
-    if text.trim().is_empty() {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(wrong("The file is empty."));
     }
-    let chat = if soulforge::is_ours(text) { soulforge::read(text)? } else { sillytavern::read(text)? };
-    if chat.nodes.is_empty() {
-        return Err(wrong("There is no message in this file."));
+    let chat = match std::str::from_utf8(bytes) {
+        Ok(text) if soulforge::is_ours(text) => soulforge::read(text)?,
+        _ => sillytavern::read(bytes)?,
+    };
+    match (chat.nodes.is_empty(), chat.skipped.first()) {
+        (false, _) => Ok(chat),
+        (true, None) => Err(wrong("There is no message in this file.")),
+        (true, Some(_)) if is_card(bytes) => {
+            Err(wrong("This is a character card, not a chat. Here only chats can be imported."))
+        }
+        (true, Some(Skipped { line: 1, reason: Unread::NotJson | Unread::NotText })) => {
+            Err(at_line(1, "This is neither a SillyTavern chat (.jsonl) nor a chat exported here."))
+        }
+        (true, Some(first)) => Err(at_line(usize::try_from(first.line).unwrap_or(0), first.reason.words())),
     }
-    Ok(chat)
+}
+
+/// Whether a file that holds no chat holds a character instead, which people try here, too.
+fn is_card(bytes: &[u8]) -> bool {
+    let start: Vec<u8> = bytes.iter().copied().take(200_000).collect();
+    let text = String::from_utf8_lossy(&start);
+    text.starts_with('\u{fffd}') && text.contains("PNG")
+        || text.contains("chara_card_v")
+        || (text.contains("\"first_mes\"") && text.contains("\"personality\""))
 }
 
 /// The refusal of a file that is too large.
@@ -118,13 +142,26 @@ fn short(text: &str) -> String {
     clean(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(TITLE_MAX).collect()
 }
 
-/// The words of a message, or what is wrong with them.
-fn content(text: &str) -> Result<String, String> {
+/// The words of a message.
+fn content(text: &str) -> Result<String, Unread> {
     let content = clean(text);
     if content.chars().count() > CONTENT_MAX {
-        return Err(format!("this is longer than {CONTENT_MAX} characters."));
+        return Err(Unread::TooLong);
     }
     Ok(content)
+}
+
+/// A name as Markdown that shows it as it is: signs that would begin something there are escaped.
+#[must_use]
+pub fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '<' | '>' | '~' | '&') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 #[cfg(test)]

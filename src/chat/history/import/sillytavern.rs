@@ -1,41 +1,29 @@
 //! Chats of SillyTavern: JSONL with a head, then a line a message.
 
-use super::{Chat, LINES_MAX, MESSAGES_MAX, Node, WORDINGS_MAX, at_line, content, date::date, short};
-use crate::{chat::Sender, error::AppResult};
+use super::{Chat, LINES_MAX, MESSAGES_MAX, Node, Unread, WORDINGS_MAX, at_line, content, date::date, escaped, short};
+use crate::{chat::Sender, error::AppResult, lenient};
 use serde_json::Value;
 use std::collections::HashSet;
 
 /// Reads a chat. Lenient where its versions differ: heads without metadata, dates as
-/// numbers, words or ISO, `swipe_id` out of range, fields that are absent.
-pub(super) fn read(text: &str) -> AppResult<Chat> {
+/// numbers, words or ISO, `swipe_id` out of range, fields that are absent. Lines that cannot be read are skipped.
+pub(super) fn read(bytes: &[u8]) -> AppResult<Chat> {
     let mut chat = Chat { has_macros: true, ..Chat::default() };
     let mut lines = 0;
     let mut said: Vec<(usize, Value)> = Vec::new();
-    for (number, line) in text.lines().enumerate().map(|(i, l)| (i + 1, l.trim())) {
+    for (number, line) in bytes.split(|b| *b == b'\n').enumerate().map(|(i, l)| (i + 1, l.trim_ascii())) {
         if line.is_empty() {
             continue;
         }
         lines += 1;
         if lines > LINES_MAX {
-            return Err(at_line(number, &format!("a chat may have {LINES_MAX} lines.")));
+            return Err(at_line(number, &format!("A chat may have {LINES_MAX} lines.")));
         }
-        let value: Value = serde_json::from_str(line).map_err(|_| {
-            let what = if number == 1 {
-                "this is neither a SillyTavern chat (.jsonl) nor a conversation exported here."
-            } else {
-                "this is not JSON. The file may have been cut off."
-            };
-            at_line(number, what)
-        })?;
-        let Some(fields) = value.as_object() else {
-            return Err(at_line(number, "a line of a SillyTavern chat is an object in braces."));
-        };
-        if fields.contains_key("mes") {
-            said.push((number, value));
-        } else if lines == 1 {
-            head(&mut chat, &value)?;
-        } else {
-            return Err(at_line(number, "the message (`mes`) is missing."));
+        match parsed(line) {
+            Ok(value) if value.get("mes").is_some() => said.push((number, value)),
+            Ok(value) if lines == 1 && is_head(&value) => head(&mut chat, &value),
+            Ok(_) => chat.skip(number, Unread::NoMessage),
+            Err(reason) => chat.skip(number, reason),
         }
     }
     let others = speakers(&said);
@@ -43,22 +31,30 @@ pub(super) fn read(text: &str) -> AppResult<Chat> {
         chat.name = others.first().map(|n| short(n)).unwrap_or_default();
     }
     for (number, line) in &said {
-        add(&mut chat, *number, line, &others)?;
+        match message(line) {
+            Ok(message) => add(&mut chat, *number, line, message, &others)?,
+            Err(reason) => chat.skip(*number, reason),
+        }
     }
+    chat.skipped.sort_by_key(|s| s.line);
     Ok(chat)
+}
+
+fn parsed(line: &[u8]) -> Result<Value, Unread> {
+    let text = std::str::from_utf8(line).map_err(|_| Unread::NotText)?;
+    let value: Value = lenient::from_str(text).map_err(|_| Unread::NotJson)?;
+    if value.is_object() { Ok(value) } else { Err(Unread::NotObject) }
 }
 
 fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn head(chat: &mut Chat, value: &Value) -> AppResult<()> {
-    let is_head =
-        ["chat_metadata", "user_name", "character_name", "create_date"].iter().any(|f| value.get(f).is_some());
-    if !is_head {
-        let what = "this is neither the head nor a message of a SillyTavern chat; the message (`mes`) is missing.";
-        return Err(at_line(1, what));
-    }
+fn is_head(value: &Value) -> bool {
+    ["chat_metadata", "user_name", "character_name", "create_date"].iter().any(|f| value.get(f).is_some())
+}
+
+fn head(chat: &mut Chat, value: &Value) {
     // Newer versions write the word instead of a name.
     let name = text_of(value, "character_name");
     if name != "unused" {
@@ -68,7 +64,6 @@ fn head(chat: &mut Chat, value: &Value) -> AppResult<()> {
         chat.title = short(text_of(own, "title"));
         chat.slug = text_of(own, "slug").to_owned();
     }
-    Ok(())
 }
 
 /// Everybody but the person, who spoke most first: in a group's chat the others are named in their lines.
@@ -86,23 +81,24 @@ fn speakers(said: &[(usize, Value)]) -> Vec<String> {
     counts.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Lines that the program wrote about itself. Lines that somebody has hidden are part of the talk.
+/// Lines that the program wrote about itself. Lines that somebody has hidden are part of the talk: those of a speaker, whose kind is
+/// empty, and those of a narrator.
 fn is_note(line: &Value) -> bool {
     let kind = line.pointer("/extra/type").and_then(Value::as_str).unwrap_or_default();
-    line.get("is_system") == Some(&Value::Bool(true)) && !kind.is_empty()
+    line.get("is_system") == Some(&Value::Bool(true)) && !matches!(kind, "" | "narrator" | "assistant_message")
 }
 
 /// Wordings with their numbers.
 type Wordings<'a> = Vec<(usize, &'a str)>;
 
 /// All wordings of a message, and the number of the one that is shown.
-fn wordings<'a>(line: &'a Value, mes: &'a str, is_user: bool) -> Result<(Wordings<'a>, usize), String> {
+fn wordings<'a>(line: &'a Value, mes: &'a str, is_user: bool) -> Result<(Wordings<'a>, usize), Unread> {
     let swipes: Vec<&str> = match line.get("swipes") {
         Some(Value::Array(swipes)) if !is_user => swipes.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
     if swipes.len() > WORDINGS_MAX {
-        return Err(format!("there are more than {WORDINGS_MAX} swipes."));
+        return Err(Unread::TooManySwipes);
     }
     let told = line.get("swipe_id").and_then(Value::as_u64).and_then(|i| usize::try_from(i).ok());
     let known = told.filter(|i| *i < swipes.len()).or_else(|| swipes.iter().position(|s| *s == mes));
@@ -116,35 +112,56 @@ fn wordings<'a>(line: &'a Value, mes: &'a str, is_user: bool) -> Result<(Wording
     Ok((wordings, chosen))
 }
 
-/// Takes a line over: a message with all its wordings, or nothing where it is a note of the program.
-fn add(chat: &mut Chat, number: usize, line: &Value, others: &[String]) -> AppResult<()> {
-    let Some(mes) = line.get("mes").and_then(Value::as_str) else {
-        return Err(at_line(number, "the message (`mes`) is not a text."));
+/// A message as its line tells it.
+struct Message {
+    is_user: bool,
+    /// Numbers and words of its wordings, cleaned.
+    wordings: Vec<(usize, String)>,
+    /// The one that is shown.
+    chosen: usize,
+}
+
+/// Reads a line; nothing of it is kept yet.
+fn message(line: &Value) -> Result<Message, Unread> {
+    let mes = line.get("mes").and_then(Value::as_str).ok_or(Unread::WrongType)?;
+    let is_user = match line.get("is_user") {
+        Some(Value::Bool(is_user)) => *is_user,
+        None | Some(Value::Null) => false,
+        Some(_) => return Err(Unread::WrongType),
     };
+    let (told, chosen) = wordings(line, mes, is_user)?;
+    let mut wordings = Vec::with_capacity(told.len());
+    for (i, wording) in told {
+        match content(wording) {
+            Ok(words) => wordings.push((i, words)),
+            // Another wording that is too long is no reason to lose the one that was shown.
+            Err(_) if i != chosen => {}
+            Err(reason) => return Err(reason),
+        }
+    }
+    Ok(Message { is_user, wordings, chosen })
+}
+
+/// Takes a line over: a message with all its wordings, or nothing where it is a note of the program.
+fn add(chat: &mut Chat, number: usize, line: &Value, message: Message, others: &[String]) -> AppResult<()> {
     if is_note(line) {
         chat.left_out += 1;
         return Ok(());
     }
-    let is_user = match line.get("is_user") {
-        Some(Value::Bool(is_user)) => *is_user,
-        None | Some(Value::Null) => false,
-        Some(_) => return Err(at_line(number, "`is_user` is neither true nor false.")),
-    };
+    let Message { is_user, wordings, chosen } = message;
     let by = if is_user { Sender::User } else { Sender::Oc };
     let name = text_of(line, "name").trim();
     let named = (!is_user && others.len() > 1 && !name.is_empty() && others.first().is_none_or(|o| o != name))
-        .then(|| format!("**{}:** ", short(name)));
-    let (wordings, chosen) = wordings(line, mes, is_user).map_err(|what| at_line(number, &what))?;
+        .then(|| format!("**{}:** ", escaped(&short(name))));
     let parent = chat.leaf;
     let mut seen = HashSet::new();
     let mut kept = false;
-    for (i, wording) in wordings {
-        let words = content(wording).map_err(|what| at_line(number, &what))?;
+    for (i, words) in wordings {
         if words.is_empty() || (!seen.insert(words.clone()) && i != chosen) {
             continue;
         }
         if chat.nodes.len() >= MESSAGES_MAX {
-            return Err(at_line(number, &format!("a chat may have {MESSAGES_MAX} messages, other wordings included.")));
+            return Err(at_line(number, &format!("A chat may have {MESSAGES_MAX} messages, swipes included.")));
         }
         let info = line.pointer(&format!("/swipe_info/{i}"));
         let at = info.and_then(|i| i.get("send_date")).and_then(date).or_else(|| line.get("send_date").and_then(date));

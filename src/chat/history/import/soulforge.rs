@@ -1,7 +1,7 @@
 //! Our own JSON, as `export` writes it.
 
-use super::{Chat, FORMAT, MESSAGES_MAX, Node, VERSION, at_line, content, date::date, short, wrong};
-use crate::{chat::Sender, error::AppResult};
+use super::{Chat, FORMAT, MESSAGES_MAX, Node, Unread, VERSION, at_line, content, date::date, short, wrong};
+use crate::{chat::Sender, error::AppResult, lenient};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ struct Ours {
     format: String,
     version: u32,
     conversation: OurHead,
-    messages: Vec<OurMessage>,
+    messages: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -55,11 +55,12 @@ struct OurMessage {
     helpful: Option<bool>,
 }
 
-/// Reads a file of ours. Messages may stand in any order; what they answer decides.
+/// Reads a file of ours. Messages may stand in any order; what they answer decides. One that cannot be read is skipped, and so is
+/// what answered it: a branch without its middle would say something else than was said.
 pub(super) fn read(text: &str) -> AppResult<Chat> {
-    let file: Ours = serde_json::from_str(text).map_err(|e| at_line(e.line(), &format!("{e}.")))?;
+    let file: Ours = lenient::from_str(text).map_err(|e| at_line(e.line(), &format!("{e}.")))?;
     if file.format != FORMAT {
-        return Err(wrong("This is not a conversation that was exported here."));
+        return Err(wrong("This is not a chat that was exported here."));
     }
     if file.version > VERSION {
         return Err(wrong("This file was made by a newer version. It can be imported there."));
@@ -67,31 +68,34 @@ pub(super) fn read(text: &str) -> AppResult<Chat> {
     if file.messages.len() > MESSAGES_MAX {
         return Err(wrong(format!("There are more than {MESSAGES_MAX} messages in this file.")));
     }
-    let mut places = HashMap::new();
-    for (i, message) in file.messages.iter().enumerate() {
-        if places.insert(message.id.as_str(), i).is_some() {
-            return Err(wrong(format!("Message {}: its id stands in the file twice.", i + 1)));
-        }
-    }
-    // Each after its parent, whatever the order in the file.
-    let mut answers: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
-    for (i, message) in file.messages.iter().enumerate() {
-        let parent = match message.parent_id.as_deref() {
-            None => None,
-            Some(id) => Some(
-                *places
-                    .get(id)
-                    .ok_or_else(|| wrong(format!("Message {}: what it answers is not in the file.", i + 1)))?,
-            ),
-        };
-        answers.entry(parent).or_default().push(i);
-    }
     let mut chat = Chat {
         title: short(&file.conversation.title),
         slug: file.conversation.character.slug,
         name: short(&file.conversation.character.name),
         ..Chat::default()
     };
+    let mut messages: Vec<(usize, OurMessage)> = Vec::with_capacity(file.messages.len());
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (number, value) in file.messages.into_iter().enumerate().map(|(i, m)| (i + 1, m)) {
+        let read = serde_json::from_value::<OurMessage>(value).map_err(|_| Unread::WrongType);
+        match read.and_then(|m| content(&m.content).map(|words| OurMessage { content: words, ..m })) {
+            Ok(message) if places.contains_key(&message.id) => chat.skip(number, Unread::Twice),
+            Ok(message) => {
+                places.insert(message.id.clone(), messages.len());
+                messages.push((number, message));
+            }
+            Err(reason) => chat.skip(number, reason),
+        }
+    }
+    // Each after its parent, whatever the order in the file; what answers nothing that is there is found by nobody.
+    let mut answers: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
+    for (i, (_, message)) in messages.iter().enumerate() {
+        match message.parent_id.as_ref().map(|id| places.get(id).copied()) {
+            None => answers.entry(None).or_default().push(i),
+            Some(Some(parent)) => answers.entry(Some(parent)).or_default().push(i),
+            Some(None) => {}
+        }
+    }
     let mut kept: HashMap<usize, usize> = HashMap::new();
     let mut next: Vec<(usize, Option<usize>)> = Vec::new();
     let push = |next: &mut Vec<(usize, Option<usize>)>, of: Option<usize>, parent: Option<usize>| {
@@ -99,23 +103,25 @@ pub(super) fn read(text: &str) -> AppResult<Chat> {
     };
     push(&mut next, None, None);
     while let Some((i, parent)) = next.pop() {
-        let Some(message) = file.messages.get(i) else { continue };
-        let content = content(&message.content).map_err(|what| wrong(format!("Message {}: {what}", i + 1)))?;
+        let Some((_, message)) = messages.get(i) else { continue };
         kept.insert(i, chat.nodes.len());
         push(&mut next, Some(i), Some(chat.nodes.len()));
         chat.nodes.push(Node {
             parent,
             by: message.sender,
-            content,
+            content: message.content.clone(),
             at: message.created_at.as_deref().and_then(|at| date(&Value::from(at))),
             model: short(&message.model),
             rating: message.rating.filter(|r| (1..=5).contains(r)),
             helpful: message.helpful,
         });
     }
-    if chat.nodes.len() < file.messages.len() {
-        return Err(wrong("Some messages of this file answer each other in a circle."));
+    for (i, (number, _)) in messages.iter().enumerate() {
+        if !kept.contains_key(&i) {
+            chat.skip(*number, Unread::Orphan);
+        }
     }
+    chat.skipped.sort_by_key(|s| s.line);
     let shown = file.conversation.shown_until.as_deref().and_then(|id| places.get(id)).and_then(|i| kept.get(i));
     chat.leaf = shown.copied().or_else(|| chat.nodes.len().checked_sub(1));
     Ok(chat)
