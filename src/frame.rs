@@ -4,7 +4,7 @@ use crate::{
     accounts::{self, Frame},
     app::FrameResource,
     error::AppError,
-    ui::{Icon, IconName, Initials, Mini, load},
+    ui::{Icon, IconName, Initials, Mini, focus_heading_on_arrival, load},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -46,6 +46,7 @@ pub fn PageFrame(
     // Read again with every page: signing in or talking with somebody new shows at once.
     let frame: FrameResource = load(move || path.get(), |_| accounts::api::get_frame());
     provide_context(frame);
+    focus_heading_on_arrival(path);
     let door = move |(href, name, icon): &'static (&'static str, &'static str, IconName), class: &'static str| {
         view! {
             <a class=class href=*href aria-current=move || is_behind(href, &path.get()).then_some("page")>
@@ -56,7 +57,7 @@ pub fn PageFrame(
     };
     view! {
         <a class="skip" href="#main">"Skip to the page"</a>
-        <div class="shell" class:in-chat=move || path.with(|p| p.starts_with("/chat/"))>
+        <div class="shell" class:in-chat=move || path.with(|p| is_talk(p))>
             <header class="rail">
                 <a class="brand" href="/"><Icon name=IconName::Flame />"SoulForge"</a>
                 <Find />
@@ -78,6 +79,11 @@ pub fn PageFrame(
             </nav>
         </div>
     }
+}
+
+/// Whether a path is that of a talk, which has the whole screen of a phone.
+fn is_talk(path: &str) -> bool {
+    path.strip_prefix("/chat/").or(path.strip_prefix("/talk/")).is_some_and(|rest| !rest.trim_end_matches('/').contains('/'))
 }
 
 /// Whether somebody is signed in who can have characters.

@@ -10,6 +10,9 @@ pub mod error;
 pub mod frame;
 pub mod ids;
 mod lazy;
+/// JSON as other programs write it.
+#[cfg(feature = "ssr")]
+pub mod lenient;
 pub mod text;
 
 /// Sign-in, profiles, settings, devices, API tokens.

@@ -2,7 +2,7 @@ import { alive, expect, newPerson, test, visit } from "./helpers";
 import type { Page } from "@playwright/test";
 
 async function whole(page: Page) {
-  await expect(page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ })).toBeVisible({
+  await expect(page.locator("article.oc").last().getByRole("button", { name: /^(Regenerate|Try again)$/ })).toBeVisible({
     timeout: 60_000,
   });
 }
@@ -41,15 +41,15 @@ test("arrows turn the last reply, and ask for another at its end", async ({ page
 test("a button that turns keeps the focus", async ({ page }) => {
   await talk(page, "thorne");
   const last = page.locator("article.oc").last();
-  await last.getByRole("button", { name: "Again" }).click();
+  await last.getByRole("button", { name: "Regenerate" }).click();
   await expect(last.getByText("2 of 2")).toBeVisible({ timeout: 60_000 });
   await whole(page);
-  await last.getByRole("button", { name: "Wording before" }).focus();
+  await last.getByRole("button", { name: "Previous version" }).focus();
   await page.keyboard.press("Enter");
   await expect(last.getByText("1 of 2")).toBeVisible();
   await expect(last.locator(".turn")).toContainText("1 of 2");
   const inTurn = () => page.evaluate(() => document.activeElement?.closest(".turn") !== null);
-  await last.getByRole("button", { name: "Wording after" }).focus();
+  await last.getByRole("button", { name: "Next version" }).focus();
   await page.keyboard.press("Enter");
   await expect(last.getByText("2 of 2")).toBeVisible();
   await expect.poll(inTurn).toBe(true);
@@ -59,7 +59,7 @@ test("Up changes one's last line, Escape leaves, Ctrl and Enter send", async ({ 
   const box = await talk(page, "elara");
   await box.focus();
   await page.keyboard.press("ArrowUp");
-  const edit = page.getByRole("textbox", { name: "Your line" });
+  const edit = page.getByRole("textbox", { name: "Your message" });
   await expect(edit).toBeFocused();
   await page.keyboard.press("Escape");
   await expect(edit).toHaveCount(0);
@@ -76,7 +76,7 @@ test("a block of code is copied", async ({ page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await talk(page, "kinetix");
   await page.locator("article.oc").last().getByRole("link", { name: "Edit" }).click();
-  await page.getByRole("textbox", { name: "What was said" }).fill("See:\n\n```\nlet a = 1 < 2;\n```");
+  await page.getByRole("textbox", { name: "Reply" }).fill("See:\n\n```\nlet a = 1 < 2;\n```");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByRole("button", { name: "Copy code" }).click();
   await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
@@ -89,9 +89,9 @@ test("a line that is being written can be stopped", async ({ page }) => {
     await new Promise((done) => setTimeout(done, 4000));
     await route.continue().catch(() => undefined);
   });
-  await page.getByRole("button", { name: "Write my line" }).click();
-  await page.getByRole("button", { name: "Stop writing" }).click();
-  await expect(page.getByRole("button", { name: "Write my line" })).toBeVisible();
+  await page.getByRole("button", { name: "Suggest a reply" }).click();
+  await page.getByRole("button", { name: "Stop suggesting" }).click();
+  await expect(page.getByRole("button", { name: "Suggest a reply" })).toBeVisible();
   await page.waitForTimeout(5000);
   await expect(box).toHaveValue("");
 });

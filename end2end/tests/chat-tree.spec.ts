@@ -3,7 +3,7 @@ import type { Locator, Page } from "@playwright/test";
 
 /** Waits until the newest reply is whole. */
 async function whole(page: Page) {
-  await expect(page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ })).toBeVisible({
+  await expect(page.locator("article.oc").last().getByRole("button", { name: /^(Regenerate|Try again)$/ })).toBeVisible({
     timeout: 60_000,
   });
 }
@@ -33,7 +33,7 @@ test("one's own line is changed, sent, and both wordings stay", async ({ page })
   const own = page.locator("article.mine").first();
   await own.hover();
   await own.getByRole("link", { name: "Edit" }).click();
-  const box = page.getByRole("textbox", { name: "Your line" });
+  const box = page.getByRole("textbox", { name: "Your message" });
   await expect(box).toHaveValue("What is your favourite lamp?");
   await expect(box).toBeFocused();
   await accessible(page);
@@ -43,13 +43,13 @@ test("one's own line is changed, sent, and both wordings stay", async ({ page })
   await own.hover();
   await own.getByRole("link", { name: "Edit" }).click();
   await box.fill("What is your favourite window?");
-  await page.getByRole("button", { name: "Save and send" }).click();
+  await page.getByRole("button", { name: "Save and regenerate" }).click();
   await expect(own.getByText("favourite window")).toBeVisible();
   await whole(page);
   await expect(page).not.toHaveURL(/edit=/);
   await expect(own.getByText("2 of 2")).toBeVisible();
   await own.hover();
-  await own.getByRole("button", { name: "Wording before" }).click();
+  await own.getByRole("button", { name: "Previous version" }).click();
   await expect(own.getByText("favourite lamp")).toBeVisible();
   await expect(page.locator("article.oc").last().locator(".said")).not.toBeEmpty();
 });
@@ -58,7 +58,7 @@ test("a reply is changed in place, and a branch leads away and back", async ({ p
   await talk(page, "thorne", "Teach me one thing.");
   const reply = page.locator("article.oc").last();
   await reply.getByRole("link", { name: "Edit" }).click();
-  await page.getByRole("textbox", { name: "What was said" }).fill("Iron *listens*.\n\n```\nheat: red\n```");
+  await page.getByRole("textbox", { name: "Reply" }).fill("Iron *listens*.\n\n```\nheat: red\n```");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(reply.locator(".said em")).toHaveText("listens");
   await expect(reply.getByText("Edited")).toBeVisible();
@@ -76,20 +76,23 @@ test("a reply is changed in place, and a branch leads away and back", async ({ p
 test("a reply is rated, and the rating is there again", async ({ page }) => {
   await talk(page, "lyra", "Sing something.");
   const reply = page.locator("article.oc").last();
-  let open = await menu(reply);
+  const good = reply.getByRole("button", { name: "Good reply" });
+  const bad = reply.getByRole("button", { name: "Bad reply" });
+  await expect(good).toHaveAttribute("aria-pressed", "false");
   await accessible(page);
-  await open.getByRole("button", { name: "4" }).click();
-  if (!hydrated(page)) open = await menu(reply);
-  await expect(open.getByRole("button", { name: "4" })).toHaveAttribute("aria-pressed", "true");
-  await open.getByRole("button", { name: "Yes" }).click();
-  if (!hydrated(page)) open = await menu(reply);
-  await expect(open.getByRole("button", { name: "Yes" })).toHaveAttribute("aria-pressed", "true");
+  await good.click();
+  await expect(good).toHaveAttribute("aria-pressed", "true");
   await visit(page, page.url());
-  open = await menu(reply);
-  await expect(open.getByRole("button", { name: "4" })).toHaveAttribute("aria-pressed", "true");
-  await open.getByRole("button", { name: "4" }).click();
-  if (!hydrated(page)) open = await menu(reply);
-  await expect(open.getByRole("button", { name: "4" })).toHaveAttribute("aria-pressed", "false");
+  await expect(good).toHaveAttribute("aria-pressed", "true");
+  await bad.click();
+  await expect(bad).toHaveAttribute("aria-pressed", "true");
+  await expect(good).toHaveAttribute("aria-pressed", "false");
+  await bad.click();
+  await expect(bad).toHaveAttribute("aria-pressed", "false");
+  // One system in sight.
+  const open = await menu(reply);
+  await accessible(page);
+  await expect(open.getByText(/rate|did it help/i)).toHaveCount(0);
   await page.keyboard.press("Escape");
   await expect(open).toBeHidden();
 });
@@ -98,7 +101,7 @@ test("the first line is chosen before the talk", async ({ page }) => {
   await newPerson(page);
   await visit(page, "/talk/elara");
   const first = await page.locator("article.oc .said").innerText();
-  await page.getByRole("link", { name: "Opening after" }).click();
+  await page.getByRole("link", { name: "Next greeting" }).click();
   await expect(page.getByText("2 of 3")).toBeVisible();
   const second = await page.locator("article.oc .said").innerText();
   expect(second).not.toBe(first);
@@ -115,28 +118,28 @@ test("the model writes one's own line into the box, and nothing is sent", async 
   await talk(page, "eliza", "I had a long day.");
   const box = page.getByRole("textbox", { name: /^Say something to/ });
   await box.fill("Because");
-  await page.getByRole("button", { name: "Write my line" }).click();
+  await page.getByRole("button", { name: "Suggest a reply" }).click();
   await expect(box).toHaveValue(/^Because.+/s, { timeout: 60_000 });
-  await expect(page.getByRole("button", { name: "Write my line" })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole("button", { name: "Suggest a reply" })).toBeVisible({ timeout: 60_000 });
   await expect(page.locator("article.mine")).toHaveCount(1);
 });
 
 test("on a phone everything about the talk is in reach", async ({ page }) => {
   await talk(page, "kinetix", "Hello.");
   await page.setViewportSize({ width: 390, height: 844 });
-  const panel = page.getByRole("complementary", { name: /About the conversation/ });
+  const panel = page.getByRole("complementary", { name: /About the chat/ });
   await expect(panel).toBeHidden();
-  await page.getByRole("button", { name: "About this conversation" }).click();
+  await page.getByRole("button", { name: "About this chat" }).click();
   await expect(panel).toBeVisible();
   await accessible(page);
   await fits(page);
   await page.keyboard.press("Escape");
   await expect(panel).toBeHidden();
-  await page.getByRole("button", { name: "About this conversation" }).click();
-  await panel.getByText("This conversation", { exact: true }).click();
+  await page.getByRole("button", { name: "About this chat" }).click();
+  await panel.getByText("This chat", { exact: true }).click();
   await panel.getByLabel("Title").fill("By phone");
   await panel.getByRole("button", { name: "Rename" }).click();
-  if (hydrated(page)) await expect(panel.getByText("Kept.")).toBeVisible();
+  if (hydrated(page)) await expect(panel.getByText("Saved.")).toBeVisible();
   await visit(page, "/conversations");
   await expect(page.getByText("By phone", { exact: true })).toBeVisible();
   await page.goBack();

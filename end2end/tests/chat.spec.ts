@@ -3,7 +3,7 @@ import { accessible, alive, expect, fits, hydrated, newPerson, test, visit } fro
 /** Waits until the newest reply is whole. */
 async function whole(page: import("@playwright/test").Page) {
   // Not "nothing is being written": between two loads of a page without scripts there is nothing at all.
-  const done = page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ });
+  const done = page.locator("article.oc").last().getByRole("button", { name: /^(Regenerate|Try again)$/ });
   await expect(done).toBeVisible({ timeout: 60_000 });
 }
 
@@ -16,7 +16,7 @@ async function say(page: import("@playwright/test").Page, text: string) {
 test("a talk from the first line to the list", async ({ page }) => {
   await newPerson(page);
   await visit(page, "/conversations");
-  await expect(page.getByRole("heading", { name: "No conversations yet" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "No chats yet" })).toBeVisible();
   await visit(page, "/talk/lumina");
   await expect(page.getByRole("heading", { level: 1, name: "Lumina" })).toBeVisible();
   await expect(page.locator("article.oc")).toHaveCount(1);
@@ -51,11 +51,11 @@ test("another wording, and deleting it", async ({ page }) => {
   await expect(page).toHaveURL(/\/chat\//);
   await alive(page);
   await whole(page);
-  await page.getByRole("button", { name: "Again" }).click();
+  await page.getByRole("button", { name: "Regenerate" }).click();
   await whole(page);
   const last = page.locator("article.oc").last();
   await expect(last.getByText("2 of 2")).toBeVisible();
-  await last.getByRole("button", { name: "Wording before" }).click();
+  await last.getByRole("button", { name: "Previous version" }).click();
   await expect(last.getByText("1 of 2")).toBeVisible();
   await last.hover();
   await last.getByRole("button", { name: "More" }).click();
@@ -81,17 +81,17 @@ test("a conversation is renamed, put away and deleted", async ({ page }) => {
   await alive(page);
   await whole(page);
   await page.setViewportSize({ width: 1280, height: 900 });
-  await page.getByText("This conversation", { exact: true }).click();
+  await page.getByText("This chat", { exact: true }).click();
   await page.getByLabel("Title").fill("A first word");
   await page.getByRole("button", { name: "Rename" }).click();
-  if (hydrated(page)) await expect(page.getByText("Kept.")).toBeVisible();
+  if (hydrated(page)) await expect(page.getByText("Saved.")).toBeVisible();
   await visit(page, "/conversations");
   await expect(page.getByText("A first word", { exact: true })).toBeVisible();
   await page.locator("a.list-row").click();
   await alive(page);
-  await page.getByText("This conversation", { exact: true }).click();
+  await page.getByText("This chat", { exact: true }).click();
   await page.locator(".fold summary", { hasText: "Delete" }).click();
-  await page.getByRole("button", { name: "Delete the conversation" }).click();
+  await page.getByRole("button", { name: "Delete chat" }).click();
   await expect(page).toHaveURL(/\/conversations/);
   await expect(page.getByText("A first word")).toHaveCount(0);
 });

@@ -44,27 +44,27 @@ test("a conversation is put away, taken out and deleted from its row", async ({ 
   await fitsPhones(page);
   const open = await menu(page, first);
   await accessible(page);
-  await open.getByRole("button", { name: "Put it away" }).click();
+  await open.getByRole("button", { name: "Archive" }).click();
   await expect(page.locator("a.list-row")).toHaveCount(1);
   await expect(page).toHaveURL(/\/conversations\??$/);
   await alive(page);
-  if (hydrated(page)) await expect(page.getByRole("status").filter({ hasText: "put away" })).toBeAttached();
+  if (hydrated(page)) await expect(page.getByRole("status").filter({ hasText: "archived" })).toBeAttached();
 
-  await page.getByRole("navigation", { name: "Which conversations" }).getByRole("link", { name: "Put away" }).click();
+  await page.getByRole("navigation", { name: "Which chats" }).getByRole("link", { name: "Archived" }).click();
   await expect(page).toHaveURL(/archived=true$/);
   await alive(page);
   await expect(page.locator(`a.list-row[href="/chat/${first}"]`)).toBeVisible();
-  await (await menu(page, first)).getByRole("button", { name: "Take it out again" }).click();
-  await expect(page.getByRole("heading", { name: "Nothing put away" })).toBeVisible();
+  await (await menu(page, first)).getByRole("button", { name: "Unarchive" }).click();
+  await expect(page.getByRole("heading", { name: "Nothing archived" })).toBeVisible();
   await expect(page).toHaveURL(/archived=true$/);
 
   await visit(page, "/conversations");
   await expect(page.locator("a.list-row")).toHaveCount(2);
   const sure = await menu(page, second);
   await sure.getByText("Delete", { exact: true }).click();
-  await expect(sure.getByText("Everything said here is deleted for good.")).toBeVisible();
+  await expect(sure.getByText("All messages of this chat are deleted for good.")).toBeVisible();
   await accessible(page);
-  await sure.getByRole("button", { name: "Delete the conversation" }).click();
+  await sure.getByRole("button", { name: "Delete chat" }).click();
   await expect(page.locator("a.list-row")).toHaveCount(1);
   await expect(page.locator(`a.list-row[href="/chat/${first}"]`)).toBeVisible();
   expect((await page.request.get(`/chat/${second}`)).status()).toBe(404);

@@ -4,7 +4,7 @@ type Page = import("@playwright/test").Page;
 const box = (page: Page) => page.getByRole("textbox", { name: /^Say something to/ });
 /** Waits until the newest reply is whole: not "nothing is being written", for before it begins nothing is. */
 const whole = (page: Page) =>
-  expect(page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ })).toBeVisible({ timeout: 60_000 });
+  expect(page.locator("article.oc").last().getByRole("button", { name: /^(Regenerate|Try again)$/ })).toBeVisible({ timeout: 60_000 });
 
 /** A browser without a network writes its failures into the console. */
 const quiet = (complaints: string[]) => {
@@ -48,7 +48,7 @@ test("without a network a message waits, and is sent once when it is back", asyn
   const second = await context.newPage();
   await visit(second, page.url());
   await context.setOffline(true);
-  await expect(page.getByText("You are offline. What you send goes out when you are back.")).toBeVisible();
+  await expect(page.getByText("You are offline. Messages will be sent when you are back.")).toBeVisible();
   await box(page).fill("Sent from a tunnel");
   await box(page).press("Enter");
   await expect(page.getByText("You are offline; this will be sent when you are back.")).toBeVisible();
@@ -68,7 +68,7 @@ test("without a network a message waits, and is sent once when it is back", asyn
 test("a message that waits can be taken back", async ({ page, context, complaints }) => {
   await talking(page);
   await context.setOffline(true);
-  await expect(page.getByText("You are offline. What you send goes out when you are back.")).toBeVisible();
+  await expect(page.getByText("You are offline. Messages will be sent when you are back.")).toBeVisible();
   await box(page).fill("Never mind");
   await box(page).press("Enter");
   await page.getByRole("button", { name: "Do not send" }).click();

@@ -34,7 +34,7 @@ test("a chat comes in, is found, and goes out as files", async ({ page }) => {
   // Found by a word, from the list to the line itself.
   await visit(page, "/conversations");
   await accessible(page);
-  await page.getByRole("searchbox", { name: "Search what was said" }).fill("lamplight 2");
+  await page.getByRole("searchbox", { name: "Search your chats" }).fill("lamplight 2");
   await page.getByRole("button", { name: "Search", exact: true }).click();
   await expect(page.locator(".hits li").first().locator("mark")).toHaveText(["2", "lamplight"]);
   await accessible(page);
@@ -47,7 +47,7 @@ test("a chat comes in, is found, and goes out as files", async ({ page }) => {
   await expect(page).toHaveURL(/\?at=.*#m-/);
   await expect(page.locator(":target")).toContainText("Answer 2, by lamplight");
   await visit(page, "/conversations?q=lumina");
-  await expect(page.getByRole("heading", { name: "Conversations", level: 2 })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Chats", level: 2 })).toBeVisible();
   await visit(page, "/conversations?q=zzz");
   await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
 
@@ -55,7 +55,7 @@ test("a chat comes in, is found, and goes out as files", async ({ page }) => {
   await visit(page, `${room}?q=question`);
   await expect(page.locator(".hits li")).toHaveCount(3);
   await accessible(page);
-  await page.getByRole("link", { name: "Back to the conversation" }).click();
+  await page.getByRole("link", { name: "Back to chat" }).click();
   await expect(page.locator(".me")).toHaveCount(3);
 
   // The files.
@@ -71,7 +71,7 @@ test("an export is downloaded and comes back in", async ({ page }) => {
   await bring(page, chat(2));
   await expect(page).toHaveURL(/\/chat\//);
   await alive(page);
-  await page.getByText("This conversation", { exact: true }).click();
+  await page.getByText("This chat", { exact: true }).click();
   const download = page.waitForEvent("download");
   await page.getByRole("link", { name: "JSON", exact: true }).click();
   const file = await (await download).path();
@@ -82,13 +82,24 @@ test("an export is downloaded and comes back in", async ({ page }) => {
   await expect(page.locator("a.list-row")).toHaveCount(2);
 });
 
-test("a file that cannot be read says in which line", async ({ page }) => {
+test("a line that cannot be read is skipped, and the page says which", async ({ page }) => {
   await newPerson(page);
   await bring(page, `${chat()}\n{"mes":"cut of`);
-  await expect(page.getByRole("alert")).toContainText("Line 9: this is not JSON");
+  const told = page.getByRole("status").filter({ hasText: "imported" });
+  await expect(told).toContainText("Line 9: This is not JSON");
   await accessible(page);
   await page.setViewportSize({ width: 390, height: 800 });
   await fits(page);
+  await told.getByRole("link", { name: "Open the chat" }).click();
+  await expect(page).toHaveURL(/\/chat\//);
+  await expect(page.locator(".me").first()).toBeVisible();
+});
+
+test("a file without a chat is refused with the reason", async ({ page }) => {
+  await newPerson(page);
+  await bring(page, "Dear diary");
+  await expect(page.getByRole("alert")).toContainText("neither a SillyTavern chat");
+  await accessible(page);
 });
 
 test("a long talk is read window by window", async ({ page }) => {
@@ -100,7 +111,7 @@ test("a long talk is read window by window", async ({ page }) => {
   await expect(page.getByText("Question 100 about")).toBeVisible();
   if (hydrated(page)) {
     const last = page.locator("article").last();
-    const earlier = page.getByRole("button", { name: "Earlier lines" });
+    const earlier = page.getByRole("button", { name: "Earlier messages" });
     await earlier.scrollIntoViewIfNeeded();
     // The column glides; where it stands when it has come to rest counts.
     let before: Awaited<ReturnType<typeof last.boundingBox>> = null;
@@ -115,10 +126,10 @@ test("a long talk is read window by window", async ({ page }) => {
     // Nothing moved under the reader.
     expect((await last.boundingBox())?.y).toBe(before?.y);
   } else {
-    await page.getByRole("link", { name: "Earlier lines" }).click();
+    await page.getByRole("link", { name: "Earlier messages" }).click();
     await expect(page).toHaveURL(/\?before=/);
     await expect(page.locator("article")).toHaveCount(60);
-    await page.getByRole("link", { name: "Later lines" }).click();
+    await page.getByRole("link", { name: "Later messages" }).click();
     await expect(page).toHaveURL(/\?from=/);
     await expect(page.getByText("Question 100 about")).toBeVisible();
   }

@@ -51,13 +51,13 @@ test("from joining to talking by keyboard alone", async ({ page }) => {
   await expect(page.locator("article.oc").nth(1)).toContainText("word30");
 
   // The real local model answers next.
-  await tabTo(page, /^who answers/i);
+  await tabTo(page, /^model:/i);
   await page.keyboard.press("Enter");
-  await tabTo(page, /^model/i);
+  await tabTo(page, /^use for this chat/i);
   await page.keyboard.type("SmolLM2");
   await tabTo(page, /^choose/i);
   await page.keyboard.press("Enter");
-  await expect(page.getByText(/^Now answers: SmolLM2/)).toBeVisible();
+  await expect(page.getByText(/^Now using SmolLM2/)).toBeVisible();
   await tabTo(page, /say something/i);
   await page.keyboard.type("And what do you like about iron?");
   await page.keyboard.press("Enter");

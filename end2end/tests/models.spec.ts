@@ -146,12 +146,12 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
       .poll(async () => (await (await guest.request.get(`/api/conversations/${conversation}/messages`)).json()).items.at(-1).status, { timeout: 60_000 })
       .toBe("done");
     await visit(guest, `/chat/${conversation}`);
-    await guest.getByText("Who answers").click();
-    await guest.getByLabel("Model").selectOption({ label: `${name} model, by ${name}` });
+    await guest.getByRole("button", { name: /^Model:/ }).click();
+    await guest.getByLabel("Use for this chat").selectOption({ label: `${name} model, by ${name}` });
     await guest.getByRole("button", { name: "Choose" }).click();
     if (hydrated(page)) {
       // Said beside the choice, and in the head of the talk without opening it again.
-      await expect(guest.getByText(`Now answers: ${name} model, by ${name}.`)).toBeVisible();
+      await expect(guest.getByText(`Now using ${name} model, by ${name}.`)).toBeVisible();
       await expect(guest.locator(".with .meta")).toContainText(`${name} model, by ${name}`);
     }
     await visit(guest, `/chat/${conversation}`);

@@ -7,7 +7,7 @@ async function say(page: Page, text: string) {
   await page.getByRole("textbox", { name: /^Say something to/ }).fill(text);
   await page.getByRole("button", { name: "Send" }).click();
   await expect(page).toHaveURL(/\/chat\/[0-9a-f-]{36}/);
-  const done = page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ });
+  const done = page.locator("article.oc").last().getByRole("button", { name: /^(Regenerate|Try again)$/ });
   await expect(done).toBeVisible({ timeout: 60_000 });
   await alive(page);
 }
@@ -62,30 +62,30 @@ test("notes reach the receipt of the next reply", async ({ page }) => {
   await page.getByLabel("Instructions").fill("We are on a ferry at night.");
   await page.getByLabel("Author's note").fill("It has begun to rain.");
   await page.getByRole("button", { name: "Save", exact: true }).click();
-  await expect(page.getByText("It counts from the next reply on.")).toBeVisible();
-  await page.getByLabel("What was said before").fill("They mended a kettle together.");
-  await page.getByRole("button", { name: "Save the summary" }).click();
+  await expect(page.getByText("Applies from the next reply.")).toBeVisible();
+  await page.getByLabel("Summary", { exact: true }).fill("They mended a kettle together.");
+  await page.getByRole("button", { name: "Save summary" }).click();
   await expect(page.getByText("Saved.", { exact: true })).toBeVisible();
   await fine(page);
   await visit(page, `${talk}/notes`);
   await expect(page.getByLabel("Instructions")).toHaveValue("We are on a ferry at night.");
-  await expect(page.getByLabel("What was said before")).toHaveValue("They mended a kettle together.");
+  await expect(page.getByLabel("Summary", { exact: true })).toHaveValue("They mended a kettle together.");
 
   await visit(page, talk);
   await say(page, "What do you see?");
   const last = page.locator("article.oc").last();
   await last.getByRole("button", { name: "More" }).click();
-  await last.getByRole("link", { name: "What it was told" }).click();
+  await last.getByRole("link", { name: "View prompt" }).click();
   await expect(page).toHaveURL(/\/receipt\//);
   await alive(page);
-  await expect(page.getByRole("heading", { name: "What went into this reply" })).toBeVisible();
-  await expect(page.getByRole("heading", { name: "Instructions for this conversation" })).toBeVisible();
-  const part = page.locator(".portion", { hasText: "Instructions for this conversation" });
+  await expect(page.getByRole("heading", { name: "Prompt of this reply" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Instructions for this chat" })).toBeVisible();
+  const part = page.locator(".portion", { hasText: "Instructions for this chat" });
   await part.locator("summary").click();
   await expect(part.locator("pre")).toContainText("We are on a ferry at night.");
   await expect(page.getByText("It has begun to rain.")).toHaveCount(1);
   await fine(page);
-  await page.getByRole("link", { name: "Back to the talk" }).click();
+  await page.getByRole("link", { name: "Back to chat" }).click();
   await expect(page).toHaveURL(talk);
 });
 
@@ -100,7 +100,7 @@ test("dark pages are accessible, too", async ({ page, context }) => {
   await accessible(page);
   await visit(page, talk);
   await page.locator("article.oc").last().getByRole("button", { name: "More" }).click();
-  await page.getByRole("link", { name: "What it was told" }).click();
+  await page.getByRole("link", { name: "View prompt" }).click();
   await expect(page.getByRole("heading", { name: "What was sent" })).toBeVisible();
   await accessible(page);
   await visit(page, "/settings/personas");

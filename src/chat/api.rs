@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the functions document their own arguments")]
 
-use super::{ConversationList, Delivered, Lines, Talk};
+use super::{Answering, ConversationList, Delivered, Lines, Talk};
 use crate::error::AppError;
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
@@ -46,7 +46,7 @@ pub async fn get_lines(conversation_id: String, #[server(default)] before: Strin
         drop(tx);
         // Another tab may have chosen another model.
         if before.is_empty() {
-            lines.model = server::model_line(&ctx, me, Some(id)).await;
+            lines.model = Some(server::answering(&ctx, me, Some(id)).await);
         }
         Ok(lines)
     })
@@ -198,9 +198,9 @@ pub async fn rename_conversation(conversation_id: String, #[server(default)] tit
     .await
 }
 
-/// Chooses which model answers in a conversation; empty is the site's default. Gives its name.
+/// Chooses which model answers in a conversation; empty is the site's default.
 #[server(prefix = "/fn", endpoint = "chat/choose_model")]
-pub async fn choose_model(conversation_id: String, #[server(default)] model: String) -> Result<String, AppError> {
+pub async fn choose_model(conversation_id: String, #[server(default)] model: String) -> Result<Answering, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
@@ -210,7 +210,7 @@ pub async fn choose_model(conversation_id: String, #[server(default)] model: Str
         if server::is_plain_form() {
             server::show(id);
         }
-        Ok(server::model_line(&ctx, ctx.require()?.id, Some(id)).await)
+        Ok(server::answering(&ctx, ctx.require()?.id, Some(id)).await)
     })
     .await
 }
@@ -250,7 +250,8 @@ pub async fn delete_conversation(conversation_id: String, #[server(default)] sta
 #[cfg(feature = "ssr")]
 pub(super) mod server {
     use crate::{
-        chat::{At, ConversationList, Lines, Sent, Talk, check_message, run, store},
+        accounts::Role,
+        chat::{Answering, At, ConversationList, Lines, Sent, Talk, check_message, run, store},
         error::{AppError, AppResult},
         ids::{ConversationId, RunId, UserId},
         server::{
@@ -343,20 +344,33 @@ pub(super) mod server {
     }
 
     /// Who answers in a conversation, or in a new one.
-    pub async fn model_line(ctx: &Ctx, me: UserId, conversation: Option<ConversationId>) -> String {
+    pub async fn answering(ctx: &Ctx, me: UserId, conversation: Option<ConversationId>) -> Answering {
         let order = match conversation {
             Some(id) => ctx.app.models.for_conversation(me, id).await,
             None => ctx.app.models.for_new_conversation().await,
         };
-        match order {
-            Ok(order) => order.first().map(crate::models::registry::Candidate::label).unwrap_or_default(),
+        let first = match order {
+            Ok(order) => {
+                order.first().map(|c| Answering { name: c.label(), is_small: is_tiny(&c.model.info()), download: None })
+            }
             // What is wrong is said where an answer is wanted.
-            Err(_) => "no model".to_owned(),
-        }
+            Err(_) => None,
+        };
+        first.unwrap_or_else(|| Answering { name: "No model".to_owned(), ..Answering::default() })
+    }
+
+    /// A model on this machine of less than a billion parameters, as its name tells them.
+    fn is_tiny(info: &crate::ai::ModelInfo) -> bool {
+        let billions = |part: &str| {
+            let size = |unit: char| part.strip_suffix(unit).and_then(|n| n.parse::<f64>().ok());
+            size('B').or_else(|| size('M').map(|millions| millions / 1000.0))
+        };
+        info.local && info.name.split('-').find_map(billions).is_some_and(|billions| billions < 1.0)
     }
 
     pub async fn talk(ctx: &Ctx, conversation: ConversationId, at: At) -> AppResult<Talk> {
-        let me = ctx.require()?.id;
+        let viewer = ctx.require()?;
+        let (me, manages_models) = (viewer.id, viewer.role == Role::Admin);
         let mut tx = ctx.begin().await?;
         let oc = store::conversation_of(&mut tx, conversation).await?;
         let (oc, _) = store::partner(&mut tx, oc).await?;
@@ -368,8 +382,8 @@ pub(super) mod server {
         if lines.is_newest && !is_busy {
             run::warm(&ctx.app, me, oc.id, Some(conversation), lines.lines.last().map(|l| l.id));
         }
-        let model = model_line(ctx, me, Some(conversation)).await;
-        Ok(Talk { model, choices, lines: Some(lines), openings: Vec::new(), key: store::new_key(), oc })
+        let model = answering(ctx, me, Some(conversation)).await;
+        Ok(Talk { model, manages_models, choices, lines: Some(lines), openings: Vec::new(), key: store::new_key(), oc })
     }
 
     pub async fn talk_with(ctx: &Ctx, slug: &str) -> AppResult<Talk> {
@@ -387,7 +401,8 @@ pub(super) mod server {
         let known_as = known_as.as_deref().unwrap_or(&me.display_name);
         let openings = store::openings(&persona, known_as);
         Ok(Talk {
-            model: model_line(ctx, me.id, None).await,
+            model: answering(ctx, me.id, None).await,
+            manages_models: me.role == Role::Admin,
             choices: crate::models::Choices::default(),
             lines: None,
             openings: openings.iter().map(|o| markdown::render(o)).collect(),

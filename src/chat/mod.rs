@@ -156,8 +156,12 @@ pub struct Line {
     pub content: String,
     /// For showing; sanitised by the server.
     pub html: String,
-    /// When.
+    /// When, on the viewer's clock: `Today 14:05`.
     pub at: Stamp,
+    /// The day alone: `Today`.
+    pub day: String,
+    /// The time alone: `14:05`.
+    pub clock: String,
     /// For replies of the model.
     pub run: Option<LineRun>,
     /// Which of its wordings this is, from 1.
@@ -246,9 +250,9 @@ pub struct Lines {
     pub title: String,
     /// Put away.
     pub is_archived: bool,
-    /// Which model answers from the next reply on, as in [`Talk`]; empty where nobody looked.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub model: String,
+    /// Which model answers from the next reply on, as in [`Talk`]; `None` where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Answering>,
     /// The conversation that this one branched off from, while it is there.
     pub origin: Option<Origin>,
     /// Changes with everything that happens in the conversation.
@@ -303,13 +307,28 @@ pub struct Origin {
     pub title: String,
 }
 
+/// Which model answers from the next reply on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answering {
+    /// For reading, for example `SmolLM2, on this machine`.
+    pub name: String,
+    /// A built-in model so small that its talk is simple, and that it forgets soon.
+    #[serde(default)]
+    pub is_small: bool,
+    /// It is still being downloaded: megabytes that are here, and all of them.
+    #[serde(default)]
+    pub download: Option<(u32, u32)>,
+}
+
 /// Everything the chat page shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Talk {
     /// With whom.
     pub oc: Partner,
-    /// Which model answers, for example `SmolLM2, on this machine`.
-    pub model: String,
+    /// Which model answers.
+    pub model: Answering,
+    /// The viewer may decide which models there are.
+    pub manages_models: bool,
     /// Which models may be chosen instead.
     pub choices: crate::models::Choices,
     /// What was said; `None` while nothing has been.
@@ -415,6 +434,8 @@ mod tests {
             content: String::new(),
             html: String::new(),
             at: Stamp { iso: String::new(), text: String::new() },
+            day: String::new(),
+            clock: String::new(),
             run: None,
             place: 1,
             places: 1,
@@ -427,7 +448,7 @@ mod tests {
             conversation_id: ConversationId(uuid::Uuid::nil()),
             title: String::new(),
             is_archived: false,
-            model: String::new(),
+            model: None,
             origin: None,
             revision: String::new(),
             lines: range.map(line).collect(),

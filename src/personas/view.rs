@@ -92,8 +92,9 @@ fn Fields(save: ServerAction<SavePersona>, persona: Option<UserPersona>, is_firs
     let (name, pronouns, description) = persona.map(|p| (p.name, p.pronouns, p.description)).unwrap_or_default();
     let done = Signal::derive(move || save.value().with(|v| matches!(v, Some(Ok(()))).then(|| "Saved.".to_owned())));
     let max = |n: usize| u32::try_from(n).unwrap_or(0);
+    let keep = format!("persona-{id}");
     view! {
-        <Form action=save>
+        <Form action=save keep=keep>
             <FormNote done=done />
             <input type="hidden" name="form[id]" value=id />
             <TextInput name="form[name]" label="Name" value=name required=true max=max(NAME_MAX) />

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod lookout;
 pub mod markdown;
 pub mod migrate;
+pub mod moments;
 pub mod openapi;
 pub mod pages;
 pub mod pass;

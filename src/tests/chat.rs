@@ -297,7 +297,7 @@ async fn everything_works_as_a_plain_form() {
         row.get::<i64, _>(0)
     };
     assert_eq!(count().await, 0, "looking changes nothing");
-    assert!(client.get("/conversations").await.text.contains("No conversations yet"));
+    assert!(client.get("/conversations").await.text.contains("No chats yet"));
     assert_eq!(client.get("/talk/nobody-here").await.status, 404);
 
     let gate = Arc::new(Notify::new());
@@ -382,7 +382,7 @@ async fn a_cut_reply_can_go_on_and_long_talks_come_in_windows() {
     assert_eq!(newest["items"][59]["content"], "Yes.");
     let before = newest["next"].as_str().unwrap();
     let page = client.get(&format!("/chat/{conversation}?before={before}")).await;
-    assert!(page.text.contains("Line 3") && page.text.contains("Back to the newest lines"));
+    assert!(page.text.contains("Line 3") && page.text.contains("Back to the latest messages"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

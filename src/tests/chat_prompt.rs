@@ -133,7 +133,7 @@ async fn the_receipt_says_what_was_sent() {
 
     let page = client.get(&format!("/chat/{conversation}/receipt/{run}")).await;
     assert_eq!(page.status, 200);
-    for text in ["What went into this reply", "Who Thorne is", "As it was sent", "Scripted", "Sampling"] {
+    for text in ["Prompt of this reply", "Who Thorne is", "As it was sent", "Scripted", "Sampling"] {
         assert!(page.text.contains(text), "{text}");
     }
     assert!(!page.text.contains("<script>alert(1)"), "nothing that was said is markup");
@@ -252,11 +252,11 @@ async fn plain_forms_do_all_of_it() {
     let answer = client.post_form_from("/fn/chat/save_notes", &here, &fields).await;
     assert_eq!((answer.status, answer.location()), (302, format!("{here}?saved=notes").as_str()));
     let page = client.get(answer.location()).await;
-    assert!(page.text.contains("Only rhymes.") && page.text.contains("It counts from the next reply on."));
+    assert!(page.text.contains("Only rhymes.") && page.text.contains("Applies from the next reply."));
     let fields = [("conversation_id", conversation.as_str()), ("form[note_depth]", "many")];
     let answer = client.post_form_from("/fn/chat/save_notes", &here, &fields).await;
     let page = client.get(answer.location()).await;
-    assert!(page.text.contains("Please write a number of lines."));
+    assert!(page.text.contains("Please enter a number."));
     let fields =
         [("conversation_id", conversation.as_str()), ("summary", "We met at the pool."), ("summary_mode", "auto")];
     let answer = client.post_form_from("/fn/chat/save_summary", &here, &fields).await;

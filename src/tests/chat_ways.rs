@@ -132,7 +132,7 @@ async fn a_row_of_the_list_is_put_away_and_deleted() {
     let list = async |path: &str| talk.client.get(path).await.text;
     let page = list("/conversations").await;
     let menu = format!("menu-{id}");
-    for part in ["Put it away", "Delete the conversation", &menu] {
+    for part in ["Archive", "Delete chat", &menu] {
         assert!(page.contains(part), "{part} in {page}");
     }
     // Each form leads back to the list that it was on.
@@ -142,7 +142,7 @@ async fn a_row_of_the_list_is_put_away_and_deleted() {
     assert!(done.location().trim_end_matches('?').ends_with("/conversations"), "{} {}", done.status, done.location());
     assert!(!list("/conversations").await.contains(&menu));
     let away = "/conversations?archived=true";
-    assert!(list(away).await.contains("Take it out again"));
+    assert!(list(away).await.contains("Unarchive"));
     let done =
         post(&talk.client, "archive_conversation", away, &[("conversation_id", id), ("archived", "false")]).await;
     assert!(done.location().ends_with(away), "{}", done.location());
@@ -267,7 +267,7 @@ async fn every_tab_knows_who_answers() {
     let talk = Talk { app: &app, client: keeper, user, oc, id };
     let known = async || {
         let answer = talk.client.get_json(&format!("/fn/chat/get_lines?conversation_id={}", talk.id)).await;
-        answer.json()["model"].as_str().unwrap_or_default().to_owned()
+        answer.json()["model"]["name"].as_str().unwrap_or_default().to_owned()
     };
     assert!(known().await.starts_with("env-1, by "), "{}", known().await);
     let revision = async || {

@@ -3,8 +3,10 @@
 //! [`Form`] wraps an `ActionForm` and tells the fields inside what the server refused; a field shows the message that
 //! names it. What was typed into a form that was refused without scripts comes back through [`Draft`].
 
+use super::kept::Kept;
 use crate::error::AppError;
 use leptos::{
+    html,
     prelude::*,
     server_fn::{Http, ServerFn, client::Client, codec::PostUrl, request::ClientReq},
 };
@@ -31,6 +33,9 @@ pub fn Form<F, O, T>(
     /// Classes to add.
     #[prop(optional, into)]
     class: String,
+    /// What is typed and not saved is kept in the browser under this name, for example `notes-{id}`; empty keeps nothing.
+    #[prop(optional, into)]
+    keep: String,
     /// Fields and buttons.
     children: Children,
 ) -> impl IntoView
@@ -48,9 +53,26 @@ where
 {
     let error = Signal::derive(move || action.value().with(|v| v.as_ref().and_then(|r| r.as_ref().err().cloned())));
     provide_context(FormState { error, pending: action.pending().into() });
+    let root = NodeRef::<html::Div>::new();
+    // Grows with every success, so that saving twice tells twice.
+    let done = Signal::derive(move || action.version().get() > 0 && action.value().with(|v| matches!(v, Some(Ok(_)))));
+    let kept = Kept::new(root, keep, done);
     view! {
-        <div class=format!("form {class}")>
+        <div class=format!("form {class}") node_ref=root on:input=move |_| kept.typed()>
             <ActionForm action=action>{children()}</ActionForm>
+            {move || {
+                kept.is_changed
+                    .get()
+                    .then(|| {
+                        let words = if kept.is_restored.get() { "Unsaved changes from before are back." } else { "Unsaved changes." };
+                        view! {
+                            <p class="changed" role="status">
+                                <span>{words}</span>
+                                <button class="quiet" type="button" on:click=move |_| kept.discard()>"Discard"</button>
+                            </p>
+                        }
+                    })
+            }}
         </div>
     }
 }
@@ -72,7 +94,7 @@ impl Wiring {
     fn of(name: &str) -> Self {
         let state = use_context::<FormState>();
         let (id, field) = (id_of(name), short(name).to_owned());
-        let described = format!("{id}-hint {id}-error");
+        let described = format!("{id}-hint {id}-error {id}-count");
         let message = Signal::derive(move || {
             state.and_then(|s| s.error.get()).filter(|e| e.field() == field).map(|e| e.to_string())
         });
@@ -216,11 +238,24 @@ pub fn TextArea(
     /// Has the focus as soon as it is there.
     #[prop(optional)]
     autofocus: bool,
+    /// What it is called where it is too long.
+    #[prop(default = "This text")]
+    noun: &'static str,
     /// The element, for scripts that need it.
     #[prop(optional)]
-    node_ref: NodeRef<leptos::html::Textarea>,
+    node_ref: NodeRef<html::Textarea>,
 ) -> impl IntoView {
     let Wiring { id, message, described } = Wiring::of(&name);
+    // No `maxlength`: browsers cut what is pasted without a word. All of it stays, is counted, and is not sent while it is too long.
+    let (length, most) = (RwSignal::new(0_usize), usize::try_from(max).unwrap_or(usize::MAX));
+    let measure = move || {
+        let Some(area) = node_ref.get() else { return };
+        let now = area.value().chars().count();
+        length.set(now);
+        area.set_custom_validity(&too_long(noun, now, most).unwrap_or_default());
+    };
+    Effect::new(move |_| measure());
+    let count_id = format!("{id}-count");
     let text = escape(&initial(&name, value));
     // The parser of a whole page swallows a first newline after the tag; a script that sets the content keeps it.
     let value = if cfg!(feature = "ssr") { format!("\n{text}") } else { text };
@@ -231,16 +266,35 @@ pub fn TextArea(
                 name=name
                 rows=rows
                 required=required
-                maxlength=max
                 placeholder=placeholder
                 aria-describedby=described
-                aria-invalid=move || message.get().is_some().then_some("true")
+                aria-invalid=move || (message.get().is_some() || length.get() > most).then_some("true")
                 autofocus=autofocus
                 inner_html=value
                 node_ref=node_ref
+                on:input=move |_| untrack(measure)
             ></textarea>
+            <p class="count" id=count_id class:bad=move || { length.get() > most }>
+                <span role="alert">{move || too_long(noun, length.get(), most)}</span>
+                {move || is_near(length.get(), most).then(|| format!("{} of {}", grouped(length.get()), grouped(most)))}
+            </p>
         </Wrapped>
     }
+}
+
+/// What is said about a text of so many characters where fewer are allowed.
+fn too_long(noun: &str, length: usize, most: usize) -> Option<String> {
+    (length > most).then(|| format!("{noun} has {} characters; the limit is {}.", grouped(length), grouped(most)))
+}
+
+/// From nine tenths of the limit on it is counted in sight.
+const fn is_near(length: usize, most: usize) -> bool {
+    length <= most && length > most / 10 * 9
+}
+
+/// A number with commas: `100,000`.
+fn grouped(number: usize) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", grouped(number / 1000), number % 1000) }
 }
 
 /// One entry of a [`Select`].
@@ -376,4 +430,20 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_counted_and_refused_in_words() {
+        assert_eq!(
+            too_long("This message", 100_000, 8000).as_deref(),
+            Some("This message has 100,000 characters; the limit is 8,000.")
+        );
+        assert_eq!(too_long("This message", 8000, 8000), None);
+        assert!(is_near(7201, 8000) && is_near(8000, 8000) && !is_near(7200, 8000) && !is_near(8001, 8000));
+        assert_eq!([0, 999, 1000, 1_000_001].map(grouped), ["0", "999", "1,000", "1,000,001"]);
+    }
 }

@@ -29,6 +29,7 @@ icons! {
     ChevronLeft = "chevron-left", ChevronRight = "chevron-right", ChevronDown = "chevron-down", More = "more",
     Check = "check", Close = "x", Warning = "warning", Info = "info", Share = "share", Link = "link", Image = "image",
     Upload = "upload", Gift = "gift", History = "history", Shield = "shield", Flame = "flame",
+    ThumbUp = "thumb-up", ThumbDown = "thumb-down",
 }
 
 /// A picture beside words; hidden from assistive technology, since the words say it.

@@ -3,15 +3,18 @@
 //! How a component is written: few props, each documented; variants are enums; `class` appends. Text of the application
 //! is set in the interface face by default; wrap what a character says in the class `voice`.
 
+mod arrival;
 mod field;
 mod icon;
 mod keep_edits;
+mod kept;
 mod load;
 mod page;
 mod portrait;
 mod sections;
 mod sure;
 
+pub use arrival::focus_heading_on_arrival;
 pub use field::{Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, escape};
 pub use icon::{Icon, IconName};
 pub use keep_edits::KeepEdits;

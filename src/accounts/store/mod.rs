@@ -39,8 +39,12 @@ pub async fn frame(ctx: &Ctx) -> AppResult<Frame> {
         avatar_url: avatar_url(viewer.avatar_key.as_ref()),
         role: viewer.role,
     });
+    // Two chats with one character are told apart by their titles, else by the first words that the person said in them.
     let rows = sqlx::query!(
-        r#"select c.conversation_id, c.oc_id, c.last_line, o.name, o.version from conversations c join ocs o using (oc_id)
+        r#"select c.conversation_id, c.oc_id, c.last_line, c.title, o.name, o.version,
+               (select left(m.content, 60) from messages m
+                where m.conversation_id = c.conversation_id and m.sender_type = 'user' order by m.message_id limit 1) as first_words
+           from conversations c join ocs o using (oc_id)
            where c.user_id = $1 and c.archived_at is null
            order by c.last_message_at desc, c.conversation_id desc limit 3"#,
         viewer.id.0
@@ -48,13 +52,22 @@ pub async fn frame(ctx: &Ctx) -> AppResult<Frame> {
     .fetch_all(&mut *tx)
     .await?;
     frame.accent = rows.first().map(|r| OcId(r.oc_id));
+    let with: Vec<uuid::Uuid> = rows.iter().map(|r| r.oc_id).collect();
     frame.lately = rows
         .into_iter()
-        .map(|r| Lately {
-            conversation_id: ConversationId(r.conversation_id),
-            portrait_url: crate::ocs::portrait_url(OcId(r.oc_id), r.version),
-            name: r.name,
-            last_line: r.last_line,
+        .map(|r| {
+            let is_one_of_several = with.iter().filter(|oc| **oc == r.oc_id).count() > 1;
+            let first_words = r.first_words.filter(|_| is_one_of_several);
+            Lately {
+                conversation_id: ConversationId(r.conversation_id),
+                portrait_url: crate::ocs::portrait_url(OcId(r.oc_id), r.version),
+                name: match first_words {
+                    _ if !r.title.is_empty() => r.title,
+                    Some(words) => format!("{}: {}", r.name, crate::server::markdown::plain(&words, 40)),
+                    None => r.name,
+                },
+                last_line: r.last_line,
+            }
         })
         .collect();
     Ok(frame)

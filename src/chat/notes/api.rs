@@ -162,28 +162,28 @@ pub(super) mod server {
         })
     }
 
-    const NOTE_HINT: &str = "Stands among the newest lines, where it weighs most, for example: It has begun to rain.";
+    const NOTE_HINT: &str = "Inserted near the latest messages, where it has most effect, for example: It has begun to rain.";
 
     fn covers(since: i64) -> String {
         match since {
-            0 => "It covers everything that was said.".to_owned(),
-            1 => "It covers everything but the newest line.".to_owned(),
-            n => format!("It covers everything but the newest {n} lines."),
+            0 => "Covers the whole chat.".to_owned(),
+            1 => "Covers everything but the latest message.".to_owned(),
+            n => format!("Covers everything but the latest {n} messages."),
         }
     }
 
     fn summary_hint(summary: Option<&SummaryRow>, mode: SummaryMode, is_busy: bool) -> String {
         if is_busy {
-            return "It is being written at this moment. Load the page again to see it.".to_owned();
+            return "It is being written. Reload the page to see it.".to_owned();
         }
         let now = match summary {
             Some(s) if s.is_edited => {
-                format!("Your words. What comes after them is added, never put in their place. {}", covers(s.since))
+                format!("Your words. Later messages are added to them. {}", covers(s.since))
             }
-            Some(s) => format!("{} Change it as you like.", covers(s.since)),
-            None => "There is none yet: it begins when lines no longer fit into what the model reads.".to_owned(),
+            Some(s) => format!("{} You can edit it.", covers(s.since)),
+            None => "No summary yet. One is made when the chat outgrows the context.".to_owned(),
         };
-        let off = if mode == SummaryMode::Off { " It is switched off and not sent." } else { "" };
+        let off = if mode == SummaryMode::Off { " Summaries are off; it is not sent." } else { "" };
         format!("{now}{off}")
     }
 

@@ -92,7 +92,7 @@ impl CleanNotes {
     /// `Invalid` at the field.
     pub fn check(instructions: &str, note: &str, note_depth: u32) -> AppResult<Self> {
         if note_depth > DEPTH_MAX {
-            return Err(AppError::invalid("note_depth", format!("At most {DEPTH_MAX} lines may follow the note.")));
+            return Err(AppError::invalid("note_depth", format!("At most {DEPTH_MAX} messages may follow the note.")));
         }
         Ok(Self {
             instructions: clean_text("instructions", instructions, 0, INSTRUCTIONS_MAX)?,
@@ -110,7 +110,7 @@ impl NotesForm {
     pub fn check(&self) -> AppResult<CleanNotes> {
         let depth = match self.note_depth.trim() {
             "" => 4,
-            depth => depth.parse().map_err(|_| AppError::invalid("note_depth", "Please write a number of lines."))?,
+            depth => depth.parse().map_err(|_| AppError::invalid("note_depth", "Please enter a number."))?,
         };
         CleanNotes::check(&self.instructions, &self.note, depth)
     }

@@ -54,11 +54,11 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
             None => fact(out, "Model", &asked),
         }
     }
-    fact(out, "Begun", &row.created_at.text);
+    fact(out, "Started", &row.created_at.text);
     fact(out, "First word", &row.first_token_ms.map(|ms| format!("after {}", seconds(ms.into()))).unwrap_or_default());
-    fact(out, "Done", &row.took_ms.map(|ms| format!("after {}", seconds(ms))).unwrap_or_default());
+    fact(out, "Finished", &row.took_ms.map(|ms| format!("after {}", seconds(ms))).unwrap_or_default());
     let prompt = match (row.prompt_tokens, row.cached_tokens.filter(|c| *c > 0)) {
-        (Some(tokens), Some(cached)) => format!("{tokens} tokens, {cached} of them known from before"),
+        (Some(tokens), Some(cached)) => format!("{tokens} tokens ({cached} cached)"),
         (Some(tokens), None) => format!("{tokens} tokens"),
         (None, _) => String::new(),
     };
@@ -76,10 +76,10 @@ fn facts(out: &mut String, row: &ReceiptRow, receipt: Option<&Receipt>) {
         fact(out, "Sampling", &drawn);
     }
     let end = match row.finish.as_str() {
-        "end" => "The model was done.",
-        "stop" => "It reached a text at which replies end.",
-        "length" => "It reached the longest length.",
-        "cancelled" => "It was stopped.",
+        "end" => "Finished normally",
+        "stop" => "Reached a stop text",
+        "length" => "Reached the length limit",
+        "cancelled" => "Stopped",
         _ => "",
     };
     fact(out, "End", end);
@@ -124,14 +124,14 @@ fn label(name: &str, oc: &str) -> String {
         "identity" => format!("Who {oc} is"),
         "items" => format!("What {oc} carries"),
         "style" => format!("How {oc} speaks"),
-        "examples" => format!("Lines in the voice of {oc}"),
+        "examples" => format!("Example messages of {oc}"),
         "person" => "Who you are".to_owned(),
-        "conversation" => "Instructions for this conversation".to_owned(),
-        "instructions" => "Rules of the house".to_owned(),
+        "conversation" => "Instructions for this chat".to_owned(),
+        "instructions" => "System prompt".to_owned(),
         "world" => "What happened in the world".to_owned(),
         "memories" => format!("What {oc} remembers"),
-        "summary" => "Summary of what was said before".to_owned(),
-        "history" => "The talk".to_owned(),
+        "summary" => "Summary of earlier messages".to_owned(),
+        "history" => "Messages".to_owned(),
         "note" => "Author's note".to_owned(),
         other => other.to_owned(),
     }

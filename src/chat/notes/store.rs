@@ -337,10 +337,12 @@ pub struct ReceiptRow {
 pub async fn receipt(tx: &mut Tx, run: RunId) -> AppResult<ReceiptRow> {
     let row = sqlx::query!(
         r#"select r.conversation_id, r.message_id, c.oc_id, o.name, r.status, r.created_at, r.receipt, r.error, r.finish,
-               r.prompt_tokens, r.cached_tokens, r.reply_tokens, r.first_token_ms, r.cost_micros,
+               r.prompt_tokens, r.cached_tokens, r.reply_tokens, r.first_token_ms, r.cost_micros, u.timezone,
                case when r.status in ('done', 'failed', 'stopped')
                     then (extract(epoch from r.updated_at - r.created_at) * 1000)::int8 end as took_ms
-           from runs r join conversations c using (conversation_id) join ocs o using (oc_id) where r.run_id = $1"#,
+           from runs r join conversations c using (conversation_id) join ocs o using (oc_id)
+               join users u on u.user_id = c.user_id
+           where r.run_id = $1"#,
         run.0
     )
     .fetch_optional(&mut **tx)
@@ -352,7 +354,7 @@ pub async fn receipt(tx: &mut Tx, run: RunId) -> AppResult<ReceiptRow> {
         oc_id: OcId(row.oc_id),
         oc_name: row.name,
         status: RunStatus::parse(&row.status),
-        created_at: row.created_at.into(),
+        created_at: crate::server::moments::exact(row.created_at, &row.timezone),
         receipt: row.receipt,
         error: row.error.unwrap_or_default(),
         finish: row.finish.unwrap_or_default(),

@@ -44,7 +44,7 @@ fn page(id: String, notes: NotesView) -> impl IntoView {
     let kept = Signal::derive(move || {
         let now = save.value().with(|v| matches!(v, Some(Ok(()))));
         (now || (save.value().with(Option::is_none) && saved("notes")))
-            .then(|| "Saved. It counts from the next reply on.".to_owned())
+            .then(|| "Saved. Applies from the next reply.".to_owned())
     });
     let summed = Signal::derive(move || match sum_up.value().get() {
         Some(Ok(words)) => Some(words),
@@ -53,59 +53,60 @@ fn page(id: String, notes: NotesView) -> impl IntoView {
         None => saved("summary").then(|| "Saved.".to_owned()),
     });
     let personas = notes.personas.into_iter().map(|(value, label)| Choice::new(value, label)).collect::<Vec<_>>();
-    let modes = [("auto", "When lines no longer fit"), ("off", "Never")];
+    let modes = [("auto", "Automatic"), ("off", "Never")];
     let modes = modes.map(|(value, label)| Choice::new(value, label)).to_vec();
     let max = |n: usize| u32::try_from(n).unwrap_or(0);
     let (for_summary, back) = (id.clone(), format!("/chat/{id}"));
+    let (keep_notes, keep_summary) = (format!("notes-{id}"), format!("summary-{id}"));
     view! {
         <PageTitle text=format!("Notes · {}", notes.oc_name) />
         <Stylesheet href=ocs::theme_url(notes.oc_id) />
         <section class=format!("wrap notes {}", ocs::theme_class(notes.oc_id))>
-            <p><a class="quiet" href=back>{format!("Back to the talk with {}", notes.oc_name)}</a></p>
+            <p><a class="quiet" href=back>{format!("Back to chat with {}", notes.oc_name)}</a></p>
             <h1>"Notes"</h1>
-            <p class="lead">"What the model is told in this conversation besides what is said. Nobody but you sees it."</p>
+            <p class="lead">"What the model is told in this chat besides the messages. Only you can see it."</p>
             <div class="card settings-card">
-                <h2>"For this conversation"</h2>
-                <Form action=save>
+                <h2>"For this chat"</h2>
+                <Form action=save keep=keep_notes>
                     <FormNote done=kept />
                     <input type="hidden" name="conversation_id" value=id />
-                    <Select name="form[persona]" label="You are" value=notes.persona choices=personas />
+                    <Select name="form[persona]" label="Your persona" value=notes.persona choices=personas />
                     <p class="hint"><a class="link" href="/settings/personas">"Your personas"</a></p>
                     <TextArea
                         name="form[instructions]"
                         label="Instructions"
                         value=notes.instructions
                         max=max(INSTRUCTIONS_MAX)
-                        hint=format!("Where you are, what you play, what {} should do or leave.", notes.oc_name)
+                        hint=format!("Scenario, your role, and what {} should or shouldn't do.", notes.oc_name)
                     />
                     <TextArea name="form[note]" label="Author's note" value=notes.note max=max(NOTE_MAX) rows=2 hint=notes.note_hint />
                     <TextInput
                         name="form[note_depth]"
-                        label="Lines after the note"
+                        label="Messages after the note"
                         value=notes.note_depth.to_string()
                         max=2
-                        hint="0 to 20; with 0 it comes last and weighs most."
+                        hint="0 to 20. With 0 the note comes last and has most effect."
                     />
                     <Submit label="Save" />
                 </Form>
             </div>
             <div class="card settings-card" id="older-lines">
-                <h2>"Summary of older lines"</h2>
-                <Form action=sum_up>
+                <h2>"Summary of earlier messages"</h2>
+                <Form action=sum_up keep=keep_summary>
                     <FormNote done=summed />
                     <input type="hidden" name="conversation_id" value=for_summary />
                     <TextArea
                         name="summary"
-                        label="What was said before"
+                        label="Summary"
                         value=notes.summary
                         max=max(SUMMARY_MAX)
                         rows=6
                         hint=notes.summary_hint
                     />
-                    <Select name="summary_mode" label="Sum up older lines" value=notes.summary_mode choices=modes />
+                    <Select name="summary_mode" label="Summarize earlier messages" value=notes.summary_mode choices=modes />
                     <div class="row-actions">
-                        <Submit label="Save the summary" />
-                        <button class="btn ghost" type="submit" name="act" value="anew">"Write it anew"</button>
+                        <Submit label="Save summary" />
+                        <button class="btn ghost" type="submit" name="act" value="anew">"Regenerate"</button>
                     </div>
                 </Form>
             </div>
@@ -126,12 +127,12 @@ pub fn ReceiptPage() -> impl IntoView {
                 match receipt.await {
                     Ok(html) => {
                         view! {
-                            <PageTitle text="Receipt" />
+                            <PageTitle text="Prompt of this reply" />
                             <section class="wrap receipt">
-                                <p><a class="quiet" href=format!("/chat/{id}")>"Back to the talk"</a></p>
-                                <h1>"What went into this reply"</h1>
+                                <p><a class="quiet" href=format!("/chat/{id}")>"Back to chat"</a></p>
+                                <h1>"Prompt of this reply"</h1>
                                 <div inner_html=html></div>
-                                <p><a class="quiet" href=format!("/chat/{id}/notes")>"Notes of this conversation"</a></p>
+                                <p><a class="quiet" href=format!("/chat/{id}/notes")>"Notes of this chat"</a></p>
                             </section>
                         }
                             .into_any()

@@ -94,7 +94,7 @@ impl Why {
     pub const fn words(self) -> &'static str {
         match self {
             Self::NoRoom => "No room was left for:",
-            Self::SmallModel => "A small model was shown only so much. Not sent:",
+            Self::SmallModel => "Left out to keep this small model on track:",
             Self::Together => "Left out together with them, so that not all is read again with every message:",
             Self::SwitchedOff => "You switched this off:",
             Self::NotRead => "Older than the lines that are looked at:",

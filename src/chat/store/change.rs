@@ -209,7 +209,7 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
     if conversation.leaf != Some(message) {
-        return Err(AppError::conflict("", "The conversation has gone on since; only its last reply can be taken up."));
+        return Err(AppError::conflict("", "This chat has continued since; only its last reply can be changed this way."));
     }
     let kept = if keep { going_on(&mut tx, message).await? } else { String::new() };
     sqlx::query!(
@@ -261,7 +261,7 @@ async fn lock_reply(tx: &mut Tx, message: MessageId) -> AppResult<(Locked, Messa
     refuse_while_open(tx, &conversation).await?;
     match row.parent_id {
         Some(parent) if row.sender_type == "oc" => Ok((conversation, MessageId(parent))),
-        _ => Err(AppError::invalid("", "Only a reply can be written again.")),
+        _ => Err(AppError::invalid("", "Only a reply can be regenerated.")),
     }
 }
 

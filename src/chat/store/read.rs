@@ -8,7 +8,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::{self, store::Persona},
-    server::{Tx, markdown},
+    server::{Tx, markdown, moments},
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -106,8 +106,8 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
 pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines> {
     let head = sqlx::query!(
         r#"select c.title, c.archived_at, c.active_leaf_id, c.updated_at, f.conversation_id as "from_id?",
-               coalesce(nullif(f.title, ''), o.name) as "from_title?"
-           from conversations c left join conversations f on f.conversation_id = c.branched_from_id
+               coalesce(nullif(f.title, ''), o.name) as "from_title?", u.timezone
+           from conversations c join users u on u.user_id = c.user_id left join conversations f on f.conversation_id = c.branched_from_id
                left join ocs o on o.oc_id = f.oc_id
            where c.conversation_id = $1"#,
         id.0
@@ -144,6 +144,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
     )
     .fetch_all(&mut **tx)
     .await?;
+    let now = Utc::now();
     let earlier = rows.first().filter(|r| r.parent_id.is_some()).map(|r| MessageId(r.message_id));
     let lines = rows
         .into_iter()
@@ -154,12 +155,15 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
                 error: r.error.unwrap_or_default(),
                 cut: r.finish.as_deref() == Some("length"),
             });
+            let moments::Said { stamp, day, clock } = moments::said(r.created_at, &head.timezone, now);
             Line {
                 id: MessageId(r.message_id),
                 sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
                 html: markdown::render(&r.content),
                 content: r.content,
-                at: r.created_at.into(),
+                at: stamp,
+                day,
+                clock,
                 run,
                 place: u32::try_from(r.place).unwrap_or(1).max(1),
                 places: u32::try_from(r.places).unwrap_or(1).max(1),
@@ -174,7 +178,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
         conversation_id: id,
         title: head.title,
         is_archived: head.archived_at.is_some(),
-        model: String::new(),
+        model: None,
         origin: head.from_id.map(|id| Origin { id: ConversationId(id), title: head.from_title.unwrap_or_default() }),
         revision: revision(head.updated_at),
         lines,
@@ -203,6 +207,7 @@ pub(in crate::chat) struct CardRow {
     pub(in crate::chat) last_line: String,
     pub(in crate::chat) last_message_at: DateTime<Utc>,
     pub(in crate::chat) archived_at: Option<DateTime<Utc>>,
+    pub(in crate::chat) timezone: String,
 }
 
 impl From<CardRow> for ConversationCard {
@@ -214,7 +219,7 @@ impl From<CardRow> for ConversationCard {
             oc_name: r.name,
             title: r.title,
             last_line: r.last_line,
-            last_message_at: r.last_message_at.into(),
+            last_message_at: moments::ago(r.last_message_at, &r.timezone, Utc::now()),
             is_archived: r.archived_at.is_some(),
         }
     }
@@ -233,8 +238,8 @@ pub async fn conversations(
     let (at, id) = cursor(after)?;
     let mut rows = sqlx::query_as!(
         CardRow,
-        r#"select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at
-           from conversations c join ocs o using (oc_id)
+        r#"select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at, u.timezone
+           from conversations c join ocs o using (oc_id) join users u on u.user_id = c.user_id
            where c.user_id = $1 and (c.archived_at is not null) = $2
              and ($3::timestamptz is null or (c.last_message_at, c.conversation_id) < ($3, $4))
            order by c.last_message_at desc, c.conversation_id desc limit $5"#,

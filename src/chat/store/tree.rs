@@ -218,7 +218,7 @@ pub async fn branch(ctx: &Ctx, message: MessageId) -> AppResult<ConversationId> 
     let (line, conversation) = lock_line(&mut tx, message).await?;
     refuse_while_open(&mut tx, &conversation).await?;
     if line.content.trim().is_empty() {
-        return Err(AppError::invalid("", "Nothing is said here yet, so nothing can branch off."));
+        return Err(AppError::invalid("", "This message is still empty, so nothing can branch off."));
     }
     // Replies that never found words are left behind.
     let old = sqlx::query_scalar!(

@@ -1,8 +1,9 @@
 //! Where one writes. Enter sends, Shift and Enter begins a new line; while a reply is being written, the button stops it.
-//! "Write my line" has the model write here what the person might say; nothing is sent by it.
+//! "Suggest a reply" has the model write here what the person might say; nothing is sent by it.
 
 use super::{
     drafts::{Keeping, Network},
+    keys::is_for_input_method,
     room::Shared,
 };
 use crate::{
@@ -38,6 +39,7 @@ pub fn Composer(
     let run = shared.open_run();
     let input = NodeRef::<html::Textarea>::new();
     let short = oc.with_value(Partner::short_name);
+    let notice = format!("{short} is an AI character. What they say is made up.");
     let conversation =
         move || shared.lines.with(|l| l.as_ref().map(|l| l.conversation_id.to_string()).unwrap_or_default());
     let refused = Signal::derive(move || {
@@ -55,7 +57,7 @@ pub fn Composer(
     });
     let press = move |event: KeyboardEvent| {
         let has_keys = window().match_media("(pointer: coarse)").ok().flatten().is_none_or(|m| !m.matches());
-        if event.key() != "Enter" || event.shift_key() || event.is_composing() || !has_keys {
+        if event.key() != "Enter" || event.shift_key() || !has_keys || is_for_input_method(shared, &event) {
             return;
         }
         event.prevent_default();
@@ -102,26 +104,33 @@ pub fn Composer(
                         max=u32::try_from(MESSAGE_MAX).unwrap_or(8000)
                         required=true
                         bare=true
+                        noun="This message"
                         node_ref=input
                     />
                 </div>
-                {move || {
-                    if run.get().is_some() {
-                        view! { <button class="btn" type="submit" form="stop-run"><Icon name=IconName::Stop />"Stop"</button> }.into_any()
-                    } else {
-                        view! {
-                            <button class="btn" type="submit" aria-busy=move || is_busy.get().then_some("true")>
-                                <Icon name=IconName::Send />
-                                "Send"
-                            </button>
+                // One button for both, so that it keeps the focus.
+                <button
+                    class="btn send"
+                    type="submit"
+                    form=move || if run.get().is_some() { "stop-run" } else { BOX }
+                    aria-busy=move || (is_busy.get() && run.get().is_none()).then_some("true")
+                >
+                    {move || {
+                        if run.get().is_some() {
+                            view! { <Icon name=IconName::Stop /><span class="word">"Stop"</span> }.into_any()
+                        } else {
+                            view! { <Icon name=IconName::Send /><span class="word">"Send"</span> }.into_any()
                         }
-                            .into_any()
-                    }
-                }}
+                    }}
+                </button>
             </ActionForm>
-            <Show when=move || run.get().is_none()>
-                <WriteForMe oc=oc input=input />
-            </Show>
+
+            <div class="below">
+                <Show when=move || run.get().is_none()>
+                    <WriteForMe oc=oc input=input />
+                </Show>
+                <p class="ai-note">{notice}</p>
+            </div>
             <ActionForm action=shared.stop attr:id="stop-run">
                 <input type="hidden" name="run_id" value=move || run.get().map(|r| r.to_string()).unwrap_or_default() />
             </ActionForm>
@@ -165,7 +174,7 @@ fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl 
                 }
                 "done" => {
                     write(&text(&data, "content").unwrap_or_default());
-                    shared.announced.set("A line for you stands in the box.".to_owned());
+                    shared.announced.set("A suggested reply is in the message box.".to_owned());
                     if let Some(area) = input.get_untracked() {
                         let _ = area.focus();
                         // As if it had been typed, for whoever listens to that.
@@ -177,7 +186,7 @@ fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl 
                 "failed" => refused.set(text(&data, "message")),
                 _ => {
                     let why = data.get("error").and_then(|e| text(e, "message"));
-                    refused.set(why.or_else(|| Some("The connection broke. Please try again.".to_owned())));
+                    refused.set(why.or_else(|| Some("Connection lost. Please try again.".to_owned())));
                 }
             }
             begun.set(None);
@@ -198,7 +207,7 @@ fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl 
     view! {
         <p class="aid">
             <button class="quiet" type="submit" form=BOX formaction=DraftLine::url() formnovalidate=true on:click=press>
-                {move || if begun.get().is_some() { "Stop writing" } else { "Write my line" }}
+                {move || if begun.get().is_some() { "Stop suggesting" } else { "Suggest a reply" }}
             </button>
             <span class="meta" role="status">{move || refused.get()}</span>
         </p>

@@ -106,6 +106,10 @@ impl Keeping {
                         self.sent.set_value(found.text);
                     }
                     self.waiting.set(found.is_waiting);
+                    // The box counts what stands in it.
+                    if let Ok(typed) = web_sys::Event::new("input") {
+                        let _ = area.dispatch_event(&typed);
+                    }
                 }
             }
         });
@@ -282,8 +286,8 @@ pub fn Network(
 ) -> impl IntoView {
     let said = move || match (keeping.offline.get(), keeping.waiting.get()) {
         (true, true) => Some("You are offline; this will be sent when you are back."),
-        (true, false) => Some("You are offline. What you send goes out when you are back."),
-        (false, true) => Some("Sending."),
+        (true, false) => Some("You are offline. Messages will be sent when you are back."),
+        (false, true) => Some("Sending…"),
         (false, false) => keeping.shared.lost.get().then_some("Connection lost, trying again."),
     };
     let is_lost = move || {
@@ -296,7 +300,7 @@ pub fn Network(
         <div class="network" role="status">
             {move || said().map(|text| view! { <span>{text}</span> })}
             {move || {
-                keeping.waiting.get().then(|| view! { <button class="quiet" type="button" on:click=move |_| keeping.give_up()>"Do not send"</button> })
+                keeping.waiting.get().then(|| view! { <button class="quiet" type="button" on:click=move |_| keeping.give_up()>"Don't send"</button> })
             }}
             {move || is_lost().then(|| view! { <button class="quiet" type="button" on:click=move |_| keeping.submit()>"Try again"</button> })}
         </div>

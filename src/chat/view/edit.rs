@@ -1,4 +1,4 @@
-//! Changing a line: a form in its place. Escape or Cancel leaves it, Ctrl and Enter send it (`keys.rs`).
+//! Changing a message: a form in its place. Escape or Cancel leaves it, Ctrl and Enter send it (`keys.rs`).
 
 use super::room::Shared;
 use crate::{
@@ -25,34 +25,25 @@ pub fn EditLine(
     });
     let is_own = line.sender == Sender::User;
     let (label, max, hint) = if is_own {
-        (
-            "Your line",
-            MESSAGE_MAX,
-            "“Save and send” keeps the line as it was beside this one and asks for a new reply. “Save” writes over it; what \
-             follows stays.",
-        )
+        ("Your message", MESSAGE_MAX, "“Save and regenerate” keeps the old version. “Save” only changes the text.")
     } else {
-        (
-            "What was said",
-            REPLY_MAX,
-            "“Save” writes over the words; what follows stays. “Save beside it” keeps both, as two wordings.",
-        )
+        ("Reply", REPLY_MAX, "“Save” only changes the text. “Save as new version” keeps the old one, too.")
     };
     let buttons = if is_own {
         view! {
-            <button class="btn small" type="submit" name="how" value="beside">"Save and send"</button>
+            <button class="btn small" type="submit" name="how" value="beside">"Save and regenerate"</button>
             <button class="btn ghost small" type="submit" name="how" value="place">"Save"</button>
         }
         .into_any()
     } else {
         view! {
             <button class="btn small" type="submit" name="how" value="place">"Save"</button>
-            <button class="btn ghost small" type="submit" name="how" value="beside">"Save beside it"</button>
+            <button class="btn ghost small" type="submit" name="how" value="beside">"Save as new version"</button>
         }
         .into_any()
     };
     view! {
-        <Form action=shared.edit class="edit">
+        <Form action=shared.edit class="edit" keep=format!("message-{}", line.id)>
             <input type="hidden" name="message_id" value=line.id.to_string() />
             <input type="hidden" name="before" value=move || shared.before.get() />
             <TextArea
@@ -63,6 +54,7 @@ pub fn EditLine(
                 max=u32::try_from(max).unwrap_or(8000)
                 required=true
                 bare=true
+                noun="This message"
                 autofocus=true
                 node_ref=input
             />

@@ -1,6 +1,10 @@
 //! One line: a character's words stand on the page beside its small plate, one's own in a tinted bubble.
 
-use super::{edit::EditLine, menu::More, room::Shared};
+use super::{
+    edit::EditLine,
+    menu::{More, Rate},
+    room::Shared,
+};
 use crate::{
     chat::{Line, Lines, Partner, RunStatus, Sender},
     error::AppError,
@@ -34,8 +38,9 @@ fn Own(line: Line) -> impl IntoView {
     let anchor = format!("m-{id}");
     let is_open = use_editing(&id);
     let (html, for_edit) = (said(&line.html), StoredValue::new(line.clone()));
+    let shows = use_opened(&anchor);
     view! {
-        <article class="mine" id=anchor>
+        <article class="mine" id=anchor class:shows=shows>
             <h2 class="sr">"You"</h2>
             {move || {
                 if is_open.get() {
@@ -46,10 +51,11 @@ fn Own(line: Line) -> impl IntoView {
             }}
             <div class="under quiet-until-near" class:gone=is_open>
                 {(line.places > 1).then(|| view! { <Turn id=id.clone() place=line.place places=line.places can_again=false /> })}
+                <Clock line=line.clone() />
                 <Edited is_edited=line.is_edited />
                 <CopyButton content=line.content.clone() />
                 <EditLink id=id />
-                <More line=line can_continue=false can_again=false receipt=None deletes="Delete this line and what follows it" />
+                <More line=line can_continue=false can_again=false receipt=None deletes="Delete this and all later messages" />
             </div>
         </article>
     }
@@ -73,7 +79,7 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
         Some(RunStatus::Failed) => format!("{name} could not answer. {error}"),
         Some(RunStatus::Stopped) => "Stopped.".to_owned(),
         Some(RunStatus::Done) => error,
-        Some(RunStatus::Interrupted) => "Interrupted while it was written; the words are kept.".to_owned(),
+        Some(RunStatus::Interrupted) => "Interrupted. What was written is saved.".to_owned(),
         _ => String::new(),
     };
     let can_continue = is_last && has_words && !is_open && !line.is_first;
@@ -81,7 +87,7 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
     let can_retry = is_last && !has_words && status.is_some_and(|s| !s.is_open() && s != RunStatus::Done);
     let can_again = !is_open && !can_retry && !line.is_first;
     let is_bad = status == Some(RunStatus::Failed);
-    let deletes = if is_last { "Delete this reply" } else { "Delete this reply and what follows it" };
+    let deletes = if is_last { "Delete this reply" } else { "Delete this and all later messages" };
     let editing = use_editing(&id);
     let for_edit = StoredValue::new(line.clone());
     let conversation = shared.lines.with_untracked(|l| l.as_ref().map(|l| l.conversation_id));
@@ -90,14 +96,15 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
         let line = line.clone();
         view! {
             <div class="under" class:quiet-until-near=!is_last class:gone=editing>
-                {(line.places > 1)
+                {(line.places > 1 || (can_again && is_last))
                     .then(|| {
                         view! { <Turn id=id.clone() place=line.place places=line.places can_again=can_again && is_last /> }
                     })}
                 {can_retry.then(|| act(shared.retry, &id, "do strong", "Try again"))}
                 {wants_more.then(|| act(shared.go_on, &id, "do strong", "Continue"))}
-                {(can_again && is_last).then(|| act(shared.again, &id, "do again", "Again"))}
+                {(can_again && is_last).then(|| act(shared.again, &id, "do again", "Regenerate"))}
                 <Edited is_edited=line.is_edited />
+                {(has_words && !line.is_first).then(|| view! { <Rate line=line.clone() /> })}
                 {has_words.then(|| view! { <CopyButton content=line.content.clone() /> })}
                 {has_words.then(|| view! { <EditLink id=id.clone() /> })}
                 <More
@@ -107,15 +114,21 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
                     receipt=receipt
                     deletes=deletes
                 />
+                {(can_again && is_last).then(|| view! { <span class="swipe">"Swipe for another version"</span> })}
             </div>
         }
     });
     let html = said(&line.html);
+    let anchor = format!("m-{id}");
+    let shows = use_opened(&anchor);
     view! {
-        <article class="oc" id=format!("m-{id}") aria-busy=is_open.then_some("true")>
+        <article class="oc" id=anchor class:shows=shows aria-busy=is_open.then_some("true")>
             <Mini src=oc.with_value(|o| o.portrait_url.clone()) />
             <div>
-                <h2>{name}</h2>
+                <div class="by">
+                    <h2>{name}</h2>
+                    <Clock line=line.clone() />
+                </div>
                 {move || {
                     if is_open {
                         view! { <Writing html=html.clone() /> }.into_any()
@@ -136,6 +149,18 @@ fn Reply(line: Line, is_last: bool, oc: StoredValue<Partner>) -> impl IntoView {
 fn use_editing(id: &str) -> Memo<bool> {
     let (shared, id) = (expect_context::<Shared>(), id.to_owned());
     Memo::new(move |_| shared.editing.with(|e| e.as_ref() == Some(&id)))
+}
+
+/// Whether the tools of the line with this id on the page were called by a tap.
+fn use_opened(anchor: &str) -> Memo<bool> {
+    let (shared, anchor) = (expect_context::<Shared>(), anchor.to_owned());
+    Memo::new(move |_| shared.opened.with(|opened| *opened == anchor))
+}
+
+/// When a line was said; the day stands above the first line of each.
+#[component]
+fn Clock(line: Line) -> impl IntoView {
+    view! { <time class="clock" datetime=line.at.iso title=line.at.text>{line.clock}</time> }
 }
 
 /// A line as the page shows it: each block of code with a button that copies it (`keys.rs`), and in reach of the Tab key,
@@ -186,8 +211,8 @@ fn Writing(html: String) -> impl IntoView {
     let shared = expect_context::<Shared>();
     let waiting = move || match shared.place.get() {
         0 | 1 => None,
-        2 => Some("One other reply is being written first".to_owned()),
-        n => Some(format!("{} other replies are being written first", n - 1)),
+        2 => Some("Next in line".to_owned()),
+        n => Some(format!("{} in line", ordinal(n))),
     };
     let has_spoken = Memo::new(move |_| shared.spoken.with(|s| !s.is_empty()));
     view! {
@@ -205,6 +230,18 @@ fn Writing(html: String) -> impl IntoView {
     }
 }
 
+/// `3rd`.
+fn ordinal(n: u32) -> String {
+    let end = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{end}")
+}
+
 /// Text with `*actions*` set apart while it is still coming; the server's own rendering takes over at the end.
 fn pieces(text: &str) -> Vec<AnyView> {
     text.replace("**", "")
@@ -217,7 +254,7 @@ fn pieces(text: &str) -> Vec<AnyView> {
         .collect()
 }
 
-/// Back and forth between the wordings of a turn; where another one can be asked for, forth does so at the end.
+/// Back and forth between the versions of a message; where another one can be asked for, forth does so at the end.
 #[component]
 fn Turn(id: String, place: u32, places: u32, can_again: bool) -> impl IntoView {
     let shared = expect_context::<Shared>();
@@ -227,7 +264,7 @@ fn Turn(id: String, place: u32, places: u32, can_again: bool) -> impl IntoView {
         view! {
             <ActionForm action=shared.again>
                 <input type="hidden" name="message_id" value=id />
-                <button class="do" type="submit" data-step="1" aria-label="Another wording"><Icon name=IconName::ChevronRight /></button>
+                <button class="do" type="submit" data-step="1" aria-label="New version"><Icon name=IconName::ChevronRight /></button>
             </ActionForm>
         }
             .into_any()
@@ -235,7 +272,7 @@ fn Turn(id: String, place: u32, places: u32, can_again: bool) -> impl IntoView {
         view! {
             <ActionForm action=shared.turn>
                 <input type="hidden" name="message_id" value=id />
-                <button class="do" type="submit" name="step" value="1" data-step="1" disabled=at_end aria-label="Wording after"><Icon name=IconName::ChevronRight /></button>
+                <button class="do" type="submit" name="step" value="1" data-step="1" disabled=at_end aria-label="Next version"><Icon name=IconName::ChevronRight /></button>
             </ActionForm>
         }
             .into_any()
@@ -244,7 +281,7 @@ fn Turn(id: String, place: u32, places: u32, can_again: bool) -> impl IntoView {
         <span class="turn">
             <ActionForm action=shared.turn>
                 <input type="hidden" name="message_id" value=for_back />
-                <button class="do" type="submit" name="step" value="-1" data-step="-1" disabled=place <= 1 aria-label="Wording before"><Icon name=IconName::ChevronLeft /></button>
+                <button class="do" type="submit" name="step" value="-1" data-step="-1" disabled=place <= 1 aria-label="Previous version"><Icon name=IconName::ChevronLeft /></button>
             </ActionForm>
             <span>{place}" of "{places}</span>
             {forth}

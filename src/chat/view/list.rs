@@ -34,19 +34,19 @@ pub fn ConversationsPage() -> impl IntoView {
     let q = Memo::new(move |_| query.with(|q| q.get("q").unwrap_or_default()));
     let is_search = Memo::new(move |_| !q.get().trim().is_empty());
     view! {
-        <PageTitle text="Conversations" />
+        <PageTitle text="Chats" />
         <section class="wrap">
             <div class="list-head">
-                <h1>"Conversations"</h1>
-                <nav class="switch" aria-label="Which conversations">
+                <h1>"Chats"</h1>
+                <nav class="switch" aria-label="Which chats">
                     <a href="/conversations" aria-current=move || (!archived.get() && !is_search.get()).then_some("page")>"Open"</a>
-                    <a href="/conversations?archived=true" aria-current=move || archived.get().then_some("page")>"Put away"</a>
+                    <a href="/conversations?archived=true" aria-current=move || archived.get().then_some("page")>"Archived"</a>
                 </nav>
             </div>
             <div class="list-tools">
-                {move || view! { <SearchBox action="/conversations" label="Search what was said" value=q.get() /> }}
+                {move || view! { <SearchBox action="/conversations" label="Search your chats" value=q.get() /> }}
                 <p>
-                    <a class="btn ghost small" href="/characters"><Icon name=IconName::Plus />"New"</a>
+                    <a class="btn ghost small" href="/characters"><Icon name=IconName::Plus />"Choose a character"</a>
                     <a class="btn ghost small" href="/conversations/import"><Icon name=IconName::Upload />"Import"</a>
                 </p>
             </div>
@@ -95,9 +95,9 @@ impl Deeds {
     /// What was done last, for whoever does not see the row go.
     fn told(self, archived: bool) -> &'static str {
         match (self.archive.value().get(), self.delete.value().get()) {
-            (_, Some(Ok(()))) => "The conversation is deleted.",
-            (Some(Ok(())), _) if archived => "The conversation is taken out again.",
-            (Some(Ok(())), _) => "The conversation is put away.",
+            (_, Some(Ok(()))) => "The chat is deleted.",
+            (Some(Ok(())), _) if archived => "The chat is unarchived.",
+            (Some(Ok(())), _) => "The chat is archived.",
             _ => "",
         }
     }
@@ -107,8 +107,7 @@ impl Deeds {
 fn Found(list: ConversationList, archived: bool) -> impl IntoView {
     if list.cards.is_empty() {
         return if archived {
-            view! { <Empty title="Nothing put away" hint="Conversations that you put away wait here, whole." /> }
-                .into_any()
+            view! { <Empty title="Nothing archived" hint="Archived chats are kept here." /> }.into_any()
         } else {
             view! { <Nobody suggestions=list.suggestions /> }.into_any()
         };
@@ -118,7 +117,7 @@ fn Found(list: ConversationList, archived: bool) -> impl IntoView {
     });
     view! {
         <ul class="list talks">{list.cards.into_iter().map(|card| view! { <li><Row card=card /></li> }).collect_view()}</ul>
-        {next.map(|href| view! { <p class="more"><a class="btn ghost" href=href>"Older conversations"</a></p> })}
+        {next.map(|href| view! { <p class="more"><a class="btn ghost" href=href>"Older chats"</a></p> })}
     }
         .into_any()
 }
@@ -129,7 +128,7 @@ fn Row(card: ConversationCard) -> impl IntoView {
     let (name, title) = if card.title.is_empty() { (card.oc_name, String::new()) } else { (card.title, card.oc_name) };
     let (for_archive, for_delete, menu) = (card.id.to_string(), card.id.to_string(), format!("menu-{}", card.id));
     let label = format!("More for {name}");
-    let (away, words) = if card.is_archived { ("false", "Take it out again") } else { ("true", "Put it away") };
+    let (away, words) = if card.is_archived { ("false", "Unarchive") } else { ("true", "Archive") };
     view! {
         <a class="list-row" href=format!("/chat/{}", card.id)>
             <Mini src=card.portrait_url />
@@ -149,11 +148,11 @@ fn Row(card: ConversationCard) -> impl IntoView {
             </ActionForm>
             <details class="sure">
                 <summary class="entry">"Delete"</summary>
-                <p class="meta">"Everything said here is deleted for good."</p>
+                <p class="meta">"All messages of this chat are deleted for good."</p>
                 <ActionForm action=deeds.delete>
                     <input type="hidden" name="conversation_id" value=for_delete />
                     <input type="hidden" name="stay" value="true" />
-                    <button class="entry danger" type="submit">"Delete the conversation"</button>
+                    <button class="entry danger" type="submit">"Delete chat"</button>
                 </ActionForm>
             </details>
         </div>
@@ -163,7 +162,7 @@ fn Row(card: ConversationCard) -> impl IntoView {
 #[component]
 fn Nobody(suggestions: Vec<Suggestion>) -> impl IntoView {
     view! {
-        <Empty title="No conversations yet" hint="Pick somebody and say something. They answer at once.">
+        <Empty title="No chats yet" hint="Choose a character and say something. They answer at once.">
             <a class="btn" href="/characters">"Meet the characters"</a>
         </Empty>
         <div class="awake">

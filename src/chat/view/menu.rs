@@ -6,7 +6,7 @@ use super::{
     room::Shared,
 };
 use crate::{
-    chat::{Line, Sender},
+    chat::Line,
     ui::{Icon, IconName},
 };
 use leptos::prelude::*;
@@ -18,7 +18,7 @@ pub fn More(
     line: Line,
     /// The reply can go on from its last word.
     can_continue: bool,
-    /// Another wording can be asked for, and no button in sight does it.
+    /// Another version can be asked for, and no button in sight does it.
     can_again: bool,
     /// The page that says what the model was told.
     receipt: Option<String>,
@@ -28,13 +28,12 @@ pub fn More(
     let shared = expect_context::<Shared>();
     let id = line.id.to_string();
     let menu = format!("menu-{id}");
-    let is_reply = line.sender == Sender::Oc;
     let has_words = !line.content.trim().is_empty();
     view! {
         <button class="do dots" type="button" popovertarget=menu.clone()><Icon name=IconName::More /><span class="sr">"More"</span></button>
-        <div class="menu" id=menu popover="auto" role="group" aria-label="More for this line">
+        <div class="menu" id=menu popover="auto" role="group" aria-label="More for this message">
             {can_continue.then(|| act(shared.go_on, &id, "entry", "Continue"))}
-            {can_again.then(|| act(shared.again, &id, "entry", "Answer again from here"))}
+            {can_again.then(|| act(shared.again, &id, "entry", "Regenerate from here"))}
             {has_words
                 .then(|| {
                     let id = id.clone();
@@ -45,61 +44,45 @@ pub fn More(
                         </ActionForm>
                     }
                 })}
-            {receipt.map(|href| view! { <a class="entry" href=href>"What it was told"</a> })}
-            {(is_reply && has_words && !line.is_first).then(|| view! { <Rate line=line.clone() /> })}
+            {receipt.map(|href| view! { <a class="entry" href=href>"View prompt"</a> })}
             {(!line.is_first).then(|| view! { <Delete id=id.clone() what=deletes /> })}
         </div>
     }
 }
 
-/// One to five, and whether it helped. Pressing what is pressed takes it back.
+/// A thumb up or down. Pressing what is pressed takes it back. Nobody but the person sees it.
 #[component]
-fn Rate(line: Line) -> impl IntoView {
+pub fn Rate(
+    /// The reply.
+    line: Line,
+) -> impl IntoView {
     let shared = expect_context::<Shared>();
-    let (id, before) = (line.id, (line.rating, line.helpful));
+    let (id, before) = (line.id, line.helpful);
     let opinion = Memo::new(move |_| {
-        let now = |l: &crate::chat::Lines| l.lines.iter().find(|l| l.id == id).map(|l| (l.rating, l.helpful));
+        let now = |l: &crate::chat::Lines| l.lines.iter().find(|l| l.id == id).map(|l| l.helpful);
         shared.lines.with(|l| l.as_ref().and_then(now)).unwrap_or(before)
     });
-    let star = move |n: u8| {
-        let is_pressed = move || opinion.get().0 == n;
+    let thumb = move |said: bool, value: &'static str, label: &'static str, icon: IconName| {
+        let is_pressed = move || opinion.get() == Some(said);
         view! {
             <button
-                class="do"
-                type="submit"
-                name="rating"
-                value=move || if is_pressed() { 0 } else { n }
-                aria-pressed=move || if is_pressed() { "true" } else { "false" }
-            >
-                {n}
-            </button>
-        }
-    };
-    let word = move |said: bool, value: &'static str, label: &'static str| {
-        let is_pressed = move || opinion.get().1 == Some(said);
-        view! {
-            <button
-                class="do"
+                class="do thumb"
                 type="submit"
                 name="helpful"
                 value=move || if is_pressed() { "unsaid" } else { value }
                 aria-pressed=move || if is_pressed() { "true" } else { "false" }
+                aria-label=label
+                title=label
             >
-                {label}
+                <Icon name=icon />
             </button>
         }
     };
     view! {
-        <ActionForm action=shared.rate attr:class="rate" attr:role="group" attr:aria-label="Your rating, 1 to 5">
+        <ActionForm action=shared.rate attr:class="rate" attr:role="group" attr:aria-label="Your rating">
             <input type="hidden" name="message_id" value=id.to_string() />
-            <span>"Rate it"</span>
-            {(1..=5).map(star).collect_view()}
-        </ActionForm>
-        <ActionForm action=shared.rate attr:class="rate" attr:role="group" attr:aria-label="Did it help?">
-            <input type="hidden" name="message_id" value=id.to_string() />
-            <span>"Did it help?"</span>
-            {word(true, "yes", "Yes")}
-            {word(false, "no", "No")}
+            {thumb(true, "yes", "Good reply", IconName::ThumbUp)}
+            {thumb(false, "no", "Bad reply", IconName::ThumbDown)}
         </ActionForm>
     }
 }

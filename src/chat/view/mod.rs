@@ -4,17 +4,21 @@
 //! is done. With scripts the words appear as they come, over one stream per tab: the reply's while one is being written,
 //! the conversation's pulse otherwise.
 
+mod announce;
 mod composer;
 mod drafts;
 mod edit;
+mod head;
 mod import;
 mod keys;
 mod line;
 mod list;
 mod menu;
+mod opening;
 mod room;
 mod search;
 mod side;
+mod touch;
 
 pub use import::ImportPage;
 pub use list::ConversationsPage;
@@ -108,5 +112,5 @@ fn refused(error: AppError, path: String) -> AnyView {
 
 #[component]
 fn Loading() -> impl IntoView {
-    view! { <div class="chat-loading" role="status"><span class="sr">"Opening the conversation"</span></div> }
+    view! { <div class="chat-loading" role="status"><span class="sr">"Loading the chat"</span></div> }
 }

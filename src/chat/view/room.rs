@@ -1,21 +1,24 @@
 //! The room of a conversation: what was said, what is being said, and where one writes.
 
 use super::{
+    announce::Telling,
     composer::Composer,
+    head::Head,
     keys,
     line::LineView,
+    opening::Opening,
     search::{Elsewhere, follow_shown},
-    side::{OpenSide, Side},
+    side::Side,
+    touch::Fingers,
 };
 use crate::{
     chat::{
-        Line, LineRun, Lines, RunStatus, Talk, api,
+        Answering, Line, LineRun, Lines, RunStatus, Talk, api,
         live::{self, Source},
         tree_api,
     },
     error::AppError,
     ids::{ConversationId, RunId},
-    ui::{Icon, IconName, Mini},
 };
 use leptos::{ev, prelude::*};
 use leptos_router::{
@@ -37,9 +40,17 @@ pub struct Shared {
     /// How many replies come before this one; 0 is unknown.
     pub place: RwSignal<u32>,
     /// Which model answers from the next reply on.
-    pub model: RwSignal<String>,
+    pub model: RwSignal<Answering>,
     /// What a reader of the screen is told.
     pub announced: RwSignal<String>,
+    /// How far the reply has been told.
+    pub telling: Telling,
+    /// Who is talked with, for short.
+    pub name: StoredValue<String>,
+    /// Id of the line whose tools were called by a tap.
+    pub opened: RwSignal<String>,
+    /// When an input method last put its words in, as events count time.
+    pub composed: StoredValue<f64>,
     /// A message that was sent and not yet answered for.
     pub send: ServerAction<api::SendMessage>,
     /// Makes sending twice send once.
@@ -91,6 +102,10 @@ impl Shared {
             place: RwSignal::new(0),
             model: RwSignal::new(talk.model.clone()),
             announced: RwSignal::new(String::new()),
+            telling: Telling::new(),
+            name: StoredValue::new(talk.oc.short_name()),
+            opened: RwSignal::new(String::new()),
+            composed: StoredValue::new(0.0),
             send: ServerAction::new(),
             key: RwSignal::new(talk.key.clone()),
             stop: ServerAction::new(),
@@ -163,10 +178,10 @@ impl Shared {
 
     /// Takes up the newest lines as they are now; what was scrolled up to stays.
     pub fn take(self, new: Lines) {
-        if !new.model.is_empty() && self.model.with_untracked(|known| *known != new.model) {
-            self.model.set(new.model.clone());
+        if let Some(model) = new.model.clone().filter(|new| self.model.with_untracked(|known| known != new)) {
+            self.model.set(model);
         }
-        self.lines.update(|lines| *lines = Some(new.after_those_of(lines.take())));
+        keys::hold_focus(|| self.lines.update(|lines| *lines = Some(new.after_those_of(lines.take()))));
     }
 
     /// Reads the lines before those that are there, in place: the column stays where it is, since it hangs from its end.
@@ -240,25 +255,41 @@ impl Shared {
                 self.place.set(u32::try_from(place).unwrap_or(0));
             }
             "started" => self.place.set(0),
-            "delta" => self.spoken.update(|s| s.push_str(&text("text"))),
+            "delta" => {
+                self.spoken.update(|s| s.push_str(&text("text")));
+                self.tell_more();
+            }
             "done" => {
                 let (html, content) = (text("html"), text("content"));
                 let (cut, note) = (text("finish") == "length", text("note"));
-                self.announced.set(if note.is_empty() { content.replace('*', "") } else { note.clone() });
-                self.lines.update(|lines| {
-                    let line = lines.as_mut().and_then(|l| l.lines.iter_mut().find(|l| l.open_run() == Some(run)));
-                    if let Some(line) = line {
-                        line.html = html;
-                        line.content = content;
-                        line.run = Some(LineRun { id: run, status: RunStatus::Done, error: note, cut });
-                    }
+                if note.is_empty() {
+                    self.tell_end(&content);
+                } else {
+                    self.announced.set(note.clone());
+                }
+                keys::hold_focus(|| {
+                    self.lines.update(|lines| {
+                        let line = lines.as_mut().and_then(|l| l.lines.iter_mut().find(|l| l.open_run() == Some(run)));
+                        if let Some(line) = line {
+                            line.html = html;
+                            line.content = content;
+                            line.run = Some(LineRun { id: run, status: RunStatus::Done, error: note, cut });
+                        }
+                    })
                 });
             }
             // The browser comes back by itself, from where it was.
             "reconnect" => {}
             live::LOST => self.lost.set(true),
             live::BACK => self.lost.set(false),
-            _ => self.refresh(),
+            _ => {
+                match name {
+                    "stopped" => self.announced.set("Stopped.".to_owned()),
+                    "failed" => self.announced.set(format!("{} could not answer.", self.name.get_value())),
+                    _ => {}
+                }
+                self.refresh();
+            }
         }
     }
 
@@ -296,6 +327,9 @@ fn follow(shared: Shared, conversation: Option<ConversationId>, run: Option<RunI
     let conversation = conversation?;
     shared.spoken.set(String::new());
     shared.place.set(0);
+    if run.is_some() {
+        shared.tell_start();
+    }
     match run {
         Some(run) => live::open(
             &format!("/api/runs/{run}/events"),
@@ -361,9 +395,9 @@ pub fn Room(
     let run = shared.open_run();
 
     take_up(shared, shared.stop);
-    take_up(shared, shared.again);
-    take_up(shared, shared.go_on);
-    take_up(shared, shared.retry);
+    keys::take_up_reply(shared, shared.again);
+    keys::take_up_reply(shared, shared.go_on);
+    keys::take_up_reply(shared, shared.retry);
     take_up(shared, shared.delete);
     keys::take_up_turn(shared);
     take_up(shared, shared.edit);
@@ -375,7 +409,7 @@ pub fn Room(
             shared.read_older_again();
         }
     });
-    keys::listen();
+    keys::listen(shared);
     follow_shown(shared.show);
     leave(shared);
     Effect::new(move |_| {
@@ -416,28 +450,40 @@ pub fn Room(
     });
     let refused = shared.refused();
     let short = talk.oc.short_name();
-    let label = format!("Conversation with {short}");
+    let label = format!("Chat with {short}");
+    let fingers = Fingers::new(shared);
 
     view! {
         <section class="talk">
             <Head talk=talk.clone() />
             <div class="scroll" tabindex="0" role="region" aria-label=label>
-                <div class="lines" on:click=|event| keys::copy_code(&event)>
+                <div
+                    class="lines"
+                    on:click=move |event| {
+                        keys::copy_code(&event);
+                        fingers.tapped(&event);
+                    }
+                    on:pointerdown=move |event| fingers.down(&event)
+                    on:pointermove=move |event| fingers.moved(&event)
+                    on:pointerup=move |event| fingers.up(&event)
+                    on:pointercancel=move |_| fingers.lost()
+                >
                     {move || earlier.get().map(|href| view! { <Earlier href=href /> })}
                     {move || shared.origin()}
                     {openings.with_value(|o| !o.is_empty()).then(|| view! { <Opening openings=openings slug=slug.clone() oc=oc /> })}
                     <For
                         each=move || shared.lines.with(|l| l.as_ref().map(|l| rows(&l.lines)).unwrap_or_default())
-                        key=|(line, is_last)| (key_of(line), *is_last)
-                        let((line, is_last))
+                        key=|(line, is_last, day)| (key_of(line), *is_last, day.clone())
+                        let((line, is_last, day))
                     >
+                        {day.map(|day| view! { <p class="day"><span>{day}</span></p> })}
                         <LineView line=line is_last=is_last oc=oc />
                     </For>
                     {move || shared.send.input().get().map(|input| view! { <p class="me pending">{input.content}</p> })}
                     {move || refused.get().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
-                    {move || later.get().map(|href| view! { <a class="quiet earlier" href=href>"Later lines"</a> })}
+                    {move || later.get().map(|href| view! { <a class="quiet earlier" href=href>"Later messages"</a> })}
                     {move || elsewhere.get().map(|id| view! { <div class="elsewhere"><Elsewhere id=id.to_string() show=shared.show /></div> })}
-                    {move || (!is_newest.get()).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the newest lines"</a> })}
+                    {move || (!is_newest.get()).then(|| view! { <a class="quiet earlier" href=newest.clone()>"Back to the latest messages"</a> })}
                 </div>
             </div>
             {move || run.get().is_some().then(|| view! { <noscript inner_html=shared.refreshing()></noscript> })}
@@ -456,18 +502,23 @@ fn Earlier(href: String) -> impl IntoView {
     view! {
         {move || {
             if shared.alive.get() {
-                view! { <button class="quiet earlier" type="button" on:click=move |_| shared.read_earlier()>"Earlier lines"</button> }.into_any()
+                view! { <button class="quiet earlier" type="button" on:click=move |_| shared.read_earlier()>"Earlier messages"</button> }.into_any()
             } else {
-                view! { <a class="quiet earlier" href=href.get_value()>"Earlier lines"</a> }.into_any()
+                view! { <a class="quiet earlier" href=href.get_value()>"Earlier messages"</a> }.into_any()
             }
         }}
     }
 }
 
-/// Lines with whether they are the last.
-fn rows(lines: &[Line]) -> Vec<(Line, bool)> {
+/// Lines with whether they are the last, and with the day where it is another one than that of the line before.
+fn rows(lines: &[Line]) -> Vec<(Line, bool, Option<String>)> {
     let last = lines.last().map(|l| l.id);
-    lines.iter().map(|l| (l.clone(), Some(l.id) == last)).collect()
+    let before = std::iter::once("").chain(lines.iter().map(|l| l.day.as_str()));
+    lines
+        .iter()
+        .zip(before)
+        .map(|(l, before)| (l.clone(), Some(l.id) == last, (l.day != before).then(|| l.day.clone())))
+        .collect()
 }
 
 /// A line is drawn anew when something about it changed that shows.
@@ -476,75 +527,6 @@ fn key_of(line: &Line) -> (uuid::Uuid, Option<LineRun>, u32, u32, String) {
     // While it is being written, the words come over the stream.
     let html = if line.open_run().is_some() { String::new() } else { line.html.clone() };
     (line.id.0, line.run.clone(), line.place, line.places, html)
-}
-
-/// What the character may say first, one of it at a time; looking through them changes nothing.
-#[component]
-fn Opening(openings: StoredValue<Vec<String>>, slug: String, oc: StoredValue<crate::chat::Partner>) -> impl IntoView {
-    let shared = expect_context::<Shared>();
-    let count = u32::try_from(openings.with_value(Vec::len)).unwrap_or(1);
-    let at = move || shared.opening.get().min(count.saturating_sub(1));
-    let html = move || {
-        openings.with_value(|o| usize::try_from(at()).ok().and_then(|at| o.get(at).cloned()).unwrap_or_default())
-    };
-    let turn = move || {
-        let to = |at: u32, label: &'static str, step: &'static str, icon: IconName| {
-            if at < count {
-                let href = format!("/talk/{slug}?opening={at}");
-                view! { <a class="do" href=href data-noscroll="" data-step=step aria-label=label><Icon name=icon /></a> }.into_any()
-            } else {
-                view! { <span class="do none"><Icon name=icon /></span> }.into_any()
-            }
-        };
-        view! {
-            {to(at().wrapping_sub(1), "Opening before", "-1", IconName::ChevronLeft)}
-            <span>{at() + 1}" of "{count}</span>
-            {to(at() + 1, "Opening after", "1", IconName::ChevronRight)}
-        }
-    };
-    view! {
-        <article class="oc">
-            <Mini src=oc.with_value(|o| o.portrait_url.clone()) />
-            <div>
-                <h2>{oc.with_value(crate::chat::Partner::short_name)}</h2>
-                <div class="said" inner_html=html></div>
-                {(count > 1).then(|| view! { <div class="under"><span class="turn">{turn}</span></div> })}
-            </div>
-        </article>
-    }
-}
-
-#[component]
-fn Head(talk: Talk) -> impl IntoView {
-    let shared = expect_context::<Shared>();
-    let start = ServerAction::<api::StartConversation>::new();
-    // What it is called and who answers may be changed beside it, or in another tab.
-    let title = Memo::new(move |_| shared.lines.with(|l| l.as_ref().map(|l| l.title.clone()).unwrap_or_default()));
-    let begun = talk.lines.is_some();
-    let name = talk.oc.name.clone();
-    view! {
-        <header class="top">
-            <a class="back" href="/conversations" aria-label="All conversations"><Icon name=IconName::ChevronLeft /></a>
-            <a class="face" href=crate::ocs::page_url(&talk.oc.slug) tabindex="-1" aria-hidden="true"><Mini src=talk.oc.portrait_url.clone() /></a>
-            <div class="with">
-                <h1>{name.clone()}</h1>
-                <p class="meta">
-                    {move || Some(title.get()).filter(|t| !t.is_empty()).map(|t| view! { <span>{t}" · "</span> })}
-                    <span>{move || shared.model.get()}</span>
-                </p>
-            </div>
-            {begun
-                .then(|| {
-                    view! {
-                        <ActionForm action=start>
-                            <input type="hidden" name="oc_id" value=talk.oc.id.to_string() />
-                            <button class="btn ghost small" type="submit"><span class="wide">"New conversation"</span><span class="thin">"New"</span></button>
-                        </ActionForm>
-                    }
-                })}
-            <OpenSide />
-        </header>
-    }
 }
 
 /// Calls back when the window fires this event, in the browser; gives what takes the listener away again.

@@ -78,31 +78,35 @@ pub fn Results(
 #[component]
 fn Page(found: Found, is_one: bool, q: String, page: String, oc: String) -> impl IntoView {
     if found.hits.is_empty() && found.conversations.is_empty() {
-        let hint =
-            "Every word must be in one line, whole or as a beginning. Marks keep words together: \"the glass storm\".";
-        return view! { <Empty title="Nothing was found" hint=hint /> }.into_any();
+        let hint = "All words must be in one message. Use quotes for an exact phrase.";
+        return view! { <Empty title="No results" hint=hint /> }.into_any();
     }
-    let next = found.next.map(|after| format!("{page}?q={}&after={after}", encoded(&q)));
+    let searched = if found.corrected.is_empty() { &q } else { &found.corrected };
+    let next = found.next.map(|after| format!("{page}?q={}&after={after}", encoded(searched)));
     let show = ServerAction::<ShowBranch>::new();
     follow_shown(show);
     let refused = move || show.value().get().and_then(Result::err);
+    let corrected = (!found.corrected.is_empty()).then(
+        || view! { <p class="note">{format!("No results for “{q}”. Showing results for “{}”.", found.corrected)}</p> },
+    );
     view! {
+        {corrected}
         {move || refused().map(|e| view! { <p class="note bad" role="alert">{e.to_string()}</p> })}
         {(!found.conversations.is_empty())
             .then(|| {
                 view! {
-                    <h2 class="part-head">"Conversations"</h2>
+                    <h2 class="part-head">"Chats"</h2>
                     <ul class="list talks">{found.conversations.into_iter().map(|c| view! { <li><Called card=c /></li> }).collect_view()}</ul>
                 }
             })}
         {(!found.hits.is_empty())
             .then(|| {
                 view! {
-                    {(!is_one).then(|| view! { <h2 class="part-head">"Lines"</h2> })}
+                    {(!is_one).then(|| view! { <h2 class="part-head">"Messages"</h2> })}
                     <ol class="list talks hits">{found.hits.into_iter().map(|h| view! { <li><HitRow hit=h is_one=is_one oc=oc.clone() show=show /></li> }).collect_view()}</ol>
                 }
             })}
-        {next.map(|href| view! { <p class="more"><a class="btn ghost" href=href>"Older finds"</a></p> })}
+        {next.map(|href| view! { <p class="more"><a class="btn ghost" href=href>"Older results"</a></p> })}
     }
     .into_any()
 }
@@ -116,7 +120,7 @@ fn Called(card: ConversationCard) -> impl IntoView {
             <Mini src=card.portrait_url />
             <span class="what">
                 <b>{name}</b>
-                <span class="meta">{by}{card.is_archived.then_some(" · put away")}</span>
+                <span class="meta">{by}{card.is_archived.then_some(" · archived")}</span>
                 <span class="last">{card.last_line}</span>
             </span>
             <span class="meta when"><Time at=card.last_message_at /></span>
@@ -159,7 +163,7 @@ pub fn Elsewhere(
     show: ServerAction<ShowBranch>,
 ) -> impl IntoView {
     view! {
-        <span class="meta">"On another branch."</span>
+        <span class="meta">"In another branch."</span>
         <ActionForm action=show>
             <input type="hidden" name="message_id" value=id />
             <button class="quiet" type="submit">"Show this branch"</button>
@@ -196,9 +200,9 @@ pub fn Searched(
         <section class=format!("wrap {}", ocs::theme_class(talk.oc.id))>
             <div class="list-head">
                 <h1>{title.clone()}</h1>
-                <a class="quiet" href=page.clone()><Icon name=IconName::ChevronLeft />"Back to the conversation"</a>
+                <a class="quiet" href=page.clone()><Icon name=IconName::ChevronLeft />"Back to chat"</a>
             </div>
-            <SearchBox action=page.clone() label="Search this conversation" value=q />
+            <SearchBox action=page.clone() label="Search this chat" value=q />
             <Results conversation=id page=page oc=talk.oc.short_name() />
         </section>
     }

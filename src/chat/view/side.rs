@@ -3,12 +3,10 @@
 //! On wide windows the panel stands at the right. Under 1100 pixels it is a popover that the button in the talk's head
 //! opens: without a script, with Escape to close it, and with its own place in the order of the Tab key.
 
-use super::room::Shared;
 use crate::{
     chat::{Partner, Talk, api},
-    models::Choices,
     ocs,
-    ui::{Choice, Form, FormNote, Icon, IconName, Plate, Select, Submit, Sure, TextInput},
+    ui::{Form, FormNote, Icon, IconName, Plate, Submit, Sure, TextInput},
 };
 use leptos::prelude::*;
 
@@ -19,7 +17,7 @@ const PANEL: &str = "about-talk";
 #[component]
 pub fn OpenSide() -> impl IntoView {
     view! {
-        <button class="to-side" type="button" popovertarget=PANEL aria-label="About this conversation">
+        <button class="to-side" type="button" popovertarget=PANEL aria-label="About this chat">
             <Icon name=IconName::More />
         </button>
     }
@@ -31,18 +29,15 @@ pub fn Side(
     /// The talk.
     talk: Talk,
 ) -> impl IntoView {
-    let label = format!("About the conversation with {}", talk.oc.short_name());
+    let label = format!("About the chat with {}", talk.oc.short_name());
     let notes = talk.lines.as_ref().map(|l| format!("/chat/{}/notes", l.conversation_id));
-    let models = talk.lines.as_ref().filter(|_| !talk.choices.options.is_empty()).map(|l| {
-        view! { <WhoAnswers id=l.conversation_id.to_string() choices=talk.choices.clone() /> }
-    });
     let manage = talk
         .lines
         .map(|l| view! { <Manage id=l.conversation_id.to_string() title=l.title is_archived=l.is_archived /> });
     view! {
         <aside class="side" id=PANEL popover="auto" aria-label=label>
             <p class="side-head">
-                <b>"About this conversation"</b>
+                <b>"About this chat"</b>
                 <button class="to-side" type="button" popovertarget=PANEL popovertargetaction="hide" aria-label="Close">
                     <Icon name=IconName::Close />
                 </button>
@@ -50,7 +45,6 @@ pub fn Side(
             <Who oc=talk.oc.clone() />
             <Life oc=talk.oc />
             {notes.map(|href| view! { <p><a class="quiet" href=href>"Notes, persona and summary"</a></p> })}
-            {models}
             {manage}
         </aside>
     }
@@ -73,32 +67,6 @@ pub fn Folded(
     }
 }
 
-/// Which model answers from the next reply on.
-#[component]
-fn WhoAnswers(id: String, choices: Choices) -> impl IntoView {
-    let choose = ServerAction::<api::ChooseModel>::new();
-    let model = expect_context::<Shared>().model;
-    Effect::new(move |_| {
-        if let Some(Ok(name)) = choose.value().get() {
-            model.set(name);
-        }
-    });
-    let chosen = Signal::derive(move || {
-        choose.value().with(|v| v.as_ref().and_then(|v| v.as_ref().ok()).map(|name| format!("Now answers: {name}.")))
-    });
-    let options = choices.options.into_iter().map(|(value, label)| Choice::new(value, label)).collect::<Vec<_>>();
-    view! {
-        <Folded title="Who answers">
-            <Form action=choose>
-                <input type="hidden" name="conversation_id" value=id />
-                <Select name="model" label="Model" value=choices.chosen choices=options hint="From the next reply on." />
-                <Submit label="Choose" class="ghost small" />
-                <FormNote done=chosen />
-            </Form>
-        </Folded>
-    }
-}
-
 /// Whom one talks with.
 #[component]
 fn Who(oc: Partner) -> impl IntoView {
@@ -108,7 +76,7 @@ fn Who(oc: Partner) -> impl IntoView {
             <Plate src=oc.portrait_url eager=true />
         </a>
         {(!oc.title.is_empty()).then(|| view! { <p class="title">{oc.title}</p> })}
-        <p class="to-page"><a class="quiet" href=page>"See the whole page"</a></p>
+        <p class="to-page"><a class="quiet" href=page>"View profile"</a></p>
     }
 }
 
@@ -146,14 +114,14 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
     let archive = ServerAction::<api::ArchiveConversation>::new();
     let delete = ServerAction::<api::DeleteConversation>::new();
     let renamed =
-        Signal::derive(move || rename.value().with(|v| matches!(v, Some(Ok(()))).then(|| "Kept.".to_owned())));
+        Signal::derive(move || rename.value().with(|v| matches!(v, Some(Ok(()))).then(|| "Saved.".to_owned())));
     let now_archived = Signal::derive(move || match archive.value().get() {
         Some(Ok(())) => !is_archived,
         _ => is_archived,
     });
     let (for_rename, for_archive, for_files) = (id.clone(), id.clone(), id.clone());
     view! {
-        <Folded title="This conversation">
+        <Folded title="This chat">
             <Form action=rename>
                 <input type="hidden" name="conversation_id" value=for_rename />
                 <TextInput name="title" label="Title" value=title max=120 />
@@ -165,13 +133,13 @@ fn Manage(id: String, title: String, is_archived: bool) -> impl IntoView {
                 <input type="hidden" name="conversation_id" value=for_archive />
                 <input type="hidden" name="archived" value=move || if now_archived.get() { "false" } else { "true" } />
                 <button class="quiet" type="submit">
-                    {move || if now_archived.get() { "Take it out again" } else { "Put it away" }}
+                    {move || if now_archived.get() { "Unarchive" } else { "Archive" }}
                 </button>
             </ActionForm>
-            <Sure label="Delete" warning="Everything said here is deleted for good.">
+            <Sure label="Delete" warning="All messages of this chat are deleted for good.">
                 <ActionForm action=delete>
                     <input type="hidden" name="conversation_id" value=id />
-                    <button class="btn danger small" type="submit">"Delete the conversation"</button>
+                    <button class="btn danger small" type="submit">"Delete chat"</button>
                 </ActionForm>
             </Sure>
         </Folded>

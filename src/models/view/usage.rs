@@ -49,9 +49,9 @@ pub fn UsagePage() -> impl IntoView {
                     {today(budget, used, &renewal)}
                     <p class="hint">
                         {if counts_local {
-                            "Tokens are about three quarters of a word each, what is read and what is written together. Your own keys do not count."
+                            "A token is about three quarters of a word. Input and output count; your own keys don't."
                         } else {
-                            "Tokens are about three quarters of a word each, what is read and what is written together. The model of this machine and your own keys do not count."
+                            "A token is about three quarters of a word. Input and output count; the built-in model and your own keys don't."
                         }}
                     </p>
                 </div>
@@ -82,7 +82,7 @@ fn today(budget: Option<i64>, used: i64, renewal: &str) -> AnyView {
 
 fn table(days: Vec<DayUse>) -> AnyView {
     if days.is_empty() {
-        return view! { <p>"Nothing yet. Every reply and every summon is written down here."</p> }.into_any();
+        return view! { <p>"Nothing yet. Every reply and every summon is listed here."</p> }.into_any();
     }
     let rows = days
         .into_iter()
@@ -100,6 +100,6 @@ fn table(days: Vec<DayUse>) -> AnyView {
             ]
         })
         .collect();
-    const COLUMNS: &[&str] = &["Day (UTC)", "Model", "Calls", "Read", "Of it cached", "Written", "Counted", "Cost"];
+    const COLUMNS: &[&str] = &["Day (UTC)", "Model", "Requests", "Input", "Cached", "Output", "Counted", "Cost"];
     view! { <Figures label="Use by day and model" columns=COLUMNS words=2 rows=rows /> }.into_any()
 }

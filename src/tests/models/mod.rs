@@ -262,7 +262,7 @@ async fn a_model_is_added_chosen_metered_and_its_key_is_nowhere() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
     assert_eq!(listed["default"], json!(LOCAL_MODEL));
     let page = client.get(&format!("/chat/{conversation}")).await;
-    assert!(page.text.contains("Far Model, by Far") && page.text.contains("Who answers"), "{}", page.text);
+    assert!(page.text.contains("Far Model, by Far") && page.text.contains("Use for this chat"), "{}", page.text);
     let chosen = client
         .post_form_from(
             "/fn/chat/choose_model",
