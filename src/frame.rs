@@ -83,7 +83,9 @@ pub fn PageFrame(
 
 /// Whether a path is that of a talk, which has the whole screen of a phone.
 fn is_talk(path: &str) -> bool {
-    path.strip_prefix("/chat/").or(path.strip_prefix("/talk/")).is_some_and(|rest| !rest.trim_end_matches('/').contains('/'))
+    path.strip_prefix("/chat/")
+        .or(path.strip_prefix("/talk/"))
+        .is_some_and(|rest| !rest.trim_end_matches('/').contains('/'))
 }
 
 /// Whether somebody is signed in who can have characters.

@@ -19,7 +19,7 @@ test("a link that is followed before the page is alive leads there", async ({ pa
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   // It is alive: the next link is followed without loading the page anew.
   await page.evaluate(() => ((window as unknown as { stays: boolean }).stays = true));
-  await page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name: "Conversations" }).click();
+  await page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name: "Chats" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Chats" })).toBeVisible();
   expect(await page.evaluate(() => (window as unknown as { stays?: boolean }).stays)).toBe(true);
 });

@@ -302,7 +302,11 @@ async fn a_chat_comes_in_and_goes_out_again() {
     let page = client.get(&format!("/chat/{conversation}")).await;
     assert!(page.text.contains("2<!> of <!>3") || page.text.contains("2 of 3"), "swipes are other versions");
     // Times on the viewer's clock, and the day once above its first message.
-    assert!(page.text.contains("title=\"12 July 2024, 01:33\"") && page.text.contains(">01:33<!></time>"), "{}", page.text);
+    assert!(
+        page.text.contains("title=\"12 July 2024, 01:33\"") && page.text.contains(">01:33<!></time>"),
+        "{}",
+        page.text
+    );
     assert_eq!(page.text.matches("<p class=\"day\">").count(), 1, "{}", page.text);
     assert_eq!(found(&client, "it was").await.len(), 1);
     let list = client.get_json("/api/conversations").await.json();

@@ -162,7 +162,8 @@ pub(super) mod server {
         })
     }
 
-    const NOTE_HINT: &str = "Inserted near the latest messages, where it has most effect, for example: It has begun to rain.";
+    const NOTE_HINT: &str =
+        "Inserted near the latest messages, where it has most effect, for example: It has begun to rain.";
 
     fn covers(since: i64) -> String {
         match since {

@@ -209,7 +209,10 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
     if conversation.leaf != Some(message) {
-        return Err(AppError::conflict("", "This chat has continued since; only its last reply can be changed this way."));
+        return Err(AppError::conflict(
+            "",
+            "This chat has continued since; only its last reply can be changed this way.",
+        ));
     }
     let kept = if keep { going_on(&mut tx, message).await? } else { String::new() };
     sqlx::query!(
