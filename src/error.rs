@@ -214,6 +214,16 @@ impl From<sqlx::Error> for AppError {
                 Some("22021" | "22P05") => {
                     return Self::invalid("", "There is a character in this that cannot be kept. Please take it out.");
                 }
+                // What this belongs to was deleted while the request was under way.
+                Some("23503") => {
+                    tracing::debug!(%error, "a statement came too late");
+                    return Self::NotFound;
+                }
+                // Two changed the same things, each waiting for the other: one of them may go on.
+                Some("40001" | "40P01" | "55P03") => {
+                    tracing::warn!(%error, "two changes met");
+                    return Self::conflict("", "This was changed at the same moment. Please try again.");
+                }
                 // Row level security or a grant said no: the same answer as for something that does not exist.
                 Some("42501") => {
                     tracing::warn!(%error, "the database refused a statement");

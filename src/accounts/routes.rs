@@ -7,7 +7,7 @@ use crate::{
     server::{
         AppState, Ctx,
         api::{ApiError, ApiResult, ErrorBody, JsonBody},
-        device,
+        device, drafts,
         files::sweep::AVATARS,
         images,
         limits::{self, Action},
@@ -19,7 +19,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Multipart, Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{delete, get, post},
 };
@@ -281,15 +281,7 @@ async fn upload_avatar(ctx: Ctx, headers: HeaderMap, form: Multipart) -> Respons
         Err(error) if !html => ApiError(error).into_response(),
         Ok(()) if !html => StatusCode::NO_CONTENT.into_response(),
         Err(AppError::SignInRequired) => Redirect::to("/sign-in?next=/settings/profile").into_response(),
-        Err(error) => {
-            let mut location = url::form_urlencoded::Serializer::new("/settings/profile?".to_owned());
-            location.append_pair("refused", &error.to_string());
-            let mut response = Redirect::to("/settings/profile").into_response();
-            if let Ok(value) = HeaderValue::try_from(location.finish()) {
-                response.headers_mut().insert(header::LOCATION, value);
-            }
-            response
-        }
+        Err(error) => drafts::refused(&ctx, "/settings/profile", &error).await,
         Ok(()) => Redirect::to("/settings/profile?saved=picture").into_response(),
     }
 }

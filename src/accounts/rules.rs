@@ -159,7 +159,8 @@ pub fn email(field: &str, value: &str) -> AppResult<String> {
     }
 }
 
-/// Whether a new password is long enough and hard enough to guess. No composition rules: length is what counts.
+/// Whether a new password is long enough and holds nothing that is known about the person. No composition rules: length is
+/// what counts. Cheap; how hard it is to guess is another question ([`hard_to_guess`]).
 ///
 /// # Errors
 /// `Invalid` with the name of the field.
@@ -178,13 +179,27 @@ pub fn password(field: &str, value: &str, username: &str, email: &str) -> AppRes
         return Err(AppError::invalid(field, "This contains a hidden character. Please type it again."));
     }
     let lower = value.to_lowercase();
-    let local = email.rsplit_once('@').map_or("", |(local, _)| local);
+    let local = local_part(email);
     for (name, what) in [(username, "your username"), (local, "your e-mail name"), (SITE, "the name of this site")] {
         if name.chars().count() >= 4 && lower.contains(&name.to_lowercase()) {
             return Err(AppError::invalid(field, format!("Please leave {what} out of it: that is guessed first.")));
         }
     }
-    if guessable(&lower) || guessed_soon(value, &[username, local, SITE]) {
+    Ok(())
+}
+
+/// The name in an e-mail address.
+fn local_part(email: &str) -> &str {
+    email.rsplit_once('@').map_or("", |(local, _)| local)
+}
+
+/// Whether a new password is hard enough to guess. Takes up to some tens of milliseconds: on the server only through
+/// `passwords::judge`, which has threads for it, and after the limit of the action.
+///
+/// # Errors
+/// `Invalid` with the name of the field.
+pub fn hard_to_guess(field: &str, value: &str, username: &str, email: &str) -> AppResult<()> {
+    if guessable(&value.to_lowercase()) || guessed_soon(value, &[username, local_part(email), SITE]) {
         return Err(AppError::invalid(
             field,
             "This is among the first that would be guessed. Please choose something less common.",
@@ -214,14 +229,21 @@ const RUNS: &[&str] = &[
     "!@#$%^&*()",
 ];
 
+/// Longest password whose guesses are estimated, characters.
+#[cfg(feature = "ssr")]
+const ESTIMATED_MAX: usize = 40;
+
 /// Fewest effective characters: a common word or a run counts as one, a repetition as nothing.
 const EFFECTIVE_MIN: usize = 6;
 
 /// Whether somebody who tries the usual lists (thirty thousand passwords, words, names, dates, patterns of the keyboard, and
 /// what is known about the person) finds it within a hundred million tries.
+///
+/// The estimate tries every spelling that digits and signs could stand for, so its work grows with the length much faster
+/// than its verdict does: what is longer than [`ESTIMATED_MAX`] is judged by [`effective`] alone.
 #[cfg(feature = "ssr")]
 fn guessed_soon(value: &str, about: &[&str]) -> bool {
-    zxcvbn::zxcvbn(value, about).score() < zxcvbn::Score::Three
+    value.chars().count() <= ESTIMATED_MAX && zxcvbn::zxcvbn(value, about).score() < zxcvbn::Score::Three
 }
 
 /// The browser does not carry the lists; the server judges.
@@ -370,7 +392,10 @@ mod tests {
 
     #[test]
     fn passwords() {
-        let check = |p: &str| password("password", p, "lovelace", "countess@example.org");
+        let check = |p: &str| {
+            let (field, name, email) = ("password", "lovelace", "countess@example.org");
+            password(field, p, name, email).and_then(|()| hard_to_guess(field, p, name, email))
+        };
         for good in [
             "violet harbour lantern nine",
             "Zoë's umbrella ate my homework",

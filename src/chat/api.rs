@@ -42,8 +42,9 @@ pub async fn get_lines(conversation_id: String, #[server(default)] before: Strin
         let me = ctx.require()?.id;
         let id = server::id(&conversation_id)?;
         let mut tx = ctx.begin().await?;
-        let mut lines = super::store::window(&mut tx, id, server::at(&before, "", "")?).await?;
+        let read = super::store::window(&mut tx, id, server::at(&before, "", "")?).await?;
         drop(tx);
+        let mut lines = read.drawn().await;
         // Another tab may have chosen another model.
         if before.is_empty() {
             lines.model = Some(server::answering(&ctx, me, Some(id)).await);
@@ -304,7 +305,9 @@ pub(super) mod server {
     /// The newest lines.
     pub async fn lines(ctx: &Ctx, conversation: ConversationId) -> AppResult<Lines> {
         let mut tx = ctx.begin().await?;
-        store::lines(&mut tx, conversation, None).await
+        let read = store::lines(&mut tx, conversation, None).await?;
+        drop(tx);
+        Ok(read.drawn().await)
     }
 
     /// Waits a moment for a run that was told to stop, so that the answer shows it stopped.
@@ -374,9 +377,10 @@ pub(super) mod server {
         let mut tx = ctx.begin().await?;
         let oc = store::conversation_of(&mut tx, conversation).await?;
         let (oc, _) = store::partner(&mut tx, oc).await?;
-        let lines = store::window(&mut tx, conversation, at).await?;
+        let read = store::window(&mut tx, conversation, at).await?;
         let choices = crate::models::store::choices(ctx, &mut tx, me, Some(conversation)).await?;
         drop(tx);
+        let lines = read.drawn().await;
         // The model reads ahead while the person does.
         let is_busy = lines.lines.iter().any(|l| l.open_run().is_some());
         if lines.is_newest && !is_busy {
@@ -400,12 +404,14 @@ pub(super) mod server {
         run::warm(&ctx.app, me.id, oc.id, None, None);
         let known_as = known_as.as_deref().unwrap_or(&me.display_name);
         let openings = store::openings(&persona, known_as);
+        let texts: Vec<&str> = openings.iter().map(String::as_str).collect();
+        let openings = markdown::drawn_all(&texts).await;
         Ok(Talk {
             model: answering(ctx, me.id, None).await,
             manages_models: me.role == Role::Admin,
             choices: crate::models::Choices::default(),
             lines: None,
-            openings: openings.iter().map(|o| markdown::render(o)).collect(),
+            openings,
             key: store::new_key(),
             oc,
         })

@@ -17,7 +17,7 @@ use crate::{
         Ctx,
         limits::{self, Action},
     },
-    text::{clean_text, is_refused},
+    text::{clean_text, readable},
 };
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -56,8 +56,8 @@ pub struct Draft {
 /// while the character is still answering; `TooMany`.
 pub async fn ask(ctx: &Ctx, talk: Talk, field: &str, begun: &str) -> AppResult<Draft> {
     let me = ctx.require_write()?;
-    let begun = clean_text(field, begun, 0, MESSAGE_MAX)?;
     limits::take(&ctx.app, Action::Message, &me.id.to_string()).await?;
+    let begun = clean_text(field, begun, 0, MESSAGE_MAX)?;
     let mut tx = ctx.begin().await?;
     let (oc, until, conversation) = match talk {
         Talk::Conversation(id, wanted) => {
@@ -116,7 +116,7 @@ impl Draft {
                 Some(Ok(Chunk::Text(text))) => {
                     let text = if self.text.is_empty() { text.trim_start() } else { &text };
                     let room = MESSAGE_MAX.saturating_sub(self.text.chars().count());
-                    let text: String = text.chars().filter(|c| !is_refused(*c)).take(room).collect();
+                    let text: String = readable(text, self.text.chars().next_back()).chars().take(room).collect();
                     if room == 0 {
                         return Ok(None);
                     }

@@ -199,6 +199,7 @@ pub async fn send_message(
 ) -> ApiResult<Response> {
     let user = ctx.require_write()?.id;
     let oc: OcId = id(&oc_id)?;
+    limits::take(&ctx.app, Action::Message, &user.to_string()).await?;
     let content = check_message(&body.content)?;
     let key = match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or_default().trim()) {
         None => store::new_key(),
@@ -207,7 +208,6 @@ pub async fn send_message(
             return Err(AppError::invalid("Idempotency-Key", "The key must be 1 to 200 characters of ASCII.").into());
         }
     };
-    limits::take(&ctx.app, Action::Message, &user.to_string()).await?;
     let to = body.conversation_id.map_or(To::Character(oc, body.opening), |c| To::Conversation(c, Some(oc)));
     let (sent, start) = store::send(&ctx, to, &content, &key).await?;
     let is_new = start.is_some();
@@ -302,7 +302,9 @@ pub async fn list_messages(
         None => None,
     };
     let mut tx = ctx.begin().await?;
-    let window = store::lines(&mut tx, id(&conversation)?, before).await?;
+    let read = store::lines(&mut tx, id(&conversation)?, before).await?;
+    drop(tx);
+    let window = read.drawn().await;
     let next = window.earlier.map(|m| m.to_string());
     Ok(Json(Page { items: window.lines.into_iter().map(ApiMessage::from).collect(), next }))
 }

@@ -32,7 +32,6 @@ use crate::{
         markdown,
         telemetry::figures,
     },
-    text::is_refused,
 };
 use dashmap::DashMap;
 use futures::FutureExt;
@@ -345,9 +344,10 @@ const fn word(reason: FinishReason) -> &'static str {
 }
 
 /// What a model wrote without what nobody can see, and without blanks at its beginning.
-fn readable(text: &str, is_first: bool) -> String {
-    let text = if is_first { text.trim_start() } else { text };
-    text.chars().filter(|c| !is_refused(*c)).collect()
+/// `before` is the last character of what it goes on from.
+fn readable(text: &str, before: Option<char>) -> String {
+    let text = if before.is_none() { text.trim_start() } else { text };
+    crate::text::readable(text, before)
 }
 
 /// An error of the model as a sentence for the person who waits.
@@ -434,7 +434,7 @@ mod tests {
 
     #[test]
     fn only_what_can_be_read_is_kept() {
-        assert_eq!(readable("\n\u{0}a\u{202e}b\n", true), "ab\n");
-        assert_eq!(readable(" b", false), " b");
+        assert_eq!(readable("\n\u{0}a\u{202e}b\n", None), "ab\n");
+        assert_eq!(readable(" b", Some('a')), " b");
     }
 }

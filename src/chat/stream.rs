@@ -97,8 +97,19 @@ pub async fn run(ctx: Ctx, pass: Pass, id: RunId, offset: usize, accepted: Optio
     };
     let waiting = accepted.iter().map(|data| event("accepted", data)).collect();
     let app = ctx.app;
-    let reader =
-        Reader { app: app.clone(), id, message, from, is_here, offset, told: None, waiting, is_new: true, over: false };
+    let reader = Reader {
+        app: app.clone(),
+        id,
+        message,
+        from,
+        is_here,
+        offset,
+        told: None,
+        waiting,
+        is_new: true,
+        done: None,
+        over: false,
+    };
     let events = stream::unfold(reader, |mut reader| async move { Some((reader.next().await?, reader)) });
     Ok(pass::guarded(&app, pass, "run", events))
 }
@@ -119,6 +130,8 @@ struct Reader {
     waiting: VecDeque<Event>,
     /// Nothing has been read yet.
     is_new: bool,
+    /// The end of a reply whose words have not been drawn yet.
+    done: Option<End>,
     over: bool,
 }
 
@@ -127,6 +140,10 @@ impl Reader {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
+            }
+            if let Some(done) = self.done.take() {
+                self.finish(done).await;
+                continue;
             }
             if self.over {
                 return None;
@@ -170,16 +187,7 @@ impl Reader {
 
     fn end(&mut self, end: End) {
         match end {
-            End::Done { content, finish, note } => {
-                let data = json!({
-                    "message_id": self.message,
-                    "html": markdown::render(&content),
-                    "content": content,
-                    "finish": finish,
-                    "note": note,
-                });
-                self.waiting.push_back(event("done", &data).id(content.len().to_string()));
-            }
+            done @ End::Done { .. } => self.done = Some(done),
             End::Failed(message) => self.tell("failed", &json!({ "message": message })),
             End::Stopped => self.tell("stopped", &json!({})),
             End::Interrupted => {
@@ -191,6 +199,19 @@ impl Reader {
             End::Gone => return self.gone(),
         }
         self.over = true;
+    }
+
+    /// The last event of a reply, with its words as they are drawn.
+    async fn finish(&mut self, done: End) {
+        let End::Done { content, finish, note } = done else { return };
+        let data = json!({
+            "message_id": self.message,
+            "html": markdown::drawn(&content).await,
+            "content": content,
+            "finish": finish,
+            "note": note,
+        });
+        self.waiting.push_back(event("done", &data).id(content.len().to_string()));
     }
 
     /// This process does not write it any more; the row knows the rest, if there is one.

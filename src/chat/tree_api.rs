@@ -40,7 +40,9 @@ pub async fn edit_message(
             leptos_axum::redirect(&format!("/chat/{conversation}{window}#m-{id}"));
         }
         let mut tx = ctx.begin().await?;
-        store::lines(&mut tx, conversation, before).await
+        let read = store::lines(&mut tx, conversation, before).await?;
+        drop(tx);
+        Ok(read.drawn().await)
     })
     .await
 }
@@ -123,7 +125,7 @@ pub async fn draft_line(
     use super::{api::server, impersonate};
     use crate::{
         error::reply,
-        server::{ctx, guard},
+        server::{ctx, drafts},
     };
     reply(async {
         let ctx = ctx()?;
@@ -138,7 +140,7 @@ pub async fn draft_line(
         let line = draft.whole().await?;
         if server::is_plain_form() {
             let fields = std::collections::BTreeMap::from([("content".to_owned(), line.clone())]);
-            let kept = guard::save_draft(&ctx.app, ctx.user_id(), &fields).await.ok_or(AppError::Internal)?;
+            let kept = drafts::keep_for(&ctx, &page, &fields).await?;
             let separator = if page.contains('?') { '&' } else { '?' };
             leptos_axum::redirect(&format!("{page}{separator}__draft={kept}"));
         }

@@ -37,16 +37,17 @@ mod begin {
         }
     }
 
-    /// Whether anybody asks who may change things; said before anything is said about what they sent.
-    pub fn allowed() -> AppResult<()> {
-        ctx()?.require_write().map(drop)
-    }
-
-    /// Who asks, within their measure, and a transaction of theirs.
-    pub async fn change() -> AppResult<(Ctx, UserId, Tx)> {
+    /// Who asks, within their measure: before anything looks at what they sent.
+    pub async fn limited() -> AppResult<(Ctx, UserId)> {
         let ctx = ctx()?;
         let me = ctx.require_write()?.id;
         limits::take(&ctx.app, Action::EditOc, &me.to_string()).await?;
+        Ok((ctx, me))
+    }
+
+    /// As [`limited`], and a transaction of theirs.
+    pub async fn change() -> AppResult<(Ctx, UserId, Tx)> {
+        let (ctx, me) = limited().await?;
         let tx = ctx.begin().await?;
         Ok((ctx, me, tx))
     }
@@ -185,12 +186,12 @@ pub async fn create_oc(
 ) -> Result<(), AppError> {
     use crate::error::reply;
     reply(async {
-        begin::allowed()?;
+        let (ctx, me) = begin::limited().await?;
         form.check()?;
         for (n, item) in items.iter().enumerate().filter(|(_, i)| !i.is_empty()) {
             item.check().map_err(|e| AppError::invalid("items", format!("Thing {}: {e}", n + 1)))?;
         }
-        let (_, me, mut tx) = begin::change().await?;
+        let mut tx = ctx.begin().await?;
         let made = super::store::create(&mut tx, me, &form).await?;
         for item in items.iter().filter(|i| !i.is_empty()) {
             super::store::add_item(&mut tx, me, made.id, item).await?;
@@ -207,9 +208,9 @@ pub async fn create_oc(
 pub async fn update_oc(oc_id: OcId, #[server(default)] form: OcForm) -> Result<(), AppError> {
     use crate::error::reply;
     reply(async {
-        begin::allowed()?;
+        let (ctx, me) = begin::limited().await?;
         form.check()?;
-        let (_, me, mut tx) = begin::change().await?;
+        let mut tx = ctx.begin().await?;
         let made = super::store::update(&mut tx, me, oc_id, &form).await?;
         tx.commit().await?;
         leptos_axum::redirect(&super::page_url(&made.slug));

@@ -12,6 +12,7 @@ use crate::{
     server::{
         AppState, Ctx,
         api::{ApiError, ApiResult},
+        drafts,
         files::sweep::PLATES,
         images,
         limits::{self, Action},
@@ -22,7 +23,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Multipart, Path, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -241,15 +242,7 @@ async fn upload(ctx: Ctx, Path(slug): Path<String>, headers: HeaderMap, form: Mu
         Err(error) if !html => ApiError(error).into_response(),
         Ok(()) if !html => StatusCode::NO_CONTENT.into_response(),
         Err(AppError::SignInRequired) => Redirect::to(&format!("/sign-in?next=/c/{slug}/edit")).into_response(),
-        Err(error) => {
-            let mut location = url::form_urlencoded::Serializer::new(format!("/c/{slug}/edit?"));
-            location.append_pair("refused", &error.to_string());
-            let mut response = Redirect::to("/characters").into_response();
-            if let Ok(value) = HeaderValue::try_from(location.finish() + "#plate") {
-                response.headers_mut().insert(header::LOCATION, value);
-            }
-            response
-        }
+        Err(error) => drafts::refused(&ctx, &format!("/c/{slug}/edit#plate"), &error).await,
         Ok(()) => Redirect::to(&format!("/c/{slug}/edit?saved=plate#plate")).into_response(),
     }
 }

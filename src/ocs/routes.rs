@@ -262,10 +262,10 @@ impl OcInput {
 )]
 pub async fn create_oc(ctx: Ctx, JsonBody(input): JsonBody<OcInput>) -> ApiResult<Response> {
     let viewer = ctx.require_write()?;
+    limits::take(&ctx.app, Action::EditOc, &viewer.id.to_string()).await?;
     let mut form = OcForm::blank(input.name.as_deref().unwrap_or_default());
     input.apply(&mut form)?;
     form.check()?;
-    limits::take(&ctx.app, Action::EditOc, &viewer.id.to_string()).await?;
     let mut tx = ctx.begin().await?;
     let made = store::create(&mut tx, viewer.id, &form).await?;
     for item in input.items.unwrap_or_default() {

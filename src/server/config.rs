@@ -128,6 +128,14 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_PAGE_LIMIT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub page_limit: u64,
 
+    /// What one connection and one person may hold.
+    #[command(flatten)]
+    pub bounds: Bounds,
+
+    /// Where browsers report what the policy of a page has stopped, for example `https://reports.example/csp`.
+    #[arg(long, env = "SOULFORGE_CSP_REPORT")]
+    pub csp_report: Option<url::Url>,
+
     /// Write the log as JSON lines, a line for every request among them.
     #[arg(long, env = "SOULFORGE_LOG_JSON", default_value_t = false, action = clap::ArgAction::Set)]
     pub log_json: bool,
@@ -135,6 +143,38 @@ pub struct Config {
     /// Multiplies every rate limit; tests raise it.
     #[arg(long, env = "SOULFORGE_LIMIT_FACTOR", default_value_t = 1.0, hide = true)]
     pub limit_factor: f64,
+}
+
+/// What one connection may take its time for, and how many there may be.
+#[derive(Clone, Debug, Args)]
+pub struct Bounds {
+    /// Seconds in which the head of a request must have arrived; also how long a new connection may be silent.
+    #[arg(long, env = "SOULFORGE_HEAD_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub head_seconds: u64,
+
+    /// Seconds that a connection may wait for its next request.
+    #[arg(long, env = "SOULFORGE_IDLE_SECONDS", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub idle_seconds: u64,
+
+    /// Seconds that we wait for each 256 kB of a body.
+    #[arg(long, env = "SOULFORGE_BODY_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub body_seconds: u64,
+
+    /// Seconds in which a reader must take something of an answer that waits for it.
+    #[arg(long, env = "SOULFORGE_READER_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub reader_seconds: u64,
+
+    /// Connections from one address at the same time. Those of trusted proxies are not counted.
+    #[arg(long, env = "SOULFORGE_CONNECTIONS_PER_ADDRESS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections_per_address: u32,
+
+    /// Open streams of one person, over all their tabs and devices.
+    #[arg(long, env = "SOULFORGE_STREAMS_PER_PERSON", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub streams_per_person: u32,
+
+    /// Files that are being written for one person at the same time.
+    #[arg(long, env = "SOULFORGE_EXPORTS_PER_PERSON", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub exports_per_person: u32,
 }
 
 /// Where this installation's database and files are: what backups and restores need to know.
@@ -160,6 +200,33 @@ pub(super) fn secret(text: &str) -> Result<SecretString, std::convert::Infallibl
 }
 
 impl Config {
+    /// What the flags alone cannot say.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with a setting.
+    pub fn check(&self) -> Result<(), String> {
+        let Some(url) = &self.url else { return Ok(()) };
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(format!("SOULFORGE_URL must be an address like https://soulforge.example, and not {url}"));
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(format!(
+                "SOULFORGE_URL has a path, and SoulForge can only be served at the top of an address: set it to {}",
+                url.origin().ascii_serialization()
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many may be open at the same time, when the setting says so many: tests raise it with the limits of rates.
+    #[must_use]
+    pub fn most(&self, setting: u32) -> u32 {
+        let most = f64::from(setting) * self.limit_factor.max(1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range")]
+        let most = most.clamp(1.0, f64::from(u32::MAX)) as u32;
+        most
+    }
+
     /// Origin of the site, without a slash at the end: `http://127.0.0.1:3000`.
     #[must_use]
     pub fn origin(&self) -> String {

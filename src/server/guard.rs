@@ -1,11 +1,11 @@
-//! What stands before every handler: same-origin check, security headers, and the care for refused plain forms.
+//! What stands before every handler: same-origin check, security headers, limits of bodies, one shape of errors.
 
 use super::{
     AppState,
     api::{ApiError, ErrorBody, ErrorDetail},
-    request::RequestInfo,
+    hosts,
 };
-use crate::{error::AppError, ids::UserId};
+use crate::error::AppError;
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -13,20 +13,24 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{collections::BTreeMap, convert::Infallible};
+use std::convert::Infallible;
 use tower::{Layer, ServiceExt};
 use tower_http::compression::CompressionLayer;
 
 /// Largest body of a form or a JSON request, bytes. Uploads have their own limit.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
-/// The policy of a page, with the nonce that its own scripts carry.
+/// Longest path of an address, bytes. Ours are far shorter, and a file system has a limit of its own.
+const PATH_MAX: usize = 2000;
+
+/// The policy of a page, with the nonce that its own scripts carry, and whether somebody wants to hear what it has stopped.
 #[must_use]
-pub fn page_policy(nonce: &str) -> String {
+pub fn page_policy(nonce: &str, is_reported: bool) -> String {
+    let report = if is_reported { "; report-to csp" } else { "" };
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
          img-src 'self' blob:; font-src 'self'; connect-src 'self'; media-src 'self'; manifest-src 'self'; form-action 'self'; \
-         base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+         base-uri 'none'; object-src 'none'; frame-ancestors 'none'{report}"
     )
 }
 
@@ -36,8 +40,18 @@ pub async fn headers(State(app): State<AppState>, request: Request, next: Next) 
     // The same address for every version, asked for by every page, some of them several times at once.
     let is_shared = matches!(request.uri().path(), "/icons.svg" | "/favicon.svg" | "/door.js" | "/try.js");
     // No address of ours is like this, and the file system says so with an error.
-    let is_absurd = request.uri().path().split('/').any(|part| part.contains("%00") || decoded_length(part) > 255);
-    let mut response = if is_absurd { ApiError(AppError::NotFound).into_response() } else { next.run(request).await };
+    let is_long = request.uri().path().len() > PATH_MAX;
+    let is_absurd =
+        is_long || request.uri().path().split('/').any(|part| part.contains("%00") || decoded_length(part) > 255);
+    let mut response = if is_long {
+        let mut response = ApiError(AppError::NotFound).into_response();
+        *response.status_mut() = StatusCode::URI_TOO_LONG;
+        response
+    } else if is_absurd {
+        ApiError(AppError::NotFound).into_response()
+    } else {
+        next.run(request).await
+    };
     let out = response.headers_mut();
     let set = |out: &mut HeaderMap, name: HeaderName, value: &'static str| {
         if !out.contains_key(&name) {
@@ -54,6 +68,11 @@ pub async fn headers(State(app): State<AppState>, request: Request, next: Next) 
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     );
+    if let Some(to) = &app.config.csp_report
+        && let Ok(value) = HeaderValue::try_from(format!("csp=\"{to}\""))
+    {
+        out.insert(HeaderName::from_static("reporting-endpoints"), value);
+    }
     if app.config.secure() {
         set(out, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
@@ -87,8 +106,13 @@ pub async fn same_origin(State(app): State<AppState>, request: Request, next: Ne
     if is_own(&app, request.uri(), request.headers()) {
         next.run(request).await
     } else {
-        ApiError(AppError::forbidden("This request came from another site. Please use the form on this one."))
-            .into_response()
+        let came = "This request came from another site. Please use the form on this one.";
+        let is_page = header_contains(request.headers(), &header::ACCEPT, "text/html");
+        if is_page {
+            hosts::expected(&app.config, request.headers(), came)
+        } else {
+            ApiError(AppError::forbidden(came)).into_response()
+        }
     }
 }
 
@@ -99,7 +123,7 @@ fn is_own(app: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
     }
     match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => origin == app.config.origin(),
+        (None, Some(origin)) => hosts::is_own_origin(&app.config, uri, headers, origin),
         // No browser: programs that keep the session cookie may use the JSON routes, but not with a body that a form of
         // another site could send.
         (None, None) if uri.path().starts_with("/api/") => !text(header::CONTENT_TYPE).is_some_and(|t| {
@@ -111,111 +135,12 @@ fn is_own(app: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Largest refused form that is kept, bytes.
-const DRAFT_LIMIT: usize = 64 * 1024;
-
-/// Middleware: when a plain form is refused, what was typed comes back with the page.
-///
-/// Without scripts the framework answers a refused form with a redirect to the page it came from, and the fields would
-/// be empty there. Their values are kept for ten minutes under a random id that the redirect carries. Passwords are not.
-pub async fn keep_refused_forms(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let is_plain_form = request.method() == Method::POST
-        && request.uri().path().starts_with("/fn/")
-        && header_contains(request.headers(), &header::ACCEPT, "text/html")
-        && header_contains(request.headers(), &header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    if !is_plain_form {
-        return next.run(request).await;
-    }
-    let (parts, body) = request.into_parts();
-    let user = parts.extensions.get::<RequestInfo>().and_then(|info| info.viewer.as_ref()).map(|viewer| viewer.id);
-    let bytes = match to_bytes(body, BODY_LIMIT).await {
-        Ok(bytes) => bytes,
-        Err(_) => return too_large(),
-    };
-    let typed = (bytes.len() <= DRAFT_LIMIT).then(|| fields(&bytes));
-    let mut response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-    let location = response.headers().get(header::LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    if let (Some(location), Some(typed)) = (location, typed)
-        && location.contains("__err=")
-        && response.status().is_redirection()
-        && let Some(id) = save_draft(&app, user, &typed).await
-    {
-        let (path, fragment) = location.split_once('#').map_or((location.as_str(), None), |(p, f)| (p, Some(f)));
-        let fragment = fragment.map(|f| format!("#{f}")).unwrap_or_default();
-        let separator = if path.contains('?') { '&' } else { '?' };
-        if let Ok(value) = HeaderValue::try_from(format!("{}{separator}__draft={id}{fragment}", without_draft(path))) {
-            response.headers_mut().insert(header::LOCATION, value);
-        }
-    }
-    response
-}
-
-/// Removes an earlier draft's id from an address.
-fn without_draft(path: &str) -> String {
-    let Some((base, query)) = path.split_once('?') else { return path.to_owned() };
-    let kept: Vec<&str> = query.split('&').filter(|p| !p.starts_with("__draft=")).collect();
-    format!("{base}?{}", kept.join("&"))
-}
-
 fn header_contains(headers: &HeaderMap, name: &HeaderName, part: &str) -> bool {
     headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(part))
 }
 
-/// Whether a field of a form is never kept, not even for the ten minutes of a draft.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name == "token" || ["password", "secret"].iter().any(|word| name.contains(word))
-}
-
-fn fields(body: &[u8]) -> BTreeMap<String, String> {
-    url::form_urlencoded::parse(body)
-        .filter(|(name, _)| !is_secret(name))
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect()
-}
-
-/// Keeps fields of a form for ten minutes; the id goes into an address as `__draft`, and the fields of that page begin with
-/// them, and go with whoever typed them. `None` when they could not be kept.
-pub async fn save_draft(app: &AppState, user: Option<UserId>, typed: &BTreeMap<String, String>) -> Option<uuid::Uuid> {
-    let id = uuid::Uuid::new_v4();
-    let fields = serde_json::to_value(typed).ok()?;
-    let mut tx = app.db.system().await.ok()?;
-    sqlx::query!("delete from form_drafts where created_at < now() - interval '10 minutes'")
-        .execute(&mut *tx)
-        .await
-        .ok()?;
-    sqlx::query!(
-        "insert into form_drafts (form_draft_id, user_id, fields) values ($1, $2, $3)",
-        id,
-        user.map(|user| user.0),
-        fields
-    )
-    .execute(&mut *tx)
-    .await
-    .ok()?;
-    tx.commit().await.ok()?;
-    Some(id)
-}
-
-/// The fields kept under the `__draft` of an address; empty if there is none, or it is somebody else's.
-pub async fn load_draft(app: &AppState, uri: &Uri, user: Option<UserId>) -> BTreeMap<String, String> {
-    let id = uri.query().and_then(|q| {
-        url::form_urlencoded::parse(q.as_bytes())
-            .find(|(name, _)| name == "__draft")
-            .and_then(|(_, id)| id.parse().ok())
-    });
-    let Some(id): Option<uuid::Uuid> = id else { return BTreeMap::new() };
-    let Ok(mut tx) = app.db.system().await else { return BTreeMap::new() };
-    let row = sqlx::query_scalar!(
-        "select fields from form_drafts where form_draft_id = $1 and created_at > now() - interval '10 minutes'
-           and user_id is not distinct from $2",
-        id,
-        user.map(|user| user.0)
-    );
-    row.fetch_optional(&mut *tx).await.ok().flatten().and_then(|f| serde_json::from_value(f).ok()).unwrap_or_default()
-}
-
-fn too_large() -> Response {
+/// The answer to a body over [`BODY_LIMIT`].
+pub fn too_large() -> Response {
     ApiError(AppError::TooLarge { message: "This is too much text: the limit is 256 kB.".into() }).into_response()
 }
 

@@ -19,8 +19,10 @@ pub const UPLOAD_LIMIT: usize = 5 * 1024 * 1024;
 const MAX_PIXELS: u64 = 40_000_000;
 /// Longest side before decoding, pixels.
 const MAX_SIDE: u32 = 20_000;
-/// Most memory one decoder may ask for, bytes.
-const MAX_ALLOC: u64 = 256 * 1024 * 1024;
+/// Most memory of decoded pixels, bytes: 40 million of four channels of eight bits, half as many of sixteen.
+const MAX_BYTES: u64 = 160_000_000;
+/// Most memory one decoder may ask for, bytes: the pixels, and what it works with.
+const MAX_ALLOC: u64 = MAX_BYTES + 32 * 1024 * 1024;
 /// Quality of written JPEG, of 100.
 const QUALITY: u8 = 88;
 
@@ -125,7 +127,9 @@ fn decode(bytes: &[u8]) -> AppResult<DynamicImage> {
     // The header alone, before any pixel takes memory.
     let mut decoder = reader.into_decoder().map_err(refuse)?;
     let (width, height) = decoder.dimensions();
-    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+    // Channels and their depth count as well: sixteen bits are twice the memory of eight.
+    let is_large = u64::from(width) * u64::from(height) > MAX_PIXELS || decoder.total_bytes() > MAX_BYTES;
+    if width > MAX_SIDE || height > MAX_SIDE || is_large {
         return Err(too_many_pixels());
     }
     if width == 0 || height == 0 {
@@ -217,6 +221,25 @@ mod tests {
         assert_eq!(field_of(square(Bytes::from_static(b"\x89PNG\r\n\x1a\nbroken"), 512).await), "file");
         let large = vec![0xff; UPLOAD_LIMIT + 1];
         assert_eq!(square(large.into(), 512).await.unwrap_err().status(), 413);
+    }
+
+    #[tokio::test]
+    async fn pixels_count_by_the_memory_that_they_take() {
+        // The same number of pixels: eight bits deep they are fine, sixteen bits deep they are too much.
+        let deep = |depth: u8| {
+            let mut bytes = encoded(RgbaImage::new(4, 4), ImageFormat::Png).to_vec();
+            let (width, height) = (5000_u32.to_be_bytes(), 5000_u32.to_be_bytes());
+            bytes[16..20].copy_from_slice(&width);
+            bytes[20..24].copy_from_slice(&height);
+            bytes[24] = depth;
+            let sum = crc(&bytes[12..29]);
+            bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+            Bytes::from(bytes)
+        };
+        let error = square(deep(16), 512).await.unwrap_err();
+        assert!(error.to_string().contains("too many pixels"), "{error}");
+        let error = square(deep(8), 512).await.unwrap_err();
+        assert!(error.to_string().contains("cannot be read"), "it was read, and its pixels are missing: {error}");
     }
 
     #[tokio::test]

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 pub enum Action {
     /// New accounts from one address block.
     SignUp,
+    /// Sign-up forms from one address block, refused ones included.
+    SignUpTry,
     /// Tries to sign in from one address block.
     SignIn,
     /// Tries to sign in to one account from one address block: a stranger uses up his own tries, not the owner's.
@@ -31,14 +33,18 @@ pub enum Action {
     EditOc,
     /// Searches by one person.
     Search,
+    /// Refused forms that are kept for their page, of one person or one address block.
+    Draft,
 }
 
 impl Action {
-    /// Name in the bucket's key, bucket size, tokens per minute, message.
-    const fn rule(self) -> (&'static str, f64, f64, &'static str) {
+    const fn rule(self) -> Rule {
         match self {
             Self::SignUp => {
                 ("sign_up", 10.0, 0.5, "Many accounts were made from your network just now. Please try again later.")
+            }
+            Self::SignUpTry => {
+                ("sign_up_try", 60.0, 12.0, "Many forms were sent from your network just now. Please try again later.")
             }
             Self::SignIn => {
                 ("sign_in", 30.0, 6.0, "Too many tries to sign in from your network. Please wait a little.")
@@ -62,6 +68,7 @@ impl Action {
             }
             Self::Upload => ("upload", 20.0, 2.0, "Many uploads in a short time. Please wait a little."),
             Self::Search => ("search", 60.0, 60.0, "You are searching very quickly. Please wait a little."),
+            Self::Draft => ("draft", 60.0, 20.0, "Many forms were sent in a short time. Please wait a little."),
             Self::EditOc => ("edit_oc", 30.0, 6.0, "Many changes in a short time. Please wait a little."),
         }
     }
@@ -87,7 +94,14 @@ pub fn address_block(address: IpAddr) -> String {
 /// # Errors
 /// `TooMany` with the seconds to wait.
 pub async fn take(app: &AppState, action: Action, whom: &str) -> AppResult<()> {
-    let (name, size, per_minute, message) = action.rule();
+    take_from(app, action.rule(), whom).await
+}
+
+/// Name in the bucket's key, bucket size, tokens per minute, message.
+type Rule = (&'static str, f64, f64, &'static str);
+
+async fn take_from(app: &AppState, rule: Rule, whom: &str) -> AppResult<()> {
+    let (name, size, per_minute, message) = rule;
     let (size, rate) = (size * app.config.limit_factor, per_minute * app.config.limit_factor / 60.0);
     let key: String = format!("{name}:{whom}").chars().take(200).collect();
     let mut tx = app.db.system().await?;
@@ -127,10 +141,29 @@ pub async fn take(app: &AppState, action: Action, whom: &str) -> AppResult<()> {
     Err(AppError::TooMany { message: message.to_owned(), retry_after })
 }
 
-/// [`take`] for the address block of a request.
+/// How much more the networks of one site together may take than one of them.
+const WIDE: f64 = 10.0;
+
+/// The /48 of an IPv6 address: what one site is given, 65,536 networks of one customer each.
+fn wide_block(address: IpAddr) -> Option<String> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(a) => {
+            let [a, b, c, ..] = a.segments();
+            Some(format!("{a:x}:{b:x}:{c:x}::/48"))
+        }
+    }
+}
+
+/// [`take`] for the address block of a request, and for the site that it belongs to.
 ///
 /// # Errors
 /// As [`take`].
 pub async fn take_address(app: &AppState, action: Action, info: &RequestInfo) -> AppResult<()> {
-    take(app, action, &address_block(info.client)).await
+    take(app, action, &address_block(info.client)).await?;
+    let (name, size, per_minute, message) = action.rule();
+    match wide_block(info.client) {
+        Some(block) => take_from(app, (name, size * WIDE, per_minute * WIDE, message), &block).await,
+        None => Ok(()),
+    }
 }

@@ -84,7 +84,10 @@ async fn whole(response: Response) -> Response {
 /// carry.
 pub fn set_policy() {
     if let (Some(nonce), Some(response)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
-        && let Ok(policy) = HeaderValue::try_from(guard::page_policy(&nonce))
+        && let Ok(policy) = HeaderValue::try_from(guard::page_policy(
+            &nonce,
+            use_context::<AppState>().is_some_and(|app| app.config.csp_report.is_some()),
+        ))
     {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }

@@ -9,6 +9,8 @@
 
 use super::{
     AppState, Ctx,
+    api::ApiError,
+    crowd::{Held, Kind},
     lookout::{Followed, Lookout},
     session,
     telemetry::figures::OpenStream,
@@ -124,6 +126,9 @@ pub fn reconnect() -> Event {
 
 /// An open stream.
 struct Guarded {
+    /// The place among the streams of this person, until the end.
+    #[expect(dead_code, reason = "it is dropped with the stream")]
+    held: Held,
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
     standing: watch::Receiver<Standing>,
     shutdown: CancellationToken,
@@ -169,7 +174,14 @@ pub fn guarded(
     kind: &'static str,
     events: impl Stream<Item = Event> + Send + 'static,
 ) -> Response {
+    let most = app.config.most(app.config.bounds.streams_per_person);
+    let words = "Too many of your pages are open at once. Close some of them.";
+    let held = match app.crowd.take(Kind::Stream, pass.user, most, words) {
+        Ok(held) => held,
+        Err(error) => return ApiError(error).into_response(),
+    };
     let guarded = Guarded {
+        held,
         events: Box::pin(events),
         standing: app.passes.follow(app, pass, Standing::Good),
         shutdown: app.shutdown.clone(),

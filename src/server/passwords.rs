@@ -1,6 +1,9 @@
 //! Passwords: Argon2id on few threads, so that pages stay fast while people sign in.
 
-use crate::error::{AppError, AppResult};
+use crate::{
+    accounts::rules,
+    error::{AppError, AppResult},
+};
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -54,6 +57,15 @@ async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send
 pub async fn hash(password: &str) -> AppResult<String> {
     let password = normal(password);
     on_thread(move || hash_now(&password)).await
+}
+
+/// Whether a new password is hard enough to guess (`rules::hard_to_guess`), judged where passwords are hashed.
+///
+/// # Errors
+/// `Invalid` at `field`; `Unavailable` when too many wait.
+pub async fn judge(field: &str, password: &str, username: &str, email: &str) -> AppResult<()> {
+    let [field, password, username, email] = [field, password, username, email].map(str::to_owned);
+    on_thread(move || rules::hard_to_guess(&field, &password, &username, &email)).await
 }
 
 fn hash_now(password: &str) -> AppResult<String> {

@@ -3,6 +3,7 @@
 use super::{
     AppState,
     db::{Identity, Tx},
+    drafts,
     session::{self, Viewer},
 };
 use crate::{
@@ -34,8 +35,10 @@ pub struct RequestInfo {
     pub device: String,
     /// Theme for the first byte.
     pub theme: Theme,
-    /// Fields of a plain form that was refused, by name (see `guard::keep_refused_forms`).
-    pub draft: std::collections::BTreeMap<String, String>,
+    /// Names the browser, for drafts (see `drafts`); empty for a visitor of whom nothing is kept.
+    pub holder: Vec<u8>,
+    /// Fields of a plain form that was refused, by name (see `drafts`).
+    pub draft: drafts::Fields,
 }
 
 /// What the body of a server function or a JSON route starts with.
@@ -133,15 +136,26 @@ fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpAddr])
     if !trusted.contains(&peer) {
         return peer;
     }
-    // The last address that a trusted proxy saw and that is not itself one.
-    headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .filter_map(|a| a.trim().parse().ok())
-        .rfind(|a| !trusted.contains(a))
-        .unwrap_or(peer)
+    // The last address that is not itself a trusted proxy's: whatever stands before it the client may have written. An entry
+    // that cannot be read is nobody's word, and what stands before it is not believed either.
+    let entries: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().flat_map(|v| v.to_str().unwrap_or_default().split(',')).collect();
+    for entry in entries.into_iter().rev() {
+        match forwarded(entry) {
+            Some(address) if trusted.contains(&address) => {}
+            Some(address) => return address,
+            None => return peer,
+        }
+    }
+    peer
+}
+
+/// An address as proxies write it: with or without a port, and with brackets.
+fn forwarded(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim().trim_matches('"');
+    let bare = entry.strip_prefix('[').and_then(|e| e.strip_suffix(']')).unwrap_or(entry);
+    let address = bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|a| a.ip()));
+    address.map(|a: IpAddr| a.to_canonical())
 }
 
 /// Middleware: finds out who asks and keeps it with the request. Files need no identity and skip it.
@@ -174,8 +188,48 @@ pub async fn load(State(app): State<AppState>, mut request: Request, next: Next)
     let theme = theme.or_else(|| viewer.as_ref().map(|v| v.theme)).unwrap_or_default();
     let id = headers.get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let draft = super::guard::load_draft(&app, &uri, viewer.as_ref().map(|v| v.id)).await;
+    let holder = drafts::holder(&headers, viewer.as_ref());
+    let draft = match drafts::of_address(&app, request.method(), &uri, &holder).await {
+        Ok(draft) => draft,
+        Err(elsewhere) => return *elsewhere,
+    };
     let device = cookie_value(&headers, super::device::cookie_name(&app.config)).unwrap_or_default();
-    request.extensions_mut().insert(RequestInfo { id, client, user_agent, viewer, device, theme, draft });
+    request.extensions_mut().insert(RequestInfo { id, client, user_agent, viewer, device, theme, holder, draft });
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_entry_is_believed_or_none() {
+        let proxy: IpAddr = [10, 0, 0, 1].into();
+        let told = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", axum::http::HeaderValue::from_static(value));
+            client_address(&headers, Some(proxy), &[proxy]).to_string()
+        };
+        for (value, client) in [
+            ("203.0.113.10", "203.0.113.10"),
+            ("198.51.100.1, 203.0.113.10", "203.0.113.10"),
+            ("198.51.100.1, 203.0.113.10:4711", "203.0.113.10"),
+            ("198.51.100.1, [2001:db8::1]", "2001:db8::1"),
+            ("198.51.100.1, [2001:db8::1]:4711", "2001:db8::1"),
+            ("198.51.100.1, 2001:db8::1", "2001:db8::1"),
+            ("198.51.100.1, ::ffff:203.0.113.10", "203.0.113.10"),
+            ("203.0.113.10, 10.0.0.1", "203.0.113.10"),
+            ("198.51.100.1, unknown", "10.0.0.1"),
+            ("198.51.100.1, _hidden", "10.0.0.1"),
+            ("198.51.100.1,", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ] {
+            assert_eq!(told(value), client, "{value:?}");
+        }
+        // Nobody but a trusted proxy is asked.
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", axum::http::HeaderValue::from_static("198.51.100.1"));
+        let peer: IpAddr = [203, 0, 113, 9].into();
+        assert_eq!(client_address(&headers, Some(peer), &[proxy]), peer);
+    }
 }

@@ -1,6 +1,6 @@
 //! Every route and layer in one readable list.
 
-use super::{AppState, guard, pages, request, telemetry};
+use super::{AppState, drafts, guard, hosts, pages, request, telemetry};
 use crate::{
     accounts,
     app::{plain_shell, shell},
@@ -34,7 +34,7 @@ pub fn router(state: AppState) -> Router {
         })
         .layer(DefaultBodyLimit::max(guard::BODY_LIMIT))
         .layer(middleware::from_fn(guard::one_shape_of_errors))
-        .layer(middleware::from_fn_with_state(state.clone(), guard::keep_refused_forms))
+        .layer(middleware::from_fn_with_state(state.clone(), drafts::keep_refused_forms))
         .layer(middleware::from_fn_with_state(state.clone(), request::load))
         .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
         .layer(middleware::from_fn(guard::limit_body))
@@ -48,6 +48,7 @@ pub fn router(state: AppState) -> Router {
         .fallback_service(files.fallback(app))
         .layer(middleware::from_fn(guard::compress))
         .layer(CatchPanicLayer::custom(guard::panic_response))
+        .layer(middleware::from_fn_with_state(state.clone(), hosts::known))
         .layer(middleware::from_fn_with_state(state, guard::headers))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(middleware::from_fn(telemetry::figures::measure))

@@ -11,13 +11,13 @@ use super::{
     router,
     state::{AppState, Node},
     telemetry::{self, figures},
+    transport::{self, Limits},
     vault::Vault,
 };
 use crate::{
     ai::SharedModel,
     models::{environment::Environment, registry::Registry},
 };
-use axum::serve::ListenerExt;
 use clap::Parser;
 use leptos::config::{LeptosOptions, get_configuration};
 use std::{
@@ -92,6 +92,8 @@ fn with_logged_runtime<T>(log_json: bool, body: impl Future<Output = T>) -> Resu
 /// Serves until a signal, in three steps: everything as usual; no longer ready, but finishing what was begun; the end.
 async fn serve(config: Config) -> Result<(), String> {
     let options = site_options()?;
+    config.check()?;
+    let files = transport::raise_open_files();
     figures::start();
     let listener = listen(config.addr, "SOULFORGE_ADDR").await?;
     let operators = match config.metrics_addr {
@@ -112,21 +114,17 @@ async fn serve(config: Config) -> Result<(), String> {
     super::files::sweep::watch(&state);
     hear_others(&state);
     tokio::spawn(figures::upkeep());
+    super::drafts::watch(&state);
+    let limits = Limits::new(&state.config, files);
     if let Some(listener) = operators {
         // Answers to the end: whoever watches wants to see how the process goes.
-        tokio::spawn(axum::serve(listener, figures::operators(state.clone())).into_future());
+        let watched =
+            transport::serve(listener, figures::operators(state.clone()), limits.clone(), CancellationToken::new());
+        tokio::spawn(watched);
     }
     tracing::info!(node = %state.node.0, "SoulForge is at {}", state.config.origin());
 
-    let app = router::router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let signal = state.shutdown.clone();
-    // A word that is small waits for nothing: without this the kernel holds it back until the one before has been confirmed.
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "a connection gathers small answers");
-        }
-    });
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move { signal.cancelled().await });
+    let server = transport::serve(listener, router::router(state.clone()), limits, state.shutdown.clone());
     let watch = async {
         let reason = tokio::select! {
             () = signalled() => None,
@@ -143,7 +141,7 @@ async fn serve(config: Config) -> Result<(), String> {
         state.shutdown.cancel();
         reason
     };
-    let (served, reason) = tokio::join!(limited(server.into_future(), state.shutdown.clone()), watch);
+    let ((), reason) = tokio::join!(limited(server, state.shutdown.clone()), watch);
     state.tasks.close();
     if tokio::time::timeout(TASKS_LIMIT, state.tasks.wait()).await.is_err() {
         tracing::warn!(tasks = state.tasks.len(), "some work did not end in time; what it had kept is kept");
@@ -151,7 +149,6 @@ async fn serve(config: Config) -> Result<(), String> {
     let _ = tokio::time::timeout(CLOSE_LIMIT, state.db.close()).await;
     database.close().await;
     tracing::info!("stopped");
-    served?;
     reason.map_or(Ok(()), |r| Err(r.to_owned()))
 }
 
@@ -207,14 +204,14 @@ async fn rotate_keys(config: Config) -> Result<(), String> {
 }
 
 /// Lets the server answer what it has begun to, but not for ever.
-async fn limited(server: impl Future<Output = std::io::Result<()>>, shutdown: CancellationToken) -> Result<(), String> {
+async fn limited(server: impl Future<Output = ()>, shutdown: CancellationToken) {
     let late = async {
         shutdown.cancelled().await;
         tokio::time::sleep(ANSWERS_LIMIT).await;
     };
     tokio::select! {
-        served = server => served.map_err(|e| e.to_string()),
-        () = late => Ok(()),
+        () = server => {}
+        () = late => {}
     }
 }
 
@@ -250,6 +247,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         hub,
         banners: Arc::default(),
         passes: Arc::default(),
+        crowd: Arc::default(),
         node: Node(uuid::Uuid::now_v7()),
         draining: CancellationToken::new(),
         shutdown: CancellationToken::new(),

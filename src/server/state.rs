@@ -1,6 +1,6 @@
 //! What every request can reach.
 
-use super::{config::Config, db::Db, events::Hub, files::Files, pass::Passes, vault::Vault};
+use super::{config::Config, crowd::Crowd, db::Db, events::Hub, files::Files, pass::Passes, vault::Vault};
 use crate::{ai::SharedModel, models::registry::Registry};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -28,6 +28,8 @@ pub struct AppState {
     pub hub: Arc<Hub>,
     /// The rights by which streams are open in this process.
     pub passes: Arc<Passes>,
+    /// How many streams, files and connections are open for whom.
+    pub crowd: Arc<Crowd>,
     /// Replies under way in this process.
     pub runs: Arc<crate::chat::run::Runs>,
     /// Summons under way in this process.

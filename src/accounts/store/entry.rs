@@ -28,8 +28,10 @@ pub struct Entered {
 /// # Errors
 /// `Invalid` or `Conflict` with the field; `TooMany`.
 pub async fn sign_up(ctx: &Ctx, form: forms::SignUpForm) -> AppResult<Entered> {
+    limits::take_address(&ctx.app, Action::SignUpTry, &ctx.info).await?;
     let form = form.check()?;
     limits::take_address(&ctx.app, Action::SignUp, &ctx.info).await?;
+    passwords::judge("password", &form.password, &form.username, &form.email).await?;
     let hash = passwords::hash(&form.password).await?;
     let id = UserId::new();
     let mut tx = ctx.app.db.system().await?;
@@ -81,9 +83,9 @@ pub(super) fn timezone(name: &str) -> String {
 /// # Errors
 /// `Invalid` without a field when name or password is wrong; `TooMany`.
 pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
-    let form = form.check()?;
     let app = &ctx.app;
     limits::take_address(app, Action::SignIn, &ctx.info).await?;
+    let form = form.check()?;
     let mut tx = app.db.system().await?;
     let row = sqlx::query!(
         r#"select u.user_id, u.password_hash, p.is_active from users u join profiles p using (user_id)

@@ -171,6 +171,7 @@ pub async fn change_password(ctx: &Ctx, form: &forms::PasswordForm) -> AppResult
     let viewer = ctx.require_write()?;
     viewer.require_fresh()?;
     let session = viewer.session.ok_or(AppError::SignInRequired)?;
+    limits::take(&ctx.app, Action::Password, &viewer.id.to_string()).await?;
     if form.password != form.password_again {
         return Err(AppError::invalid("password_again", "The two are not the same. Please type it again."));
     }
@@ -179,7 +180,7 @@ pub async fn change_password(ctx: &Ctx, form: &forms::PasswordForm) -> AppResult
         sqlx::query_scalar!("select email from users where user_id = $1", viewer.id.0).fetch_one(&mut *tx).await?;
     drop(tx);
     rules::password("password", &form.password, &viewer.username, &email)?;
-    limits::take(&ctx.app, Action::Password, &viewer.id.to_string()).await?;
+    passwords::judge("password", &form.password, &viewer.username, &email).await?;
     let hash = passwords::hash(&form.password).await?;
     let mut tx = ctx.app.db.system().await?;
     sqlx::query!("update users set password_hash = $2 where user_id = $1", viewer.id.0, hash).execute(&mut *tx).await?;

@@ -1,17 +1,17 @@
 //! Conversations as files: Markdown to read, JSON with everything, SillyTavern's JSONL.
 //!
-//! A file is written while it is sent, some hundred messages at a time, so that a long conversation needs no memory. When the
+//! A file is written while it is sent, half a megabyte or a single message at a time, so that a long conversation needs no memory. When the
 //! database fails in the middle, the connection breaks: half a file must not pass for a whole one.
 
 use super::import::{FORMAT, VERSION, escaped};
 use crate::{
     chat::{
         Sender,
-        store::export::{BATCH, Head, Row, all, branch, head, with_siblings},
+        store::export::{Head, Row, all, branch, head, with_siblings},
     },
     error::AppResult,
     ids::ConversationId,
-    server::Ctx,
+    server::{Ctx, crowd},
 };
 use axum::{
     body::{Body, Bytes},
@@ -60,13 +60,18 @@ impl Kind {
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn file(ctx: Ctx, id: ConversationId, kind: Kind) -> AppResult<Response> {
-    ctx.require()?;
+    let me = ctx.require()?.id;
+    let most = ctx.app.config.most(ctx.app.config.bounds.exports_per_person);
+    let words = "Several files are being written for you already. Please wait until they are done.";
+    let held = ctx.app.crowd.take(crowd::Kind::Export, me, most, words)?;
     let mut tx = ctx.begin().await?;
     let head = head(&mut tx, id).await?;
     let name = format!("{}-{}.{}", head.oc.2, head.created_at.format("%Y-%m-%d"), kind.extension());
     drop(tx);
-    let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(4);
+    // One batch is read and one waits to be sent: nothing more is held for somebody who reads slowly.
+    let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     tokio::spawn(async move {
+        let _held = held;
         let out = Out(sender);
         let written = match kind {
             Kind::Markdown => markdown(&ctx, &head, &out).await,
@@ -121,8 +126,8 @@ async fn markdown(ctx: &Ctx, head: &Head, out: &Out) -> AppResult<()> {
         minute(head.created_at)
     );
     out.send(begun).await?;
-    for ids in branch(ctx, head).await?.chunks(BATCH) {
-        let rows = with_siblings(ctx, head.id, ids).await?;
+    for ids in branch(ctx, head).await? {
+        let rows = with_siblings(ctx, head.id, &ids).await?;
         let mut text = String::new();
         for row in ids.iter().filter_map(|id| rows.iter().find(|r| r.id == *id)) {
             let (name, at) = (escaped(head.name_of(row.sender)), minute(row.created_at));
@@ -150,6 +155,9 @@ async fn json(ctx: &Ctx, head: &Head, out: &Out) -> AppResult<()> {
     let mut after = None;
     loop {
         let rows = all(ctx, head.id, after).await?;
+        if rows.is_empty() {
+            return out.send("\n]}\n".to_owned()).await;
+        }
         let mut text = String::new();
         for row in &rows {
             text.push_str(if after.is_none() && text.is_empty() { "\n" } else { ",\n" });
@@ -157,9 +165,6 @@ async fn json(ctx: &Ctx, head: &Head, out: &Out) -> AppResult<()> {
         }
         out.send(text).await?;
         after = rows.last().map(|r| r.id).or(after);
-        if rows.len() < BATCH {
-            return out.send("\n]}\n".to_owned()).await;
-        }
     }
 }
 
@@ -172,8 +177,8 @@ async fn jsonl(ctx: &Ctx, head: &Head, out: &Out) -> AppResult<()> {
         "chat_metadata": { "soulforge": { "title": head.title, "slug": head.oc.2 } },
     });
     out.send(format!("{first}\n")).await?;
-    for ids in branch(ctx, head).await?.chunks(BATCH) {
-        let rows = with_siblings(ctx, head.id, ids).await?;
+    for ids in branch(ctx, head).await? {
+        let rows = with_siblings(ctx, head.id, &ids).await?;
         let mut text = String::new();
         for row in ids.iter().filter_map(|id| rows.iter().find(|r| r.id == *id)) {
             let mut line = json!({

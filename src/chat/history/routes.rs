@@ -11,6 +11,7 @@ use crate::{
     server::{
         AppState, Ctx,
         api::{ApiError, ApiResult, ErrorBody, Page},
+        drafts,
         limits::{self, Action},
     },
 };
@@ -18,7 +19,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, Request},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -170,6 +171,15 @@ pub async fn import_conversation(ctx: Ctx, Query(with): Query<With>, request: Re
     Ok((StatusCode::CREATED, location, Json(made)).into_response())
 }
 
+/// The page of imports, for the character that a chat was to be with.
+fn import_page(with: &str) -> String {
+    let mut page = url::form_urlencoded::Serializer::new("/conversations/import?".to_owned());
+    if !with.is_empty() {
+        page.append_pair("with", with);
+    }
+    page.finish()
+}
+
 async fn keep(ctx: &Ctx, with: &str, bytes: Bytes) -> AppResult<Imported> {
     let me = ctx.require_write()?.id;
     limits::take(&ctx.app, Action::Upload, &me.to_string()).await?;
@@ -200,16 +210,8 @@ async fn import_form(ctx: Ctx, headers: HeaderMap, form: Multipart) -> Response 
         Err(error) if !html => ApiError(error).into_response(),
         Err(AppError::SignInRequired) => Redirect::to("/sign-in?next=/conversations/import").into_response(),
         Err(error) => {
-            let mut location = url::form_urlencoded::Serializer::new("/conversations/import?".to_owned());
-            if !with.is_empty() {
-                location.append_pair("with", &with);
-            }
-            location.append_pair("refused", &error.to_string());
-            let mut response = Redirect::to("/conversations/import").into_response();
-            if let Ok(value) = HeaderValue::try_from(location.finish()) {
-                response.headers_mut().insert(header::LOCATION, value);
-            }
-            response
+            let page = import_page(&with);
+            drafts::refused(&ctx, &page, &error).await
         }
     }
 }

@@ -26,6 +26,10 @@ const SHOWN: usize = 220;
 /// `SignInRequired`; `Invalid` at `q` or `after`; `TooMany`; `NotFound` for somebody else's conversation.
 pub async fn find(ctx: &Ctx, q: &str, within: &str, after: &str) -> AppResult<Found> {
     let me = ctx.require()?.id;
+    if q.trim().is_empty() {
+        return Ok(Found::default());
+    }
+    limits::take(&ctx.app, Action::Search, &me.to_string()).await?;
     let terms = Terms::read(q)?;
     let wrong = |_| AppError::invalid("after", "This is not a place in the list.");
     let before = if after.is_empty() { None } else { Some(after.parse::<MessageId>().map_err(wrong)?) };
@@ -36,7 +40,6 @@ pub async fn find(ctx: &Ctx, q: &str, within: &str, after: &str) -> AppResult<Fo
     if terms.is_empty() {
         return Ok(Found::default());
     }
-    limits::take(&ctx.app, Action::Search, &me.to_string()).await?;
     let mut tx = ctx.begin().await?;
     if let Some(conversation) = within {
         crate::chat::store::conversation_of(&mut tx, conversation).await?;

@@ -173,7 +173,7 @@ mod tests {
             (NotesForm { note_depth: "21".into(), ..NotesForm::default() }, "note_depth"),
             (NotesForm { note_depth: "-1".into(), ..NotesForm::default() }, "note_depth"),
             (NotesForm { note: "x".repeat(NOTE_MAX + 1), ..NotesForm::default() }, "note"),
-            (NotesForm { instructions: "a\u{202e}".into(), ..NotesForm::default() }, "instructions"),
+            (NotesForm { instructions: format!("a{}", "\u{301}".repeat(9)), ..NotesForm::default() }, "instructions"),
         ] {
             assert_eq!(form.check().err().map(|e| e.field().to_owned()).as_deref(), Some(field));
         }

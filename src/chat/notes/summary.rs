@@ -19,7 +19,7 @@ use crate::{
     ids::{ConversationId, MessageId, OcId, UserId},
     models::metered,
     server::AppState,
-    text::is_refused,
+    text::readable,
 };
 use dashmap::DashMap;
 use std::{sync::LazyLock, time::Duration};
@@ -235,7 +235,7 @@ async fn ask(app: &AppState, model: &SharedModel, request: Request) -> Option<(S
 
 /// What a model wrote, as it may be kept.
 fn tidy(text: &str) -> String {
-    text.chars().filter(|c| !is_refused(*c)).collect::<String>().trim().to_owned()
+    readable(text, None).trim().to_owned()
 }
 
 /// At most what may be kept: a person's own words lose nothing but what was added to them last.

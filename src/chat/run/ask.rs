@@ -74,7 +74,7 @@ pub(super) async fn ask(
             }
             Some(Ok(Chunk::ToolCall(_))) => continue,
             Some(Ok(Chunk::Text(text))) => {
-                let text = readable(&text, live.length() == 0);
+                let text = readable(&text, live.last());
                 if text.is_empty() {
                     continue;
                 }

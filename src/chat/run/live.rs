@@ -135,6 +135,11 @@ impl Live {
         self.progress.borrow().text.len()
     }
 
+    /// The last character of the reply so far.
+    pub(super) fn last(&self) -> Option<char> {
+        self.progress.borrow().text.chars().next_back()
+    }
+
     /// Nothing will follow.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -10,7 +10,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 /// Messages that are read at a time.
-pub const BATCH: usize = 400;
+const BATCH: usize = 400;
+/// Bytes of text that are read at a time. A message is read whatever its length.
+const BATCH_BYTES: i64 = 512 * 1024;
 
 /// What stands above the messages.
 pub struct Head {
@@ -118,22 +120,42 @@ pub async fn head(tx: &mut Tx, id: ConversationId) -> AppResult<Head> {
     })
 }
 
-/// The messages of the branch that is shown, oldest first.
+/// The messages of the branch that is shown, oldest first, in batches of a bounded number of messages and of bytes with all
+/// their wordings.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn branch(ctx: &Ctx, head: &Head) -> AppResult<Vec<MessageId>> {
+pub async fn branch(ctx: &Ctx, head: &Head) -> AppResult<Vec<Vec<MessageId>>> {
     let mut tx = ctx.begin().await?;
-    let ids = sqlx::query_scalar!(
+    let sizes = sqlx::query!(
         r#"with recursive path as (
-               select message_id, parent_id, 1 as depth from messages where message_id = $1
+               select message_id, parent_id, conversation_id, 1 as depth from messages where message_id = $1
                union all
-               select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
+               select m.message_id, m.parent_id, m.conversation_id, path.depth + 1
+               from messages m join path on m.message_id = path.parent_id
            )
-           select message_id as "message_id!" from path order by depth desc"#,
+           select message_id as "message_id!", coalesce((
+               select sum(octet_length(s.content)) from messages s
+               where s.parent_id = path.parent_id
+                   or (path.parent_id is null and s.parent_id is null and s.conversation_id = path.conversation_id)
+           ), 0)::bigint as "bytes!"
+           from path order by depth desc"#,
         head.leaf.map(|m| m.0)
     );
-    Ok(ids.fetch_all(&mut *tx).await?.into_iter().map(MessageId).collect())
+    let mut batches: Vec<Vec<MessageId>> = Vec::new();
+    let mut bytes = 0;
+    for row in sizes.fetch_all(&mut *tx).await? {
+        bytes += row.bytes;
+        let id = MessageId(row.message_id);
+        match batches.last_mut() {
+            Some(batch) if bytes <= BATCH_BYTES && batch.len() < BATCH => batch.push(id),
+            _ => {
+                bytes = row.bytes;
+                batches.push(vec![id]);
+            }
+        }
+    }
+    Ok(batches)
 }
 
 /// These messages and their other wordings.
@@ -162,7 +184,7 @@ pub async fn with_siblings(ctx: &Ctx, conversation: ConversationId, ids: &[Messa
     Ok(rows.fetch_all(&mut *tx).await?.into_iter().map(Row::from).collect())
 }
 
-/// All messages, in the order in which they were made.
+/// The next messages in the order in which they were made; none at the end.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -170,12 +192,19 @@ pub async fn all(ctx: &Ctx, id: ConversationId, after: Option<MessageId>) -> App
     let mut tx = ctx.begin().await?;
     let rows = sqlx::query_as!(
         Found,
-        "select message_id, parent_id, sender_type, content, created_at, updated_at, model, user_rating, was_helpful,
-             prompt_tokens, reply_tokens
-         from messages where conversation_id = $1 and ($2::uuid is null or message_id > $2) order by message_id limit $3",
+        "select m.message_id, m.parent_id, m.sender_type, m.content, m.created_at, m.updated_at, m.model, m.user_rating,
+             m.was_helpful, m.prompt_tokens, m.reply_tokens
+         from (
+             select message_id, sum(octet_length(content)) over (order by message_id) - octet_length(content) as before
+             from (
+                 select message_id, content from messages
+                 where conversation_id = $1 and ($2::uuid is null or message_id > $2) order by message_id limit $3
+             ) next
+         ) sized join messages m using (message_id) where sized.before < $4 order by m.message_id",
         id.0,
         after.map(|m| m.0),
-        i64::try_from(BATCH).unwrap_or(400)
+        i64::try_from(BATCH).unwrap_or(400),
+        BATCH_BYTES
     );
     Ok(rows.fetch_all(&mut *tx).await?.into_iter().map(Row::from).collect())
 }

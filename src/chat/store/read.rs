@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 /// Lines in one window.
 pub(super) const WINDOW: i32 = 60;
+/// Bytes of text in one window: when the lines have more, the window begins later. A line is shown whatever its length.
+const WINDOW_BYTES: i64 = 1024 * 1024;
 /// Lines that a prompt looks back at most; its budget keeps fewer.
 const HISTORY: i32 = 200;
 /// Conversations on one page of the list.
@@ -90,11 +92,28 @@ async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<Happening>> 
     Ok(rows.fetch_all(&mut **tx).await?)
 }
 
+/// Lines as they were read. Their words are drawn when no transaction is open any more: that may take a while.
+#[must_use]
+pub struct Undrawn(Lines);
+
+impl Undrawn {
+    /// The lines with their HTML.
+    pub async fn drawn(self) -> Lines {
+        let mut lines = self.0;
+        let texts: Vec<&str> = lines.lines.iter().map(|l| l.content.as_str()).collect();
+        let html = markdown::drawn_all(&texts).await;
+        for (line, html) in lines.lines.iter_mut().zip(html) {
+            line.html = html;
+        }
+        lines
+    }
+}
+
 /// The lines of a conversation: those that end with `before`'s predecessor, or the newest.
 ///
 /// # Errors
 /// `NotFound`, also for somebody else's.
-pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -> AppResult<Lines> {
+pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -> AppResult<Undrawn> {
     window(tx, id, before.map_or(At::Newest, At::Before)).await
 }
 
@@ -103,7 +122,7 @@ pub async fn lines(tx: &mut Tx, id: ConversationId, before: Option<MessageId>) -
 ///
 /// # Errors
 /// `NotFound`, also for somebody else's.
-pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines> {
+pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Undrawn> {
     let head = sqlx::query!(
         r#"select c.title, c.archived_at, c.active_leaf_id, c.updated_at, f.conversation_id as "from_id?",
                coalesce(nullif(f.title, ''), o.name) as "from_title?", u.timezone
@@ -119,10 +138,13 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
     let (last, later) = super::window::end(tx, id, leaf, at).await?;
     let rows = sqlx::query!(
         r#"with recursive path as (
-               select message_id, parent_id, 1 as depth from messages where message_id = $1 and conversation_id = $2
+               select message_id, parent_id, 1 as depth, octet_length(content) as bytes, 0::bigint as below
+               from messages where message_id = $1 and conversation_id = $2
                union all
-               select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
-               where path.depth < $3
+               select m.message_id, m.parent_id, path.depth + 1, octet_length(m.content), path.below + path.bytes
+               from messages m join path on m.message_id = path.parent_id
+               -- Not only so many lines, but also so many bytes of them: the page of a talk of enormous messages holds fewer.
+               where path.depth < $3 and path.below + path.bytes < $4
            )
            select m.message_id, m.parent_id, m.sender_type, m.content, m.created_at, m.edited_at, m.user_rating, m.was_helpful,
                r.run_id as "run_id?", r.status as "status?", r.error, r.finish, r.lease_until < now() as lapsed,
@@ -140,7 +162,8 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
            order by path.depth desc"#,
         last.map(|m| m.0),
         id.0,
-        WINDOW
+        WINDOW,
+        WINDOW_BYTES
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -159,7 +182,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
             Line {
                 id: MessageId(r.message_id),
                 sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
-                html: markdown::render(&r.content),
+                html: String::new(),
                 content: r.content,
                 at: stamp,
                 day,
@@ -174,7 +197,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
             }
         })
         .collect();
-    Ok(Lines {
+    Ok(Undrawn(Lines {
         conversation_id: id,
         title: head.title,
         is_archived: head.archived_at.is_some(),
@@ -185,7 +208,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Lines>
         earlier,
         later,
         is_newest: last == leaf,
-    })
+    }))
 }
 
 /// A run whose writer has not been heard of for a while is interrupted, whether or not somebody has noted it.

@@ -329,7 +329,6 @@ mod tests {
         assert_eq!(form(&"long ".repeat(101), "", "").check().unwrap_err().field(), "description");
         assert_eq!(form("a shy lighthouse keeper", "angryish", "").check().unwrap_err().field(), "mood");
         assert_eq!(form("a shy lighthouse keeper", "", &"x".repeat(121)).check().unwrap_err().field(), "setting");
-        assert_eq!(form("a shy\u{202e} lighthouse keeper", "", "").check().unwrap_err().field(), "description");
         let kept = form("  a shy\n lighthouse   keeper ", " Calm ", "").check().unwrap();
         assert_eq!((kept.description.as_str(), kept.mood.as_str()), ("a shy lighthouse keeper", "calm"));
     }

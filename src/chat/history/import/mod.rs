@@ -12,7 +12,7 @@ use super::{IMPORT_MAX, Skipped, Unread};
 use crate::{
     chat::Sender,
     error::{AppError, AppResult},
-    text::is_refused,
+    text::readable,
 };
 use chrono::{DateTime, Utc};
 use unicode_normalization::UnicodeNormalization;
@@ -133,8 +133,7 @@ fn at_line(line: usize, what: &str) -> AppError {
 
 /// Words as they may be kept: without what cannot be seen, which is no reason to refuse a whole chat.
 fn clean(text: &str) -> String {
-    let lines = text.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
-    lines.nfc().filter(|c| !is_refused(*c)).collect::<String>().trim().to_owned()
+    readable(text, None).nfc().collect::<String>().trim().to_owned()
 }
 
 /// A name or a title: in one line, cut to [`TITLE_MAX`].
