@@ -68,9 +68,9 @@ test("another wording, and deleting it", async ({ page }) => {
 test("what is refused stays in the box, with the reason", async ({ page }) => {
   await newPerson(page);
   await visit(page, "/talk/lumina");
-  await say(page, "hidden \u202e override");
-  await expect(page.getByText("hidden character").first()).toBeVisible();
-  await expect(page.getByRole("textbox", { name: /^Say something to/ })).toHaveValue(/hidden/);
+  await say(page, `kept a${"\u0301".repeat(9)} words`);
+  await expect(page.getByText("Too many accents").first()).toBeVisible();
+  await expect(page.getByRole("textbox", { name: /^Say something to/ })).toHaveValue(/kept/);
 });
 
 test("a conversation is renamed, put away and deleted", async ({ page }) => {

@@ -211,6 +211,7 @@ async fn ten_thousand_lines_cost_what_a_window_costs() {
         let before = rows_read(&mut tx).await;
         let window = store::window(&mut tx, conversation, at).await.unwrap();
         let read = rows_read(&mut tx).await - before;
+        let window = window.drawn().await;
         // Sixty lines: each is walked, read, and counted among its wordings, some are walked down to first.
         assert!(read < 600, "{at:?} read {read} rows");
         let said: Vec<&str> = window.lines.iter().map(|l| l.content.as_str()).collect();
@@ -266,9 +267,9 @@ async fn ten_thousand_lines_cost_what_a_window_costs() {
     );
     sql.execute(AssertSqlSafe(fork)).await.unwrap();
     let mut tx = app.state.db.begin(user).await.unwrap();
-    let window = store::window(&mut tx, conversation, At::From(line(5000))).await.unwrap();
+    let window = store::window(&mut tx, conversation, At::From(line(5000))).await.unwrap().drawn().await;
     assert_eq!(window.lines.last().unwrap().content, "line 5059");
-    let window = store::window(&mut tx, conversation, At::Around(other)).await.unwrap();
+    let window = store::window(&mut tx, conversation, At::Around(other)).await.unwrap().drawn().await;
     assert_eq!((window.lines.last().unwrap().content.as_str(), window.is_newest), ("another way", false));
     assert!(window.later.is_none());
 }

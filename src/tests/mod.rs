@@ -17,6 +17,7 @@ mod chat_ways;
 mod client;
 mod database;
 mod endpoints;
+mod guard;
 mod home;
 mod log;
 mod model;
@@ -32,6 +33,7 @@ mod seen;
 mod sse;
 mod summon;
 mod talk;
+mod transport;
 mod walls;
 
 pub use client::{Answer, Client};

@@ -307,7 +307,6 @@ async fn bad_input_is_refused_at_its_field() {
         (json!({}), "description"),
         (json!({"description": "short"}), "description"),
         (json!({"description": "x".repeat(501)}), "description"),
-        (json!({"description": "a shy \u{202e}lighthouse keeper"}), "description"),
         (json!({"description": "0123456789 0123456789"}), "description"),
         (json!({"description": SENTENCE, "mood": "angryish"}), "mood"),
         (json!({"description": SENTENCE, "setting": "y".repeat(121)}), "setting"),

@@ -1,0 +1,282 @@
+//! What stands before every handler: by which name the site is reached, whose refused form it is, what comes too late.
+
+use super::{Answer, Client, PASSWORD, TestApp, talk::Talk};
+use axum::{body::Body, http::Request};
+use serde_json::json;
+use sqlx::Row;
+
+async fn form(client: &Client, host: &str, origin: Option<&str>) -> Answer {
+    let body = "form%5Blogin%5D=nobody&form%5Bpassword%5D=not+the+right+password";
+    let mut request = Request::post("/fn/accounts/sign_in")
+        .header("host", host)
+        .header("accept", "text/html")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("referer", format!("http://{host}/sign-in"));
+    if let Some(origin) = origin {
+        request = request.header("origin", origin);
+    }
+    client.send(request.body(Body::from(body)).unwrap()).await
+}
+
+async fn page(client: &Client, host: &str) -> Answer {
+    client
+        .send(Request::get("/sign-in").header("host", host).header("accept", "text/html").body(Body::empty()).unwrap())
+        .await
+}
+
+/// Over plain http browsers say where a form comes from by `Origin` alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_work_by_every_name_that_is_ours() {
+    let app = TestApp::new().await;
+    for host in
+        ["127.0.0.1:3000", "localhost:3000", "192.168.1.5:3000", "myserver:3000", "myserver.lan:3111", "[::1]:3000"]
+    {
+        let client = app.client();
+        assert_eq!(page(&client, host).await.status, 200, "{host}");
+        let answer = form(&client, host, Some(&format!("http://{host}"))).await;
+        assert_eq!(answer.status, 302, "{host}: {}", answer.text);
+        assert!(answer.location().starts_with("/sign-in?"), "it leads back within the site: {}", answer.location());
+        // Another site's form is refused whatever the name, and so is the same name at another port.
+        for origin in ["http://evil.example", "null", "http://myserver.lan:9999", "http://127.0.0.1"] {
+            let answer = form(&client, host, Some(origin)).await;
+            assert_eq!(answer.status, 403, "{host} {origin}");
+            assert!(answer.header("content-type").starts_with("text/html"), "{}", answer.text);
+            assert!(
+                answer.text.contains("http://127.0.0.1:3000") && answer.text.contains("SOULFORGE_URL"),
+                "{}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_others_may_own_is_misdirected() {
+    // It listens to this machine alone.
+    let app = TestApp::new().await;
+    let client = app.client();
+    for host in ["evil.example", "evil.example:3000", "lan.evil.com", "127.0.0.1.evil.com"] {
+        let answer = page(&client, host).await;
+        assert_eq!(answer.status, 421, "{host}");
+        assert!(answer.text.contains("http://127.0.0.1:3000"), "{}", answer.text);
+        let request = Request::get("/api/ocs").header("host", host).body(Body::empty()).unwrap();
+        assert_eq!(client.send(request).await.status, 421, "{host}");
+        assert_eq!(form(&client, host, Some(&format!("http://{host}"))).await.status, 421, "{host}");
+        let request = Request::get("/livez").header("host", host).body(Body::empty()).unwrap();
+        assert_eq!(client.send(request).await.status, 200, "what watches the process may call it as it likes");
+    }
+    // It has an address: that one, and names that nobody outside can own.
+    let mut state = app.state.clone();
+    let url = Some("https://forge.example".parse().unwrap());
+    state.config = std::sync::Arc::new(crate::server::config::Config { url, ..(*state.config).clone() });
+    let client = Client::new(crate::server::router::router(state));
+    for (host, status) in [
+        ("forge.example", 200),
+        ("FORGE.example:443", 200),
+        ("127.0.0.1:3000", 200),
+        ("soulforge:3000", 200),
+        ("www.forge.example", 421),
+    ] {
+        assert_eq!(page(&client, host).await.status, status, "{host}");
+    }
+    assert_eq!(form(&client, "forge.example", Some("https://forge.example")).await.status, 302);
+    assert_eq!(form(&client, "forge.example", Some("http://forge.example")).await.status, 403);
+    assert_eq!(
+        form(&client, "soulforge:3000", Some("http://soulforge:3000")).await.status,
+        403,
+        "the operator set another"
+    );
+}
+
+#[test]
+fn an_address_with_a_path_is_refused_at_the_start() {
+    use clap::Parser;
+    let check = |url: &str| match crate::server::config::Cli::try_parse_from(["soulforge", "serve", "--url", url]) {
+        Ok(crate::server::config::Cli { command: crate::server::config::Command::Serve(config) }) => config.check(),
+        _ => panic!("{url}"),
+    };
+    for good in ["https://forge.example", "https://forge.example/", "http://localhost:3000"] {
+        assert_eq!(check(good), Ok(()), "{good}");
+    }
+    for bad in
+        ["https://forge.example/app", "https://forge.example/?x=1", "https://forge.example/#x", "ftp://forge.example"]
+    {
+        let said = check(bad).unwrap_err();
+        assert!(said.contains("SOULFORGE_URL"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_shown_in_its_browser_on_its_page() {
+    let app = TestApp::new().await;
+    let (ada, eve) = (app.client(), app.client());
+    let fields = [("form[username]", "x"), ("form[email]", "ada@example.org"), ("form[password]", "a secret")];
+    let refused = ada.post_form_from("/fn/accounts/sign_up", "/sign-up", &fields).await;
+    let address = refused.location().to_owned();
+    assert!(
+        address.starts_with("/sign-up?") && address.contains("__err=") && address.contains("__draft="),
+        "{address}"
+    );
+    let shown = ada.get(&address).await;
+    assert!(shown.text.contains("ada@example.org"), "{}", shown.text);
+    // The same address elsewhere: no fields, and no words of ours either.
+    let elsewhere = eve.get(&address).await;
+    assert_eq!((elsewhere.status, elsewhere.location()), (303, "/sign-up"));
+    let draft = address.split("__draft=").nth(1).unwrap();
+    let bare = eve.get(&format!("/sign-up?__draft={draft}")).await;
+    assert!(bare.status == 200 && !bare.text.contains("ada@example.org"));
+    // On another page of the same browser it is nothing either.
+    let other = ada.get(&format!("/sign-in?__draft={draft}")).await;
+    assert!(other.status == 200 && !other.text.contains("ada@example.org"));
+    // Somebody who has signed in since is somebody else.
+    let (signed, _) = app.person("grace").await;
+    for (name, value) in ada.cookies() {
+        signed.set_cookie(&name, &value);
+    }
+    assert_eq!(signed.get(&address).await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_address_puts_words_into_our_mouth() {
+    use base64::Engine;
+    let app = TestApp::new().await;
+    let (ada, _) = app.person("ada").await;
+    let error =
+        json!({ "code": "invalid", "field": "", "message": "Your account was locked. Call +1 555" }).to_string();
+    let error = base64::engine::general_purpose::URL_SAFE.encode(error);
+    for address in [
+        format!("/sign-in?__path=/fn/accounts/sign_in&__err={error}"),
+        format!("/settings/account?__path=/fn/accounts/change_email&__err={error}"),
+        "/settings/profile?refused=Your+account+was+locked.+Call+%2B1+555".to_owned(),
+        "/conversations/import?with=lumina&refused=Your+account+was+locked.+Call+%2B1+555".to_owned(),
+    ] {
+        let answer = ada.get(&address).await;
+        assert_eq!(answer.status, 303, "{address}");
+        assert!(
+            !answer.location().contains("refused") && !answer.location().contains("__err"),
+            "{}",
+            answer.location()
+        );
+        assert!(!answer.text.contains("Call +1"), "{address}");
+    }
+    // With words of our own beside other words: neither.
+    let fields = [("form[password]", "wrong"), ("form[next]", "/")];
+    let refused = ada.post_form_from("/fn/accounts/confirm_password", "/confirm", &fields).await;
+    assert_eq!(ada.get(refused.location()).await.status, 200);
+    assert_eq!(ada.get(&format!("{}&refused=Call", refused.location())).await.status, 303);
+    // What we do say about an upload is shown.
+    let body = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nno picture\r\n--x--\r\n";
+    let request = Request::post("/settings/avatar")
+        .header("accept", "text/html")
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "multipart/form-data; boundary=x");
+    let refused = ada.send(request.body(Body::from(body)).unwrap()).await;
+    assert_eq!(refused.status, 303, "{}", refused.text);
+    let shown = ada.get(refused.location()).await;
+    assert!(shown.text.contains("JPEG, PNG, WebP or GIF"), "{}", refused.location());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_forms_are_few_small_and_short_lived() {
+    let app = TestApp::with(&[]).await;
+    let stranger = app.client();
+    let long = "x".repeat(64 * 1024);
+    let mut kept = 0;
+    for _ in 0..110 {
+        let answer = stranger
+            .post_form_from("/fn/accounts/sign_in", "/sign-in", &[("form[login]", ""), ("form[name]", &long)])
+            .await;
+        kept += u32::from(answer.location().contains("__draft="));
+    }
+    // And some more, as time goes by.
+    assert!((60..90).contains(&kept), "{kept} forms of a stranger were kept");
+    let mut sql = app.sql().await;
+    let size = sqlx::query("select count(*), coalesce(sum(octet_length(fields::text)), 0)::bigint from form_drafts");
+    let size = size.fetch_one(&mut sql).await.unwrap();
+    assert!(size.get::<i64, _>(1) < 90 * 10, "{} rows, {} bytes", size.get::<i64, _>(0), size.get::<i64, _>(1));
+    sqlx::query("update form_drafts set created_at = now() - interval '11 minutes'").execute(&mut sql).await.unwrap();
+    let gone = crate::server::drafts::sweep(&app.state).await.unwrap();
+    assert_eq!(i64::try_from(gone).unwrap(), size.get::<i64, _>(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_too_long_is_no_fault() {
+    let app = TestApp::new().await;
+    for path in
+        [format!("/{}", "x/".repeat(2500)), format!("/pkg/{}", "y/".repeat(4000)), format!("/{}", "%20".repeat(900))]
+    {
+        let answer = app.client().get(&path).await;
+        assert!(matches!(answer.status, 404 | 414), "{} for {} bytes", answer.status, path.len());
+    }
+}
+
+/// What is deleted while something else is being done with it is not there any more; that is no fault of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_too_late_is_not_found() {
+    let app = TestApp::new().await;
+    let lumina = app.oc("lumina").await;
+    for round in 0..3 {
+        let talk = Talk::begun(&app, &format!("ada{round}"), "lumina").await;
+        let reply = talk.lines().await.last().map(|line| line["id"].as_str().unwrap().to_owned()).unwrap();
+        let (ada, conversation) = (talk.client.clone(), talk.id.clone());
+        let again = |n: u64| {
+            let (client, path) = (ada.clone(), format!("/api/messages/{reply}/regenerate"));
+            async move {
+                tokio::time::sleep(std::time::Duration::from_millis(2 * n)).await;
+                client.post_json(&path, &json!({})).await
+            }
+        };
+        let delete = async {
+            let path = format!("/api/conversations/{conversation}");
+            ada.json(axum::http::Method::DELETE, &path, &json!({}), &[]).await
+        };
+        let (answers, deleted) = futures::future::join(futures::future::join_all((0..6).map(again)), delete).await;
+        for answer in answers.iter().chain([&deleted]) {
+            assert!(answer.status < 500 || answer.status == 503, "{} {}", answer.status, answer.text);
+        }
+        // The account goes while its owner writes.
+        let mut fresh = app.sql().await;
+        sqlx::query("update sessions set authenticated_at = now()").execute(&mut fresh).await.unwrap();
+        let name = format!("ada{round}");
+        let fields = [("form[username]", name.as_str())];
+        let leave = ada.post_form_from("/fn/accounts/delete_account", "/settings/account", &fields);
+        let say = |n: u64| {
+            let (client, path) = (ada.clone(), format!("/api/chat/{lumina}/message"));
+            async move {
+                tokio::time::sleep(std::time::Duration::from_millis(2 * n)).await;
+                client.post_json(&path, &json!({ "content": "And then?" })).await
+            }
+        };
+        let (answers, left) = futures::future::join(futures::future::join_all((0..6).map(say)), leave).await;
+        for answer in answers.iter().chain([&left]) {
+            assert!(answer.status < 500 || answer.status == 503, "{} {}", answer.status, answer.text);
+        }
+    }
+}
+
+/// A password that makes an estimate explode costs little, and nothing at all when the limit has been reached.
+#[tokio::test]
+async fn the_limit_comes_before_the_work() {
+    let app = TestApp::with(&[]).await;
+    let client = app.client();
+    let password = "4@8({[<369#!1|1!|0$5+7%2".repeat(4);
+    let mut refused = Vec::new();
+    for n in 0..80 {
+        let body = json!({"username": format!("probe{n}"), "email": format!("p{n}@example.org"), "password": password});
+        let begun = std::time::Instant::now();
+        let answer = client.post_json("/api/accounts", &body).await;
+        if answer.status == 429 {
+            refused.push(begun.elapsed());
+        }
+    }
+    refused.sort();
+    let middle = refused.get(refused.len() / 2).copied().expect("some were refused");
+    assert!(middle.as_millis() < 50, "a refusal took {middle:?}");
+    // Nobody's password is judged on a thread that serves.
+    assert!(crate::accounts::rules::hard_to_guess("password", PASSWORD, "ada", "ada@example.org").is_ok());
+    let begun = std::time::Instant::now();
+    let short: String = password.chars().take(40).collect();
+    let _ = crate::accounts::rules::hard_to_guess("password", &short, "ada", "ada@example.org");
+    let _ = crate::accounts::rules::hard_to_guess("password", &"ab4@8(".repeat(166), "ada", "ada@example.org");
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
