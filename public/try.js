@@ -1,4 +1,20 @@
-// The words of a trial as they come, on the admin's page of a model. Without this the form is sent, waits, and the page
+// What scripts add to the admin's pages about models. First, how far files are while they are fetched or loaded: without
+// this the page says it when it is loaded again.
+if (document.querySelector("#files-live[data-busy]")) {
+  const look = async () => {
+    const answer = await fetch(location.pathname).catch(() => null);
+    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const [now, next] = [document, page || document].map((d) => d.querySelector("#files-live"));
+    // Nothing is taken away from under somebody's fingers.
+    if (next && next !== now && !now.contains(document.activeElement) && !now.querySelector("details[open]")) {
+      now.replaceWith(document.adoptNode(next));
+    }
+    if (document.querySelector("#files-live[data-busy]")) setTimeout(look, 2000);
+  };
+  setTimeout(look, 2000);
+}
+
+// Then the words of a trial as they come, on the page of a model. Without this the form is sent, waits, and the page
 // comes again with the whole reply.
 for (const form of document.querySelectorAll("form[data-try]")) {
   const out = form.parentElement.querySelector("[data-trial]");

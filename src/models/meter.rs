@@ -332,7 +332,10 @@ impl Health {
     /// Notes how a call went; what is the person's own doing says nothing about the provider.
     pub fn note(&self, app: &AppState, candidate: &Candidate, trouble: Option<&ModelError>) {
         let Some(provider) = candidate.provider_id else { return };
-        if matches!(trouble, Some(ModelError::TooLong { .. } | ModelError::Refused { .. } | ModelError::Busy)) {
+        if matches!(
+            trouble,
+            Some(ModelError::TooLong { .. } | ModelError::Refused { .. } | ModelError::Busy | ModelError::Enough)
+        ) {
             return;
         }
         let note = trouble.map(|t| super::registry::sentence(&t.to_string()));

@@ -13,6 +13,8 @@ pub mod api;
 #[cfg(feature = "ssr")]
 pub mod environment;
 #[cfg(feature = "ssr")]
+pub mod files;
+#[cfg(feature = "ssr")]
 pub mod forms;
 #[cfg(feature = "ssr")]
 pub mod gguf;
@@ -24,12 +26,15 @@ pub mod meter;
 pub mod metered;
 #[cfg(feature = "ssr")]
 pub mod money;
+pub mod notice;
 #[cfg(feature = "ssr")]
 pub mod registry;
 #[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod settings;
+#[cfg(feature = "ssr")]
+pub mod status;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]
@@ -59,6 +64,55 @@ pub async fn rotate(db: &crate::server::Db, vault: &crate::server::vault::Vault,
     Ok(count)
 }
 
+/// What keeps a model from answering, if anything does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ModelState {
+    /// There is none.
+    Absent,
+    /// Its file is on its way.
+    Downloading,
+    /// Its file is being read.
+    Loading,
+    /// Nothing: it answers.
+    #[default]
+    Ready,
+    /// It cannot be used; the admins' page says why.
+    Failed,
+}
+
+/// How the model that answers stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ModelStatus {
+    /// What keeps it from answering.
+    pub state: ModelState,
+    /// What it is called, for example `Qwen2.5, on this machine`.
+    pub name: String,
+    /// It runs on this machine.
+    pub local: bool,
+    /// Bytes of its file that are here, while it is being downloaded.
+    pub done: u64,
+    /// Bytes of its file; 0 when that is not known.
+    pub total: u64,
+    /// It is a small one of this machine: short memory, simple answers.
+    pub small: bool,
+    /// What keeps it from answering, for people; empty when nothing does.
+    pub sentence: String,
+    /// The asker may choose another file for this machine.
+    pub manage: bool,
+}
+
+impl ModelStatus {
+    /// Megabytes of its file that are here, and all of them, while it is being downloaded.
+    #[must_use]
+    pub fn download(&self) -> Option<(u32, u32)> {
+        let megabytes = |bytes: u64| u32::try_from(bytes / 1_000_000).unwrap_or(u32::MAX);
+        (self.state == ModelState::Downloading).then(|| (megabytes(self.done), megabytes(self.total)))
+    }
+}
+
 /// Which models a conversation can be answered by.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choices {
@@ -66,4 +120,6 @@ pub struct Choices {
     pub chosen: String,
     /// What is sent, and what is read. Empty when there is nothing to choose.
     pub options: Vec<(String, String)>,
+    /// How the one stands that answers now.
+    pub status: ModelStatus,
 }

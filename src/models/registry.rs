@@ -6,12 +6,14 @@
 
 use super::{
     environment::Environment,
+    files::Library,
     settings::Settings,
     store::{self, Choice, Kind, LOCAL_MODEL, ModelRow, OwnKeyRow, Prices, ProviderRow, Tokens},
 };
 use crate::{
     ai::{
         Capabilities, ModelError, ModelInfo, SharedModel,
+        local::Standing,
         remote::{
             Catalogue, Endpoint, Outgoing, Timeouts, anthropic, anthropic_models, check_url, openai, openai_models,
         },
@@ -48,6 +50,7 @@ struct Inner {
     vault: Arc<Vault>,
     local: SharedModel,
     environment: Environment,
+    library: Arc<Library>,
     known: RwLock<Option<(Instant, Arc<Loaded>)>>,
     /// Held while looking, so that one does it for all.
     looking: tokio::sync::Mutex<()>,
@@ -157,12 +160,13 @@ impl Candidate {
 impl Registry {
     /// Knows nothing yet; the first question reads the rows.
     #[must_use]
-    pub fn new(db: Db, vault: Arc<Vault>, local: SharedModel, environment: Environment) -> Self {
+    pub fn new(db: Db, vault: Arc<Vault>, local: SharedModel, environment: Environment, library: Arc<Library>) -> Self {
         Self(Arc::new(Inner {
             db,
             vault,
             local,
             environment,
+            library,
             known: RwLock::new(None),
             looking: tokio::sync::Mutex::new(()),
             own: DashMap::new(),
@@ -250,6 +254,7 @@ impl Registry {
                 })
             })
             .collect();
+        self.0.library.apply(&self.0.local, rows.settings.local_file.as_deref());
         Ok(Arc::new(Loaded { mark, settings: rows.settings, entries, outgoing }))
     }
 
@@ -322,8 +327,11 @@ impl Registry {
         Ok(speak(provider.kind, outgoing, endpoint))
     }
 
-    fn candidate(&self, loaded: &Loaded, entry: &Entry) -> Option<Candidate> {
+    /// A model as somebody asks it; the engine of this process gives each person a fair share.
+    fn candidate(&self, loaded: &Loaded, entry: &Entry, person: Option<UserId>) -> Option<Candidate> {
         let model = entry.model.as_ref().ok()?;
+        let seat = person.and_then(|person| Some(model.engine()?.for_person(person.0)));
+        let model = seat.as_ref().unwrap_or(model);
         let is_local = entry.kind == Kind::Local;
         let info = model.info();
         Some(Candidate {
@@ -339,7 +347,14 @@ impl Registry {
     }
 
     /// The models in the order in which they are asked: the wanted one, or the default, then the fall-backs.
-    fn order(&self, loaded: &Loaded, wanted: Option<ModelId>, default: Option<ModelId>) -> Vec<Candidate> {
+    /// A local model that is still on its way makes nobody wait who can be answered by another.
+    fn order(
+        &self,
+        loaded: &Loaded,
+        wanted: Option<ModelId>,
+        default: Option<ModelId>,
+        person: Option<UserId>,
+    ) -> Vec<Candidate> {
         let first = loaded
             .usable(wanted)
             .or_else(|| loaded.usable(default))
@@ -351,8 +366,13 @@ impl Registry {
         for entry in first.into_iter().chain(rest) {
             if !ids.contains(&entry.row.id) {
                 ids.push(entry.row.id);
-                order.extend(self.candidate(loaded, entry));
+                order.extend(self.candidate(loaded, entry, person));
             }
+        }
+        if order.len() > 1 {
+            let comes =
+                |c: &Candidate| c.model.engine().is_some_and(|e| matches!(e.standing(), Standing::Downloading { .. }));
+            order.retain(|candidate| !comes(candidate));
         }
         order
     }
@@ -380,7 +400,15 @@ impl Registry {
         if let Some(own) = choice.own.filter(|_| loaded.settings.own_keys) {
             return Ok(vec![self.own(&own)?]);
         }
-        some(self.order(&loaded, choice.model, self.chat_default(&loaded)))
+        some(self.order(&loaded, choice.model, self.chat_default(&loaded), Some(user)))
+    }
+
+    /// Who would answer first, as far as the rows say; for showing it.
+    #[must_use]
+    pub fn first(&self, loaded: &Loaded, wanted: Option<ModelId>) -> Vec<Candidate> {
+        let mut order = self.order(loaded, wanted, self.chat_default(loaded), None);
+        order.truncate(1);
+        order
     }
 
     /// Who answers where nothing was chosen yet.
@@ -389,7 +417,7 @@ impl Registry {
     /// `Unavailable` when there is no model at all.
     pub async fn for_new_conversation(&self) -> AppResult<Vec<Candidate>> {
         let loaded = self.current().await?;
-        some(self.order(&loaded, None, self.chat_default(&loaded)))
+        some(self.order(&loaded, None, self.chat_default(&loaded), None))
     }
 
     /// Who writes summons: what admins set, else this machine, whose grammars make even a small model whole.
@@ -398,7 +426,7 @@ impl Registry {
     /// `Unavailable` when there is no model at all.
     pub async fn for_summon(&self) -> AppResult<Vec<Candidate>> {
         let loaded = self.current().await?;
-        some(self.order(&loaded, loaded.settings.summon_model, Some(LOCAL_MODEL)))
+        some(self.order(&loaded, loaded.settings.summon_model, Some(LOCAL_MODEL), None))
     }
 
     /// One model for an admin who tries it, enabled or not.
@@ -408,7 +436,7 @@ impl Registry {
     pub async fn for_trial(&self, id: ModelId) -> AppResult<Candidate> {
         let loaded = self.current().await?;
         let entry = loaded.get(id).ok_or(AppError::NotFound)?;
-        let candidate = self.candidate(&loaded, entry);
+        let candidate = self.candidate(&loaded, entry, None);
         candidate.ok_or_else(|| AppError::unavailable(entry.model.as_ref().err().cloned().unwrap_or_default()))
     }
 
@@ -454,7 +482,7 @@ impl Registry {
     /// As [`Registry::current`].
     pub async fn default_id(&self) -> AppResult<Option<ModelId>> {
         let loaded = self.current().await?;
-        Ok(self.order(&loaded, None, self.chat_default(&loaded)).first().and_then(|c| c.model_id))
+        Ok(self.order(&loaded, None, self.chat_default(&loaded), None).first().and_then(|c| c.model_id))
     }
 
     fn own(&self, row: &OwnKeyRow) -> AppResult<Candidate> {

@@ -1,7 +1,7 @@
 //! Plain routes of the models room: its server-drawn pages, the stream of a trial, and the public JSON contract.
 
 use super::{
-    meter,
+    ModelState, ModelStatus, meter, status,
     store::{self, DayUse},
     try_it, view,
 };
@@ -15,7 +15,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State},
     http::StatusCode,
     response::Response,
     routing::{get, post, put},
@@ -26,8 +26,8 @@ use utoipa::{OpenApi, ToSchema};
 /// The room's part of the public contract.
 #[derive(OpenApi)]
 #[openapi(
-    paths(list_models, my_usage, choose_model),
-    components(schemas(ApiModels, ApiModel, ApiUsage, DayUse, ModelChoice)),
+    paths(list_models, model_status, my_usage, choose_model),
+    components(schemas(ApiModels, ApiModel, ApiUsage, DayUse, ModelChoice, ModelState, ModelStatus)),
     tags((name = "models", description = "Which model answers, and what it was used for"))
 )]
 pub struct Api;
@@ -37,6 +37,7 @@ pub fn routes() -> Router<AppState> {
     let mut router = Router::new()
         .route("/admin/models/model/{id}/try", post(try_it::try_model))
         .route("/api/models", get(list_models))
+        .route("/api/models/status", get(model_status))
         .route("/api/usage", get(my_usage))
         .route("/api/conversations/{id}/model", put(choose_model));
     for path in view::PATHS {
@@ -90,6 +91,14 @@ pub struct ApiUsage {
     pub days: Vec<DayUse>,
 }
 
+/// About which model somebody asks.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct About {
+    /// Id of a conversation.
+    #[serde(default)]
+    conversation: Option<String>,
+}
+
 /// Who is to answer in a conversation.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 pub struct ModelChoice {
@@ -123,6 +132,18 @@ pub async fn list_models(ctx: Ctx) -> ApiResult<Json<ApiModels>> {
         })
         .collect();
     Ok(Json(ApiModels { default: ctx.app.models.default_id().await?, items }))
+}
+
+/// How the model that answers stands: whether it is still being downloaded or loaded. Without a conversation of your own,
+/// the one that answers where nothing was chosen.
+#[utoipa::path(
+    get, path = "/api/models/status", tag = "models",
+    params(("conversation" = Option<String>, Query, description = "A conversation of yours")),
+    responses((status = 200, body = ModelStatus))
+)]
+pub async fn model_status(ctx: Ctx, Query(about): Query<About>) -> ApiResult<Json<ModelStatus>> {
+    let conversation = about.conversation.and_then(|id| id.trim().parse().ok());
+    Ok(Json(status::here(&ctx, conversation).await?))
 }
 
 /// What you used, and what is left of today's budget.

@@ -21,6 +21,8 @@ pub struct Settings {
     pub budgets: Budgets,
     /// Whether the model of this machine counts against the budget.
     pub count_local: bool,
+    /// Name of the file that the model of this machine is read from; `None` is the one that the process was started with.
+    pub local_file: Option<String>,
 }
 
 /// What a person has grown into; kept in `profiles.tier`.
@@ -92,6 +94,8 @@ pub const LOCAL_HOSTS: &str = "models.local_hosts";
 pub const BUDGETS: &str = "models.budgets";
 /// Key of the switch that counts the local model.
 pub const COUNT_LOCAL: &str = "models.count_local";
+/// Key of the file of this machine's model.
+pub const LOCAL_FILE: &str = "models.local_file";
 
 impl Settings {
     /// From the rows; what is missing or cannot be read keeps its default.
@@ -113,6 +117,7 @@ impl Settings {
                 LOCAL_HOSTS => read(&mut settings.local_hosts, &key, value),
                 BUDGETS => read(&mut settings.budgets, &key, value),
                 COUNT_LOCAL => read(&mut settings.count_local, &key, value),
+                LOCAL_FILE => read(&mut settings.local_file, &key, value),
                 _ => {}
             }
         }
@@ -130,6 +135,7 @@ impl Settings {
             LOCAL_HOSTS => json!(self.local_hosts),
             BUDGETS => json!(self.budgets),
             COUNT_LOCAL => json!(self.count_local),
+            LOCAL_FILE => json!(self.local_file),
             _ => Value::Null,
         }
     }
@@ -149,8 +155,9 @@ mod tests {
             budgets: Budgets { explorer: None, ..Budgets::default() },
             count_local: true,
             summon_model: None,
+            local_file: Some("m.gguf".into()),
         };
-        let keys = [CHAT, SUMMON, FALLBACKS, OWN_KEYS, LOCAL_HOSTS, BUDGETS, COUNT_LOCAL];
+        let keys = [CHAT, SUMMON, FALLBACKS, OWN_KEYS, LOCAL_HOSTS, BUDGETS, COUNT_LOCAL, LOCAL_FILE];
         let rows = keys.map(|key| (key.to_owned(), settings.value(key)));
         assert_eq!(Settings::from_rows(rows), settings);
         let odd = [(OWN_KEYS.to_owned(), json!("perhaps")), ("other".to_owned(), json!(1))];

@@ -71,7 +71,7 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_POOL", default_value_t = 12)]
     pub pool: u32,
 
-    /// GGUF file of the local model.
+    /// GGUF file of the local model, until admins choose another one on the models page. Empty or `none`: no model.
     #[arg(long, env = "SOULFORGE_MODEL")]
     pub model: Option<PathBuf>,
 
@@ -79,12 +79,12 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_MODEL_THREADS")]
     pub model_threads: Option<u32>,
 
-    /// Replies that the local model writes at the same time.
+    /// Replies that the local model writes at the same time; fewer where the memory holds fewer.
     #[arg(long, env = "SOULFORGE_MODEL_PARALLEL", default_value_t = 4)]
     pub model_parallel: u32,
 
     /// Context in tokens that one reply of the local model may fill.
-    #[arg(long, env = "SOULFORGE_MODEL_CONTEXT", default_value_t = 2048)]
+    #[arg(long, env = "SOULFORGE_MODEL_CONTEXT", default_value_t = 4096)]
     pub model_context: u32,
 
     /// Master keys that seal the providers' keys in the database: 32 bytes in base64, or several separated by commas, the

@@ -15,8 +15,11 @@ use super::{
     vault::Vault,
 };
 use crate::{
-    ai::SharedModel,
-    models::{environment::Environment, registry::Registry},
+    ai::{
+        SharedModel,
+        local::{LocalConfig, LocalModel},
+    },
+    models::{environment::Environment, files::Library, registry::Registry},
 };
 use clap::Parser;
 use leptos::config::{LeptosOptions, get_configuration};
@@ -103,11 +106,16 @@ async fn serve(config: Config) -> Result<(), String> {
     let database = Database::open(&config.place).await?;
     database.migrate().await?;
     let db = Db::new(database.connections(), config.pool);
-    let model: SharedModel = Arc::new(crate::ai::local::LocalModel::load((&config).into()));
+    let chosen = crate::models::store::local_file(&db).await.map_err(|e| e.to_string())?;
+    let started_with = LocalConfig::from(&config);
+    let path = Library::new(&config).wanted(chosen.as_deref());
+    let otherwise = started_with.path.clone();
+    let model: SharedModel = Arc::new(LocalModel::load_or(LocalConfig { path, ..started_with }, otherwise));
     let state = state(options, config, db, model)?;
 
     accounts_first_admin(&state).await?;
     crate::models::environment::write(&state).await.map_err(|e| e.to_string())?;
+    state.library.resume(&state, &state.models.outgoing().await.map_err(|e| e.to_string())?);
     crate::models::meter::recover(&state);
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
@@ -233,13 +241,16 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
     let files = Files::local(&config.place.data.join("files"))?;
     let hub = Arc::new(Hub::default());
     let vault = Arc::new(Vault::open(&config.place.data, config.master_key.as_ref())?);
-    let models = Registry::new(db.clone(), Arc::clone(&vault), Arc::clone(&model), Environment::read(&config));
+    let library = Arc::new(Library::new(&config));
+    let environment = Environment::read(&config);
+    let models = Registry::new(db.clone(), Arc::clone(&vault), Arc::clone(&model), environment, Arc::clone(&library));
     Ok(AppState {
         leptos,
         files,
         db,
         model,
         models,
+        library,
         vault,
         config: Arc::new(config),
         runs: Arc::new(crate::chat::run::Runs::new(hub.bell.clone())),

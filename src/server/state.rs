@@ -1,7 +1,10 @@
 //! What every request can reach.
 
 use super::{config::Config, crowd::Crowd, db::Db, events::Hub, files::Files, pass::Passes, vault::Vault};
-use crate::{ai::SharedModel, models::registry::Registry};
+use crate::{
+    ai::SharedModel,
+    models::{files::Library, registry::Registry},
+};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
@@ -20,6 +23,8 @@ pub struct AppState {
     pub model: SharedModel,
     /// All models there are, and which of them answers.
     pub models: Registry,
+    /// The model files of this machine.
+    pub library: Arc<Library>,
     /// Opens what the database keeps sealed.
     pub vault: Arc<Vault>,
     /// Uploaded files.

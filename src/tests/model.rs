@@ -1,9 +1,10 @@
 //! A model that says what a test wrote for it.
 
+use crate::ai::local::LocalModel;
 use crate::ai::{Capabilities, ChatModel, Chunk, Finish, FinishReason, Message, ModelError, ModelInfo, Reply, Request};
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -50,6 +51,8 @@ pub struct ScriptedModel {
     pub cancelled: Arc<AtomicUsize>,
     /// Tokens it says it can hold.
     pub context: AtomicU32,
+    /// The engine of this process, for tests about its files.
+    pub engine: OnceLock<LocalModel>,
 }
 
 impl Default for ScriptedModel {
@@ -63,6 +66,7 @@ impl Default for ScriptedModel {
             local: AtomicBool::new(true),
             cancelled: Arc::default(),
             context: AtomicU32::new(4096),
+            engine: OnceLock::new(),
         }
     }
 }
@@ -140,6 +144,10 @@ impl ChatModel for ScriptedModel {
 
     fn warm(&self, messages: Vec<Message>) {
         self.warmed.lock().unwrap().push(messages);
+    }
+
+    fn engine(&self) -> Option<&LocalModel> {
+        self.engine.get()
     }
 
     fn count_tokens(&self, text: &str) -> u32 {

@@ -1,6 +1,7 @@
 //! What callers hand to the engine.
 
 use super::Shared;
+use super::line::Who;
 use crate::{
     ai::{Chunk, Finish, FinishReason, Message, ModelError, Request},
     server::telemetry::figures,
@@ -26,13 +27,15 @@ pub(super) struct Ticket(pub Arc<Shared>);
 impl Drop for Ticket {
     fn drop(&mut self) {
         let before = self.0.outstanding.fetch_sub(1, Ordering::AcqRel);
-        figures::local_model(before.saturating_sub(1), self.0.config.parallel);
+        figures::local_model(before.saturating_sub(1), self.0.parallel);
     }
 }
 
 /// A reply somebody waits for. However it is dropped, its receiver hears how it ended.
 pub(super) struct Job {
     pub request: Request,
+    /// For whom it is.
+    pub who: Who,
     cancel: CancellationToken,
     out: mpsc::Sender<Result<Chunk, ModelError>>,
     /// The place last told; 0 when none was.
@@ -44,11 +47,12 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn new(
         request: Request,
+        who: Who,
         cancel: CancellationToken,
         out: mpsc::Sender<Result<Chunk, ModelError>>,
         ticket: Ticket,
     ) -> Self {
-        Self { request, cancel, out, place: 0, ended: false, _ticket: ticket }
+        Self { request, who, cancel, out, place: 0, ended: false, _ticket: ticket }
     }
 
     /// Whether nobody wants it any more.

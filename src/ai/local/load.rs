@@ -1,5 +1,7 @@
-//! Opening a model file, with plain words for everything that can be wrong with it.
+//! Opening a model file, and the memory in which it writes.
 
+use super::fault::{Fault, check_file, explain};
+use super::memory::{self, Need};
 use super::{LocalConfig, family};
 use crate::ai::Sampling;
 use llama_cpp_2::context::LlamaContext;
@@ -8,8 +10,7 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -24,45 +25,57 @@ pub(super) struct Loaded {
     pub context: u32,
     /// How its family's words are drawn.
     pub sampling: Sampling,
+    /// The settings, with what the memory holds.
+    pub config: LocalConfig,
 }
 
 /// llama.cpp itself, started once; its log lines go to tracing.
-pub(super) fn backend() -> Result<&'static LlamaBackend, String> {
+pub(super) fn backend() -> Result<&'static LlamaBackend, Fault> {
     static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
     let backend = BACKEND.get_or_init(|| {
         super::quantize::send_logs_to_tracing();
         LlamaBackend::init().map_err(|error| format!("the local model's engine could not be started: {error}"))
     });
-    backend.as_ref().map_err(Clone::clone)
+    backend.as_ref().map_err(|reason| Fault::engine(reason.clone()))
 }
 
-/// Reads the file. The error is a sentence for the person who waits.
-pub(super) fn open(config: &LocalConfig) -> Result<Loaded, String> {
+/// Reads the file.
+pub(super) fn open(config: &LocalConfig) -> Result<Loaded, Fault> {
     let backend = backend()?;
     let path = &config.path;
     check_file(path)?;
-    check_memory(path)?;
-    let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default()).map_err(|error| {
-        tracing::warn!(path = %path.display(), %error, "the local model could not be loaded");
-        format!("the local model could not be loaded: {} is damaged or needs more memory than there is", path.display())
-    })?;
-    let context = config.context_per_reply.min(model.n_ctx_train()).max(64);
+    let weights = fs::metadata(path).map_or(0, |meta| meta.len());
+    // A model that drives the machine out of memory is answered by the kernel, which kills processes.
+    if let Some(free) = memory::available().filter(|free| weights > *free) {
+        let mb = 1_000_000;
+        let why = format!("it has {} MB, and {} MB of memory are free", weights / mb, free / mb);
+        return Err(Fault::memory(path, &why));
+    }
+    // Before it is read: afterwards its pages count as the system's cache, which is free to take.
+    let available = memory::available();
+    super::quantize::forget_said();
+    let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default())
+        .map_err(|_| explain(path, &super::quantize::said()))?;
+    let need = Need { weights: model.size().max(weights), token: token_bytes(&model), trained: model.n_ctx_train() };
+    let config = memory::fit(config, need, available)?;
     let sampling = family::sampling(&model);
-    Ok(Loaded { model: Arc::new(model), context, sampling })
+    Ok(Loaded { model: Arc::new(model), context: config.context_per_reply, sampling, config })
+}
+
+/// Bytes of one token of context: keys and values of each layer, two bytes a number.
+fn token_bytes(model: &LlamaModel) -> u64 {
+    let width = u64::try_from(model.n_embd()).unwrap_or(0) / u64::from(model.n_head().max(1));
+    u64::from(model.n_layer()) * width * u64::from(model.n_head_kv().max(1)) * 4
 }
 
 /// Makes the memory in which replies are written.
-pub(super) fn context<'m>(
-    model: &'m LlamaModel,
-    config: &LocalConfig,
-    per_reply: u32,
-) -> Result<LlamaContext<'m>, String> {
-    let cells = per_reply.saturating_add(spare(per_reply)).saturating_mul(config.parallel.clamp(1, 64));
+pub(super) fn context<'m>(model: &'m LlamaModel, config: &LocalConfig) -> Result<LlamaContext<'m>, Fault> {
+    let all = cells(config.context_per_reply).saturating_mul(config.parallel.clamp(1, 64));
     let threads = i32::try_from(config.threads.max(1)).unwrap_or(1);
     // One pool of cells for all sequences: what they have in common is stored once, and a short conversation leaves its
     // room to others.
     let params = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(cells))
+        .with_n_ctx(NonZeroU32::new(all))
         .with_n_batch(BATCH)
         .with_n_ubatch(BATCH)
         .with_n_seq_max(sequences(config))
@@ -71,10 +84,17 @@ pub(super) fn context<'m>(
         .with_n_threads_batch(threads)
         .with_no_perf(true);
     model.new_context(backend()?, params).map_err(|error| {
-        tracing::warn!(cells, %error, "the local model's context could not be made");
-        "the local model needs more memory than there is; a smaller context or fewer replies at once would help"
-            .to_owned()
+        tracing::warn!(cells = all, %error, "the local model's context could not be made");
+        Fault::memory(
+            &config.path,
+            "its context needs more memory than there is; a shorter one or fewer replies at once would help",
+        )
     })
+}
+
+/// Tokens of context that one reply may take.
+pub(super) fn cells(per_reply: u32) -> u32 {
+    per_reply.saturating_add(spare(per_reply))
 }
 
 /// Tokens of the context beside each reply, for the plain reply that guidance compares with.
@@ -86,46 +106,6 @@ pub(super) fn spare(per_reply: u32) -> u32 {
 pub(super) fn sequences(config: &LocalConfig) -> u32 {
     let running = config.parallel.clamp(1, 64).saturating_mul(2);
     running.saturating_add(config.cache_sequences.max(1)).min(256)
-}
-
-fn check_file(path: &Path) -> Result<(), String> {
-    if path.as_os_str().is_empty() {
-        return Err("no local model is set up; SOULFORGE_MODEL names the GGUF file to use".to_owned());
-    }
-    let shown = path.display();
-    let mut file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("the local model's file is missing: {shown}"),
-        _ => format!("the local model's file cannot be read: {shown} ({error})"),
-    })?;
-    let mut magic = [0_u8; 4];
-    let read = file.read_exact(&mut magic);
-    if read.is_err() || &magic != b"GGUF" {
-        return Err(format!("the local model's file is not a GGUF model: {shown}"));
-    }
-    Ok(())
-}
-
-/// Refuses a model that would drive the whole machine out of memory, which the kernel would answer by killing processes.
-fn check_memory(path: &Path) -> Result<(), String> {
-    let needed = fs::metadata(path).map_or(0, |meta| meta.len());
-    let Some(free) = available_memory() else { return Ok(()) };
-    if needed > free {
-        let mb = 1_000_000;
-        return Err(format!(
-            "the local model needs more memory than there is: {} MB for the file, {} MB free",
-            needed / mb,
-            free / mb
-        ));
-    }
-    Ok(())
-}
-
-/// Bytes that programs can still get, where the system tells.
-fn available_memory() -> Option<u64> {
-    let info = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kilobytes.saturating_mul(1024))
 }
 
 /// The file's name without the ending and the word for its number format: `SmolLM2-135M-Instruct`.
@@ -145,12 +125,13 @@ fn is_number_format(word: &str) -> bool {
         || rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// Half of the physical cores this process may use, at most eight. The other half is for pages and the database; and
-/// threads that compute together wait for each other, so that one without a core of its own holds up all.
+/// Half of the physical cores this process may use, at least two where there are two, at most eight. The other half is for
+/// pages and the database, which also come first (the engine's thread is nice); and threads that compute together wait
+/// for each other, so that one without a core of its own holds up all.
 pub(super) fn default_threads() -> u32 {
     let allowed = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
     let cores = physical_cores().map_or(allowed, |cores| cores.min(allowed));
-    (cores / 2).clamp(1, 8)
+    (cores / 2).clamp(cores.clamp(1, 2), 8)
 }
 
 fn physical_cores() -> Option<u32> {
@@ -174,12 +155,6 @@ mod unit {
         assert_eq!(display_name(Path::new("Mistral-7B-bf16.gguf")), "Mistral-7B");
         assert_eq!(display_name(Path::new("plain.gguf")), "plain");
         assert_eq!(display_name(Path::new("Phi-3.5-mini.gguf")), "Phi-3.5-mini");
-    }
-
-    #[test]
-    fn a_wrong_file_is_named() {
-        let missing = check_file(Path::new("/nowhere/model.gguf"));
-        assert!(missing.is_err_and(|text| text.contains("missing") && text.contains("/nowhere/model.gguf")));
     }
 
     #[test]

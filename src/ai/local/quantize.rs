@@ -2,6 +2,7 @@
 
 use crate::ai::ModelError;
 use llama_cpp_sys_2 as sys;
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::path::Path;
 /// Writes `src` anew as Q8_0, which reads prompts about twice as fast on processors as four bits do, for half as much
 /// memory again. `dst` appears whole or not at all. Takes seconds for a small model; call it off the async threads.
 pub fn quantize_q8(src: &Path, dst: &Path) -> Result<(), ModelError> {
-    super::load::backend().map_err(ModelError::Unavailable)?;
+    super::load::backend().map_err(|fault| ModelError::Unavailable(fault.reason))?;
     let failed = |what: &str| ModelError::Failed(format!("{what}: {}", src.display()));
     let name = dst.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let part = dst.with_file_name(format!(".{name}.{}.part", std::process::id()));
@@ -39,6 +40,24 @@ fn write_q8(src: &Path, part: &Path) -> Result<(), ModelError> {
     if status == 0 { Ok(()) } else { Err(failed()) }
 }
 
+/// Lines of complaint that are kept.
+const SAID_MOST: usize = 16;
+
+thread_local! {
+    /// What llama.cpp complained about on this thread: the only place where it says why it refused a file.
+    static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What llama.cpp complained about on this thread since [`forget_said`].
+pub(super) fn said() -> Vec<String> {
+    SAID.with_borrow(Clone::clone)
+}
+
+/// Forgets what llama.cpp complained about on this thread.
+pub(super) fn forget_said() {
+    SAID.with_borrow_mut(Vec::clear);
+}
+
 /// llama.cpp writes much and to the terminal; it belongs into the log, at the level for those who look for a fault.
 #[expect(unsafe_code, reason = "the safe wrapper logs every line at llama.cpp's own level, which is far too loud")]
 pub(super) fn send_logs_to_tracing() {
@@ -59,6 +78,11 @@ unsafe extern "C" fn log(level: sys::ggml_log_level, text: *const c_char, _: *mu
         return;
     }
     if level == sys::GGML_LOG_LEVEL_ERROR {
+        SAID.with_borrow_mut(|said| {
+            if said.len() < SAID_MOST {
+                said.push(text.to_owned());
+            }
+        });
         tracing::warn!(target: "llama_cpp", "{text}");
     } else {
         tracing::debug!(target: "llama_cpp", "{text}");

@@ -5,6 +5,7 @@
 
 use super::engine::Inbox;
 use super::job::Job;
+use super::line::Who;
 use super::load::{self, BATCH};
 use super::prompt::{self, Template};
 use super::sample::{Picker, Tally};
@@ -92,7 +93,7 @@ pub(super) struct Serve<'m> {
 }
 
 impl<'m> Serve<'m> {
-    pub(super) fn new(model: &'m LlamaModel, ctx: LlamaContext<'m>, config: &LocalConfig, context: u32) -> Self {
+    pub(super) fn new(model: &'m LlamaModel, ctx: LlamaContext<'m>, config: &LocalConfig) -> Self {
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let whole = model.is_recurrent() || model.is_hybrid();
         Self {
@@ -103,7 +104,7 @@ impl<'m> Serve<'m> {
             slots: Slots::new(size(load::sequences(config)), whole),
             running: Vec::new(),
             parallel: size(config.parallel.clamp(1, 64)),
-            context,
+            context: config.context_per_reply,
         }
     }
 
@@ -114,13 +115,18 @@ impl<'m> Serve<'m> {
             if shared.stop.load(Ordering::Acquire) || (idle && inbox.closed) {
                 return Ok(());
             }
-            inbox.take(idle);
+            inbox.take(idle && !shared.is_wished());
             self.let_go();
-            while self.running.len() < self.parallel {
-                let Some(job) = inbox.waiting.pop_front() else { break };
+            // Another file is wished for: what is being written is finished first, what waits is left to it.
+            let leaving = shared.is_wished();
+            if leaving && self.running.is_empty() {
+                return Ok(());
+            }
+            while self.running.len() < self.parallel && !leaving {
+                let Some(job) = inbox.waiting.pop(|who| self.written_for(who)) else { break };
                 self.begin(job);
             }
-            inbox.tidy();
+            inbox.tidy(|who| self.written_for(who));
             let turn = if self.running.is_empty() { self.read_ahead(inbox) } else { self.turn() };
             if let Err(error) = turn {
                 for running in self.running.drain(..) {
@@ -129,6 +135,11 @@ impl<'m> Serve<'m> {
                 return Err(error);
             }
         }
+    }
+
+    /// Replies that are being written for somebody.
+    fn written_for(&self, who: Who) -> usize {
+        self.running.iter().filter(|running| running.job.who == who).count()
     }
 
     /// Ends replies that nobody wants any more.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-fn file() -> PathBuf {
+pub(super) fn file() -> PathBuf {
     std::env::var_os("SOULFORGE_MODEL").map(PathBuf::from).expect("SOULFORGE_MODEL must name a GGUF file")
 }
 
@@ -15,7 +15,7 @@ fn engine() -> LocalModel {
     LocalModel::load(LocalConfig::new(file()))
 }
 
-fn talk(text: &str) -> Request {
+pub(super) fn talk(text: &str) -> Request {
     let mut request = Request::new(vec![
         Message::system("You are Mira, a friendly baker in a small town. You speak in short, warm sentences."),
         Message::user(text),
@@ -25,14 +25,14 @@ fn talk(text: &str) -> Request {
     request
 }
 
-struct Heard {
-    text: String,
-    pieces: usize,
-    places: Vec<u32>,
-    end: Result<Finish, ModelError>,
+pub(super) struct Heard {
+    pub text: String,
+    pub pieces: usize,
+    pub places: Vec<u32>,
+    pub end: Result<Finish, ModelError>,
 }
 
-async fn listen(mut reply: Reply) -> Heard {
+pub(super) async fn listen(mut reply: Reply) -> Heard {
     let mut heard = Heard {
         text: String::new(),
         pieces: 0,
@@ -64,7 +64,11 @@ async fn a_missing_file_is_told_and_can_be_retried() {
     let folder = std::env::temp_dir().join(format!("soulforge-no-model-{}", std::process::id()));
     let engine = LocalModel::load(LocalConfig::new(folder.join("none.gguf")));
     let heard = ask(&engine, talk("Hello")).await;
-    assert!(matches!(&heard.end, Err(ModelError::Unavailable(text)) if text.contains("missing")), "{:?}", heard.end);
+    assert!(
+        matches!(&heard.end, Err(ModelError::Unavailable(text)) if text.contains("no model on this machine")),
+        "{:?}",
+        heard.end
+    );
     let again = ask(&engine, talk("Hello")).await;
     assert!(matches!(again.end, Err(ModelError::Unavailable(_))));
     assert_eq!(engine.info().name, "none");
@@ -140,7 +144,7 @@ async fn model_stops_at_once_when_cancelled_or_dropped() {
     while !matches!(dropped.recv().await, Some(Ok(Chunk::Text(_))) | None) {}
     drop(dropped);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(engine.shared.outstanding.load(std::sync::atomic::Ordering::Acquire), 0);
+    assert_eq!(engine.0.shared.outstanding.load(std::sync::atomic::Ordering::Acquire), 0);
 }
 
 #[tokio::test]
@@ -289,9 +293,9 @@ async fn model_refuses_a_grammar_that_is_none() {
 #[tokio::test]
 async fn model_refuses_what_is_too_long() {
     let engine = engine();
-    let words = ask(&engine, talk(&"word ".repeat(3000))).await;
+    let words = ask(&engine, talk(&"word ".repeat(5000))).await;
     assert!(
-        matches!(words.end, Err(ModelError::TooLong { needed, context: 2048 }) if needed > 3000),
+        matches!(words.end, Err(ModelError::TooLong { needed, context: 4096 }) if needed > 5000),
         "{:?}",
         words.end
     );

@@ -10,6 +10,7 @@ mod address;
 mod anthropic;
 mod call;
 mod calls;
+mod download;
 mod estimate;
 mod event;
 mod fault;
@@ -23,6 +24,7 @@ mod voice;
 mod wire;
 
 pub use address::is_public;
+pub use download::{DownloadFault, Opened};
 pub use estimate::count_tokens;
 pub use list::{Catalogue, Listed, ListedPrices, anthropic_models, openai_models};
 pub use outgoing::{Lookup, Outgoing, UrlFault, check_url};

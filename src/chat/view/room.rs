@@ -19,6 +19,7 @@ use crate::{
     },
     error::AppError,
     ids::{ConversationId, RunId},
+    models::{ModelStatus, notice::ModelNotice},
 };
 use leptos::{ev, prelude::*};
 use leptos_router::{
@@ -488,6 +489,13 @@ pub fn Room(
             </div>
             {move || run.get().is_some().then(|| view! { <noscript inner_html=shared.refreshing()></noscript> })}
             <p class="sr" aria-live="polite">{move || shared.announced.get()}</p>
+            <ModelNotice
+                status=talk.choices.status.clone()
+                conversation=talk.lines.as_ref().map(|l| l.conversation_id.to_string()).unwrap_or_default()
+                changed=Callback::new(move |now: ModelStatus| {
+                    let _ = shared.model.try_update(|model| model.download = now.download());
+                })
+            />
             {move || is_newest.get().then(|| view! { <Composer oc=oc quick_start=quick_start.clone() nothing_said=nothing_said /> })}
         </section>
         <Side talk=talk />

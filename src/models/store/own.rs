@@ -6,7 +6,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{ConversationId, ModelId, UserId, UserKeyId},
     models::{
-        Choices,
+        Choices, ModelStatus,
         forms::{self, OwnKeyForm},
         registry::sentence,
     },
@@ -176,8 +176,13 @@ pub async fn choices(ctx: &Ctx, tx: &mut Tx, user: UserId, conversation: Option<
     let loaded = ctx.app.models.current().await?;
     let own = if loaded.settings.own_keys { own_keys(tx, user).await? } else { Vec::new() };
     let usable: Vec<_> = loaded.entries.iter().filter(|e| e.is_usable()).collect();
+    // Without asking the database again: this page holds a connection already.
+    let status = |chosen: &str| {
+        let order = ctx.app.models.first(&loaded, chosen.parse().ok());
+        crate::models::status::seen_by(ctx, crate::models::status::of(&order))
+    };
     if usable.len() < 2 && own.is_empty() {
-        return Ok(Choices::default());
+        return Ok(Choices { status: status(""), ..Choices::default() });
     }
     let default = ctx.app.models.default_id().await?.and_then(|id| loaded.get(id)).map(|e| e.label());
     let mut options = vec![(String::new(), format!("Default ({})", default.unwrap_or_else(|| "none".to_owned())))];
@@ -199,7 +204,14 @@ pub async fn choices(ctx: &Ctx, tx: &mut Tx, user: UserId, conversation: Option<
     };
     // What was chosen and cannot be had any more is the default again.
     let chosen = if options.iter().any(|(value, _)| *value == chosen) { chosen } else { String::new() };
-    Ok(Choices { chosen, options })
+    let status = match chosen.strip_prefix(OWN) {
+        Some(_) => {
+            let name = options.iter().find(|(value, _)| *value == chosen).map(|(_, name)| name.clone());
+            ModelStatus { name: name.unwrap_or_default(), ..ModelStatus::default() }
+        }
+        None => status(&chosen),
+    };
+    Ok(Choices { chosen, options, status })
 }
 
 /// Chooses who answers in a conversation: an entry of [`choices`].

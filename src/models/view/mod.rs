@@ -3,6 +3,7 @@
 //! Nothing here runs in the browser, so nothing here is downloaded by it. Forms are plain; what is refused comes back
 //! with the page, as everywhere. `public/try.js` adds the words of a trial as they come.
 
+mod files;
 mod frame;
 mod list;
 mod model;
@@ -82,7 +83,7 @@ pub fn saved(key: &'static str, words: &'static str) -> Signal<Option<String>> {
 fn megabytes(bytes: u64) -> String {
     match bytes {
         0..10_000_000 => format!("{:.1} MB", bytes_in(bytes, 1e6)),
-        10_000_000..2_000_000_000 => format!("{:.0} MB", bytes_in(bytes, 1e6)),
+        10_000_000..2_000_000_000 => crate::models::files::megabytes(bytes),
         _ => format!("{:.1} GB", bytes_in(bytes, 1e9)),
     }
 }

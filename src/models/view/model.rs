@@ -178,7 +178,7 @@ fn form(provider: ProviderView, model: Option<ModelView>, chosen: Option<ModelVi
                 <input type="hidden" name="form[id]" value=id.clone() />
                 <input type="hidden" name="form[provider]" value=provider.id.to_string() />
                 {fields}
-                {is_local.then(|| view! { <p>"Its file and its context are set where the process is started; "<a class="link" rel="external" href="/admin/models#files">"what files cost in memory"</a>"."</p> })}
+                {is_local.then(|| view! { <p>"Its file is chosen "<a class="link" rel="external" href="/admin/models#files">"on the page about models"</a>"."</p> })}
                 <Check name="form[enabled]" label="May be chosen" checked=enabled />
                 <Submit label=if is_new { "Add the model" } else { "Save" } />
             </Form>

@@ -1,13 +1,13 @@
 //! The front page of the admin's part, and the page about models.
 
 use super::{
+    files::FilesCard,
     frame::{AdminFrame, Figures},
-    loaded, megabytes, saved,
+    loaded, saved,
     settings::{BudgetsCard, DefaultsCard, ReachCard},
 };
 use crate::{
     models::{
-        gguf::ModelFile,
         meter::grouped,
         money,
         store::{self, AuditLine, Kind, ModelUse, ModelView, ModelsPage, Overview, ProviderView},
@@ -109,6 +109,9 @@ fn action_words(action: &str) -> String {
         "models.change_model" => "Changed the model",
         "models.remove_model" => "Removed the model",
         "models.set" => "Set",
+        "models.fetch_file" => "Fetched the model file",
+        "models.discard_file" => "Discarded the model file",
+        "models.delete_file" => "Deleted the model file",
         other => return other.replace(['.', '_'], " "),
     }
     .to_owned()
@@ -137,7 +140,7 @@ pub fn ModelsAdminPage() -> impl IntoView {
                         <a class="btn small" rel="external" href="/admin/models/provider/new">"Add a provider"</a>
                     </div>
                     {providers.into_iter().map(|p| view! { <ProviderCard provider=p /> }).collect_view()}
-                    {(!files.is_empty()).then(|| view! { <FilesCard files=files /> })}
+                    <FilesCard files=files fresh=fresh />
                     <BudgetsCard settings=settings.clone() />
                     <ReachCard settings=settings fresh=fresh />
                 </AdminFrame>
@@ -248,34 +251,5 @@ fn model_row(m: ModelView) -> impl IntoView {
                 <Icon name=IconName::ChevronRight />
             </a>
         </li>
-    }
-}
-
-#[component]
-fn FilesCard(
-    /// The file in use first.
-    files: Vec<ModelFile>,
-) -> impl IntoView {
-    let rows = files
-        .into_iter()
-        .map(|f| {
-            vec![
-                f.name,
-                if f.in_use { "in use".to_owned() } else { String::new() },
-                megabytes(f.bytes),
-                f.context_bytes.map(megabytes).unwrap_or_else(|| "unknown".to_owned()),
-                f.context_bytes.map(|c| megabytes(c + f.bytes)).unwrap_or_default(),
-            ]
-        })
-        .collect();
-    view! {
-        <section class="card settings-card" id="files">
-            <h2>"Model files on this machine"</h2>
-            <p>
-                "What they cost in memory with the settings of this process. Another file is used by setting "
-                <code>"SOULFORGE_MODEL"</code> " to it and starting again."
-            </p>
-            <Figures label="Model files" columns=&["File", "", "Weights", "Context", "Together"] words=2 rows=rows />
-        </section>
     }
 }

@@ -119,7 +119,7 @@ fn form(provider: Option<ProviderView>) -> impl IntoView {
 
 fn about(p: &ProviderView) -> String {
     if p.source == "built_in" {
-        return "The model of this process, without a key and without a network. Its file is named by SOULFORGE_MODEL."
+        return "The model of this process, without a key and without a network. Its file is chosen on the page about models."
             .to_owned();
     }
     format!(

@@ -2,6 +2,7 @@
 
 mod admin;
 mod budgets;
+mod files;
 mod keys;
 mod list;
 mod told;

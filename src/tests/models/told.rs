@@ -218,7 +218,7 @@ async fn model_files_are_listed_with_what_they_cost() {
     let app = TestApp::with(&["--limit-factor", "1000", "--model", &used]).await;
     let (keeper, _) = admin(&app).await;
     let page = keeper.get("/admin/models").await.text;
-    for part in ["Model files on this machine", "small.gguf", "in use", "3.0 MB", "large.gguf", "24 MB", "unknown"] {
+    for part in ["The model of this machine", "small.gguf", "In use", "3.0 MB", "large.gguf", "24 MB", "unknown"] {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(!page.contains("notes.txt") && !page.contains(&used), "neither other files nor where they are");

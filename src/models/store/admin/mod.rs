@@ -1,10 +1,12 @@
 //! What admins read and write. Under their own identity, so that the wall judges, too.
 
 mod catalogue;
+mod files;
 mod providers;
 mod settings;
 
 pub use catalogue::*;
+pub use files::*;
 pub use providers::*;
 pub use settings::*;
 
@@ -12,10 +14,7 @@ use super::{ModelUse, use_of_all};
 use crate::{
     error::AppResult,
     ids::{ModelId, Stamp},
-    models::{
-        gguf::{self, ModelFile},
-        registry::Candidate,
-    },
+    models::{files::FilesView, registry::Candidate},
     server::{Ctx, Viewer},
 };
 use serde::{Deserialize, Serialize};
@@ -51,7 +50,7 @@ pub struct ModelsPage {
     /// What is set.
     pub settings: SettingsView,
     /// The local model's files.
-    pub files: Vec<ModelFile>,
+    pub files: FilesView,
     /// Whether the password was typed within the last five minutes.
     pub fresh: bool,
 }
@@ -150,6 +149,6 @@ pub async fn models_page(ctx: &Ctx) -> AppResult<ModelsPage> {
         answers: first(ctx.app.models.for_new_conversation().await),
         summons: first(ctx.app.models.for_summon().await),
     };
-    let files = gguf::files(&ctx.app.config).await;
+    let files = ctx.app.library.view(&ctx.app.model).await;
     Ok(ModelsPage { providers, settings, files, fresh: viewer.is_fresh() })
 }

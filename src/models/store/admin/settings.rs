@@ -13,7 +13,7 @@ use crate::{
 use serde_json::json;
 
 /// Writes settings that differ, each with a line in the audit log.
-async fn write_settings(ctx: &Ctx, viewer: &Viewer, keys: &[&str], after: &Settings) -> AppResult<()> {
+pub(super) async fn write_settings(ctx: &Ctx, viewer: &Viewer, keys: &[&str], after: &Settings) -> AppResult<()> {
     let before = ctx.app.models.current().await?.settings.clone();
     let mut tx = ctx.begin().await?;
     for key in keys {
