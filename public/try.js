@@ -50,6 +50,7 @@ for (const form of document.querySelectorAll("form[data-try]")) {
         for (const lines of events) {
           const field = (name) => lines.split("\n").find((l) => l.startsWith(name + ":"))?.slice(name.length + 1).trim();
           const data = JSON.parse(field("data") ?? "null");
+          if (field("event") === "reset") said.textContent = "";
           if (field("event") === "delta") said.textContent += data.text;
           if (field("event") === "done") {
             if (data.error) add("note bad", data.error);

@@ -4,7 +4,7 @@
 //! not gone around: what one will not write, no other is asked for. What happened is said by [`Chunk::Via`], for the
 //! receipt.
 
-use super::{Capabilities, ChatModel, Chunk, Message, ModelError, ModelInfo, Reply, Request, Sampling, SharedModel};
+use super::{Capabilities, ChatModel, Chunk, FinishReason, Message, ModelError, ModelInfo, Reply, Request, Sampling, SharedModel};
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
@@ -105,6 +105,8 @@ async fn relay(
     out: &Sender<Result<Chunk, ModelError>>,
     notes: &[String],
 ) -> Ended {
+    // Where a reply goes on, nothing more is an answer, too.
+    let wants_words = request.prefill.trim().is_empty();
     let mut reply = model.reply(request, cancel.clone());
     let mut via = (!notes.is_empty()).then(|| Chunk::Via {
         provider: info.provider.clone(),
@@ -133,6 +135,14 @@ async fn relay(
             Some(Ok(chunk)) => chunk,
         };
         let chunk = match chunk {
+            // As if it had said nothing: another one may still answer.
+            Chunk::TakeBack => {
+                spoken = false;
+                chunk
+            }
+            Chunk::Done(finish) if !spoken && wants_words && finish.reason != FinishReason::Cancelled => {
+                return Ended::Silent(ModelError::NoWords { provider: info.provider.clone(), in_thoughts: false });
+            }
             // What the model says about itself belongs behind what happened before.
             Chunk::Via { provider, model, note } => {
                 let all = notes.iter().map(String::as_str).chain([note.as_str()]).collect::<Vec<_>>().join(" ");

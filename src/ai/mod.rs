@@ -172,7 +172,7 @@ pub enum Chunk {
         /// How many replies start before this one, plus one.
         place: u32,
     },
-    /// The prompt is being read.
+    /// The prompt is being read: it has left for the model, and is paid for whatever becomes of the reply.
     Started,
     /// Another model answers than the one that was asked, or the same one after several tries. Comes before the first
     /// text, at most once.
@@ -186,6 +186,10 @@ pub enum Chunk {
     },
     /// More text, whole UTF-8 characters, never empty.
     Text(String),
+    /// All text so far was a thought and is to be forgotten; what follows is the reply.
+    TakeBack,
+    /// What a reply cost that failed; an error follows. Without it nothing was spent.
+    Spent(Finish),
     /// The model wants to use a tool; whole, after the text. The reply ends with [`FinishReason::ToolUse`].
     ToolCall(ToolCall),
     /// The reply is complete; nothing follows.
@@ -314,6 +318,14 @@ pub enum ModelError {
         /// Whose model it is.
         provider: String,
     },
+    /// The reply ended before its first word.
+    #[error("{}", no_words(provider, *in_thoughts))]
+    NoWords {
+        /// Whose model it is.
+        provider: String,
+        /// Its length went into thoughts.
+        in_thoughts: bool,
+    },
     /// Anything else that ended the reply.
     #[error("the model stopped: {0}")]
     Failed(String),
@@ -336,6 +348,7 @@ impl ModelError {
             Self::BadResponse { .. } => "bad_response",
             Self::Rejected { .. } => "rejected",
             Self::Refused { .. } => "refused",
+            Self::NoWords { .. } => "no_words",
             Self::Failed(_) => "failed",
         }
     }
@@ -356,9 +369,19 @@ impl ModelError {
             Self::BadResponse { .. } => "sent no proper answer",
             Self::Rejected { .. } => "did not take the request",
             Self::Refused { .. } => "declined",
+            Self::NoWords { in_thoughts: true, .. } => "spent the length of its reply on thinking",
+            Self::NoWords { .. } => "found no words",
             Self::Failed(_) => "stopped",
         };
         text.to_owned()
+    }
+}
+
+fn no_words(provider: &str, in_thoughts: bool) -> String {
+    if in_thoughts {
+        format!("{provider} spent the whole length of the reply on thinking and wrote nothing; allow it longer replies, or choose another model")
+    } else {
+        "the model found no words; please try again".to_owned()
     }
 }
 

@@ -26,6 +26,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const TALK: (u32, u32) = (3000, 60);
 /// Longest line, in tokens.
 const LINE: u32 = 160;
+/// Said when nothing came.
+pub const NO_WORDS: &str = "The model found no words; please try again.";
 /// A model that says nothing for so long has lost the thread.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -38,11 +40,22 @@ pub enum Talk {
     Beginning(OcId, u32),
 }
 
+/// What comes of a line while it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// More words.
+    More(String),
+    /// The model had thought aloud: the line begins anew with these words.
+    Anew(String),
+}
+
 /// A line while it is written. Dropping it stops the model.
 pub struct Draft {
     /// Where the page of the talk is.
     pub page: String,
     text: String,
+    /// The words that the person had begun with.
+    begun: String,
     names: [String; 2],
     reply: Reply,
     shutdown: CancellationToken,
@@ -91,7 +104,8 @@ pub async fn ask(ctx: &Ctx, talk: Talk, field: &str, begun: &str) -> AppResult<D
     let reply = model.reply(request, cancel.clone());
     Ok(Draft {
         page,
-        text: begun,
+        text: begun.clone(),
+        begun,
         names: [scene.person, scene.persona.name],
         reply,
         shutdown: ctx.app.shutdown.clone(),
@@ -104,7 +118,7 @@ impl Draft {
     ///
     /// # Errors
     /// `Unavailable` with the reason when the model cannot go on.
-    pub async fn next(&mut self) -> AppResult<Option<String>> {
+    pub async fn next(&mut self) -> AppResult<Option<Words>> {
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -122,8 +136,12 @@ impl Draft {
                     }
                     if !text.is_empty() {
                         self.text.push_str(&text);
-                        return Ok(Some(text));
+                        return Ok(Some(Words::More(text)));
                     }
+                }
+                Some(Ok(Chunk::TakeBack)) => {
+                    self.text.clone_from(&self.begun);
+                    return Ok(Some(Words::Anew(self.text.clone())));
                 }
                 Some(Ok(Chunk::Done(_))) | None => return Ok(None),
                 Some(Ok(_)) => {}
@@ -145,7 +163,7 @@ impl Draft {
     pub async fn whole(mut self) -> AppResult<String> {
         while self.next().await?.is_some() {}
         match self.finished() {
-            line if line.is_empty() => Err(AppError::unavailable("The model found no words. Please try again.")),
+            line if line.is_empty() => Err(AppError::unavailable(NO_WORDS)),
             line => Ok(line),
         }
     }

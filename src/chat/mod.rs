@@ -156,6 +156,9 @@ pub struct Line {
     pub content: String,
     /// For showing; sanitised by the server.
     pub html: String,
+    /// It is the card with help lines, which the house shows in place of a reply.
+    #[serde(default)]
+    pub is_card: bool,
     /// When, on the viewer's clock: `Today 14:05`.
     pub at: Stamp,
     /// The day alone: `Today`.
@@ -350,6 +353,8 @@ pub struct Sent {
     pub message_id: MessageId,
     /// The run that writes it.
     pub run_id: RunId,
+    /// The reply is the card with help lines: it stands there already, and no model was asked.
+    pub is_card: bool,
     /// For the next message.
     pub next_key: String,
 }

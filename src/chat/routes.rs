@@ -90,6 +90,15 @@ pub struct Accepted {
     pub run_id: RunId,
     /// The message that was sent.
     pub user_message_id: MessageId,
+    /// `reply`, or `crisis`: the message tells of suicide or self-harm, so no model was asked, and the reply is a fixed card
+    /// with help lines. `POST /api/messages/{message_id}/regenerate` asks for the character's reply after it.
+    #[schema(example = "reply")]
+    pub kind: &'static str,
+}
+
+/// What a reply is, in a word.
+pub(super) const fn kind(is_card: bool) -> &'static str {
+    if is_card { "crisis" } else { "reply" }
 }
 
 impl From<&Sent> for Accepted {
@@ -99,6 +108,7 @@ impl From<&Sent> for Accepted {
             message_id: sent.message_id,
             run_id: sent.run_id,
             user_message_id: sent.user_message_id,
+            kind: kind(sent.is_card),
         }
     }
 }
@@ -114,6 +124,9 @@ pub struct ApiMessage {
     pub content: String,
     /// Sanitised HTML of it.
     pub html: String,
+    /// `crisis` for the card with help lines that the site shows in place of a reply; absent for all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
     /// When.
     pub created_at: Stamp,
     /// The newest run that wrote it; absent for messages that no model wrote.
@@ -146,6 +159,7 @@ impl From<Line> for ApiMessage {
             sender: line.sender,
             content: line.content,
             html: line.html,
+            kind: line.is_card.then_some(kind(true)),
             created_at: line.at,
             run_id: line.run.as_ref().map(|r| r.id),
             status: line.run.as_ref().map(|r| r.status),
@@ -226,7 +240,8 @@ pub async fn send_message(
 
 /// Follow a reply as it is written.
 ///
-/// Server-sent events: `queued {place}`, `started`, `delta {text}` with the offset in bytes as its id, and at the end one of
+/// Server-sent events: `queued {place}`, `started`, `delta {text}` with the offset in bytes as its id,
+/// `reset {text}` when all before was a thought of the model and the reply begins anew, and at the end one of
 /// `done {message_id, html, content, finish}`, `failed {message}`, `stopped`, `interrupted`. `reconnect` means that this
 /// process is ending: connect again. `Last-Event-ID` or `after` resumes from an offset.
 #[utoipa::path(

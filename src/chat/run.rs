@@ -22,7 +22,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     models::{
-        meter::{Ending, Ticket},
+        meter::{Ending, Spent, Ticket},
         store::Tokens,
     },
     server::{
@@ -53,7 +53,7 @@ const FLUSH_BYTES: usize = 2048;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often runs of dead processes are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
-/// Longest reply, in characters; the database refuses more.
+/// Longest reply, in characters; the database refuses some more.
 const REPLY_MAX: usize = 60_000;
 /// Said of a reply that was to go on and did not.
 pub const NOTHING_TO_ADD: &str = "The model had nothing to add.";
@@ -148,6 +148,10 @@ impl Runs {
 
 /// Begins a run whose rows are committed. Returns at once.
 pub fn start(app: &AppState, start: Start) {
+    if start.is_card {
+        figures::crisis_card();
+        return app.runs.touch(start.conversation_id);
+    }
     let live = Arc::new(Live::new(&start));
     app.runs.live.insert(start.run_id, Arc::clone(&live));
     keeper::begin(app);
@@ -164,7 +168,7 @@ pub fn start(app: &AppState, start: Start) {
         // What people call the models of their own keys is no name for figures.
         let own = outcome.ticket.as_ref().is_some_and(|t| t.candidate().own_key);
         let model = if own { "own key".to_owned() } else { outcome.model.clone() };
-        let account = outcome.account();
+        let (account, was_sent) = (outcome.account(), outcome.was_sent);
         let cost_micros = account.as_ref().and_then(|a| Some(a.0.candidate().cost(&Tokens::from(a.2.as_ref()?))));
         let end = close(&app, &start, &live, outcome, cost_micros).await;
         figures::run_ended(&model, end.word(), began.elapsed(), first_token_ms, cost.as_ref());
@@ -176,7 +180,7 @@ pub fn start(app: &AppState, start: Start) {
         if let Some((ticket, ending, cost, first_token_ms)) = account {
             let text = live.text();
             let said = text.get(start.kept.len()..).unwrap_or_default();
-            ticket.settle(&app, ending, cost.as_ref(), said, first_token_ms).await;
+            ticket.settle(&app, ending, Spent::of(cost.as_ref(), was_sent, said), first_token_ms).await;
         }
         if is_done {
             let Start { user_id: user, conversation_id: conversation, oc_id: oc, message_id: leaf, .. } = start;
@@ -196,6 +200,8 @@ struct Outcome {
     model: String,
     /// The call that is to be settled.
     ticket: Option<Ticket>,
+    /// The prompt had left for the model.
+    was_sent: bool,
 }
 
 enum Finished {
@@ -212,7 +218,7 @@ impl Outcome {
     }
 
     const fn of(end: Finished) -> Self {
-        Self { end, cost: None, first_token_ms: None, model: String::new(), ticket: None }
+        Self { end, cost: None, first_token_ms: None, model: String::new(), ticket: None, was_sent: false }
     }
 
     /// What the account of the call is made of.
@@ -237,6 +243,10 @@ struct Speaker {
     /// Who was asked before and could not, as sentences.
     fell: Vec<String>,
     first_token_ms: Option<i32>,
+    /// The prompt has left for the model.
+    was_sent: bool,
+    /// What it says that a reply cost which failed.
+    spent: Option<Finish>,
 }
 
 /// Asks the models one after the other until one speaks, and collects its words, until the run may not go on.
@@ -272,12 +282,12 @@ async fn write(app: &AppState, start: &Start, live: &Live, began: Instant) -> Ou
     let end = match end {
         Finished::Written(FinishReason::Cancelled) => Finished::Stopped,
         Finished::Written(_) if live.text().trim().is_empty() => {
-            Finished::Failed("The model found no words. Please try again.".into())
+            Finished::Failed(explain(&ModelError::NoWords { provider: String::new(), in_thoughts: false }))
         }
         other => other,
     };
-    let Speaker { model, ticket, first_token_ms, .. } = speaker;
-    Outcome { end, cost, first_token_ms, model, ticket }
+    let Speaker { model, ticket, first_token_ms, was_sent, .. } = speaker;
+    Outcome { end, cost, first_token_ms, model, ticket, was_sent }
 }
 
 /// Writes the end of a run, again and again while the database is away, and gives what streams are told.

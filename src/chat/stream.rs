@@ -48,7 +48,7 @@ impl Followed for RunId {
 
     async fn look(app: &AppState, runs: &[Self]) -> AppResult<Vec<(Self, Progress)>> {
         let mut rows = store::run_rows(&app.db, runs).await?;
-        let gone = || Progress { text: String::new(), phase: Phase::Ended(End::Gone) };
+        let gone = || Progress { phase: Phase::Ended(End::Gone), ..Progress::default() };
         Ok(runs.iter().map(|run| (*run, rows.remove(run).map_or_else(gone, Progress::from))).collect())
     }
 }
@@ -97,6 +97,8 @@ pub async fn run(ctx: Ctx, pass: Pass, id: RunId, offset: usize, accepted: Optio
     };
     let waiting = accepted.iter().map(|data| event("accepted", data)).collect();
     let app = ctx.app;
+    // Whoever begins to read has read no thoughts.
+    let taken_back = if offset == 0 { from.borrow().taken_back } else { 0 };
     let reader = Reader {
         app: app.clone(),
         id,
@@ -104,6 +106,7 @@ pub async fn run(ctx: Ctx, pass: Pass, id: RunId, offset: usize, accepted: Optio
         from,
         is_here,
         offset,
+        taken_back,
         told: None,
         waiting,
         is_new: true,
@@ -124,6 +127,8 @@ struct Reader {
     is_here: bool,
     /// Words before this have been told.
     offset: usize,
+    /// How often words were taken back before.
+    taken_back: u32,
     /// The phase that was told last.
     told: Option<Phase>,
     /// Events that were made and not yet given.
@@ -159,17 +164,24 @@ impl Reader {
 
     /// Makes events of what is new.
     fn read(&mut self) {
-        let (phase, text, end) = {
+        let (phase, reset, text, end) = {
             let now = self.from.borrow_and_update();
-            let (text, end) = tail(&now.text, self.offset);
-            ((self.told.as_ref() != Some(&now.phase)).then(|| now.phase.clone()), text, end)
+            // What was read so far was a thought, here or before a connection broke: all of it is told anew.
+            let is_ahead = self.is_here && self.offset > now.text.len();
+            let reset = now.taken_back != self.taken_back || is_ahead;
+            self.taken_back = now.taken_back;
+            let (text, end) = tail(&now.text, if reset { 0 } else { self.offset });
+            ((self.told.as_ref() != Some(&now.phase)).then(|| now.phase.clone()), reset, text, end)
         };
         match &phase {
             Some(Phase::Queued(place)) if *place > 0 => self.tell("queued", &json!({ "place": place })),
             Some(Phase::Started) => self.tell("started", &json!({})),
             _ => {}
         }
-        if !text.is_empty() {
+        if reset {
+            self.offset = end;
+            self.waiting.push_back(event("reset", &json!({ "text": text })).id(end.to_string()));
+        } else if !text.is_empty() {
             self.offset = end;
             let words = event("delta", &json!({ "text": text })).id(end.to_string());
             self.waiting.push_back(words);

@@ -1,33 +1,29 @@
 //! The public JSON contract for the tree of a conversation: wordings, changed words, branches, ratings, drafted lines.
 
 use super::{
-    impersonate::{self, Draft, Talk},
-    routes::{id, wants_stream},
+    impersonate::{self, Draft, Talk, Words as Drafted},
+    routes::{id, kind, wants_stream},
     run,
     store::{self, Opinion, Start},
 };
 use crate::{
-    error::AppError,
     ids::{ConversationId, MessageId, OcId, RunId},
     server::{
         AppState, Ctx,
         api::{ApiResult, ErrorBody, JsonBody, Page},
         limits::{self, Action},
+        pass::{self, Pass},
     },
 };
 use axum::{
     Json, Router,
     extract::Path,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response, sse::Event},
     routing::{patch, post, put},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::convert::Infallible;
 use utoipa::{OpenApi, ToSchema};
 
 /// This part of the public contract.
@@ -71,6 +67,9 @@ pub struct Writing {
     pub message_id: MessageId,
     /// The run that writes it.
     pub run_id: RunId,
+    /// `reply`, or `crisis` for a card with help lines, as in `POST /api/chat/{oc_id}/message`.
+    #[schema(example = "reply")]
+    pub kind: &'static str,
 }
 
 /// A wording of a turn.
@@ -104,6 +103,9 @@ pub struct NewWording {
     /// The run that writes that reply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
+    /// `reply`, or `crisis` for a card with help lines, as in `POST /api/chat/{oc_id}/message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
 }
 
 /// A branch.
@@ -147,7 +149,12 @@ pub struct DraftedLine {
 
 fn begin(ctx: &Ctx, start: Start) -> (StatusCode, Json<Writing>) {
     let writing =
-        Writing { conversation_id: start.conversation_id, message_id: start.message_id, run_id: start.run_id };
+        Writing {
+            conversation_id: start.conversation_id,
+            message_id: start.message_id,
+            run_id: start.run_id,
+            kind: kind(start.is_card),
+        };
     run::start(&ctx.app, start);
     (StatusCode::ACCEPTED, Json(writing))
 }
@@ -225,10 +232,11 @@ pub async fn add_wording(
     limit(&ctx).await?;
     let (conversation_id, message_id, start) =
         store::edit_as_wording(&ctx, id(&message)?, "content", &body.content).await?;
-    let mut made = NewWording { conversation_id, message_id, reply_id: None, run_id: None };
+    let mut made = NewWording { conversation_id, message_id, reply_id: None, run_id: None, kind: None };
     let status = match start {
         Some(start) => {
             (made.reply_id, made.run_id) = (Some(start.message_id), Some(start.run_id));
+            made.kind = Some(kind(start.is_card));
             run::start(&ctx.app, start);
             StatusCode::ACCEPTED
         }
@@ -333,7 +341,8 @@ pub async fn rate_reply(
 
 /// Have your own next line written. Nothing is sent or kept.
 ///
-/// As `text/event-stream`: `delta {text}` and at the end `done {content}` or `failed {message}`. Going away stops the model.
+/// As `text/event-stream`: `delta {text}`, `reset {text}` when all before was a thought of the model, and at the end
+/// `done {content}` or `failed {message}`. Going away stops the model, and so does signing out.
 #[utoipa::path(
     post, path = "/api/chat/{oc_id}/impersonate", tag = "chat",
     params(("oc_id" = Uuid, Path, description = "The character you talk with")),
@@ -360,32 +369,25 @@ pub async fn draft_line(
     };
     let draft = impersonate::ask(&ctx, talk, "content", &body.content).await?;
     if wants_stream(&headers) {
-        return Ok(streamed(draft));
+        return Ok(streamed(&ctx.app, Pass::of(&ctx, &headers)?, draft));
     }
     Ok(Json(DraftedLine { content: draft.whole().await? }).into_response())
 }
 
-/// The words of a draft as they come. The stream owns the draft: when nobody reads it any more, the model stops.
-fn streamed(draft: Draft) -> Response {
-    let event =
-        |name: &str, data: serde_json::Value| Ok::<_, Infallible>(Event::default().event(name).data(data.to_string()));
+/// The words of a draft as they come. The stream owns the draft: when nobody reads it any more, or nobody may, the model stops.
+fn streamed(app: &AppState, pass: Pass, draft: Draft) -> Response {
+    let event = |name: &str, data: serde_json::Value| Event::default().event(name).data(data.to_string());
     let events = futures::stream::unfold(Some(draft), move |draft| async move {
         let mut draft = draft?;
         Some(match draft.next().await {
-            Ok(Some(text)) => (event("delta", json!({ "text": text })), Some(draft)),
+            Ok(Some(Drafted::More(text))) => (event("delta", json!({ "text": text })), Some(draft)),
+            Ok(Some(Drafted::Anew(text))) => (event("reset", json!({ "text": text })), Some(draft)),
             Ok(None) => match draft.finished() {
-                line if line.is_empty() => {
-                    let error = AppError::unavailable("The model found no words. Please try again.");
-                    (event("failed", json!({ "message": error.to_string() })), None)
-                }
+                line if line.is_empty() => (event("failed", json!({ "message": impersonate::NO_WORDS })), None),
                 line => (event("done", json!({ "content": line })), None),
             },
             Err(error) => (event("failed", json!({ "message": error.to_string() })), None),
         })
     });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
-    let out = response.headers_mut();
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    out.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
+    pass::guarded(app, pass, "draft", events)
 }

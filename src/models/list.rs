@@ -54,6 +54,8 @@ pub struct Shown {
     pub all: u32,
     /// The provider has still more.
     pub is_cut: bool,
+    /// Entries of it that have no name which could be used.
+    pub left_out: u32,
 }
 
 impl Shown {
@@ -73,6 +75,7 @@ impl Shown {
             found: number(found.len()),
             all: number(list.models.len()),
             is_cut: list.is_cut,
+            left_out: list.left_out,
             entries: found
                 .into_iter()
                 .take(SHOWN)
@@ -150,7 +153,7 @@ mod tests {
     fn a_part_of_the_name_finds_models() {
         let named = |id: &str, name: &str| Listed { id: id.into(), name: name.into(), ..Listed::default() };
         let mut list =
-            Catalogue { models: vec![named("a-small", "Small"), named("b-large", "Big One")], is_cut: false };
+            Catalogue { models: vec![named("a-small", "Small"), named("b-large", "Big One")], ..Catalogue::default() };
         let of = |list: &Catalogue, find: &str| {
             let shown = Shown::of(list, "k", find, &provider());
             shown.entries.iter().map(|e| (e.at, e.added.is_some())).collect::<Vec<_>>()

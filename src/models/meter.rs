@@ -79,6 +79,29 @@ impl Ending {
     }
 }
 
+/// What a call has used.
+#[derive(Clone, Copy, Debug)]
+pub enum Spent<'a> {
+    /// The model was not asked, or sent the request back unread.
+    Nothing,
+    /// As the model says itself.
+    Told(&'a Finish),
+    /// The prompt, which had left for the model when somebody stopped it, and this reply: both are counted here.
+    About(&'a str),
+}
+
+impl<'a> Spent<'a> {
+    /// By what was heard of a reply: the account of it, whether it had begun, and what it said.
+    #[must_use]
+    pub const fn of(account: Option<&'a Finish>, was_sent: bool, said: &'a str) -> Self {
+        match account {
+            Some(finish) => Self::Told(finish),
+            None if was_sent || !said.is_empty() => Self::About(said),
+            None => Self::Nothing,
+        }
+    }
+}
+
 /// A call that was admitted and is under way.
 #[must_use = "a call that is not settled keeps its tokens set aside for half an hour"]
 pub struct Ticket {
@@ -249,20 +272,12 @@ impl Ticket {
         &self.candidate
     }
 
-    /// Writes down how it ended. Without the model's own account (it was stopped, or failed in the middle) its tokens are
-    /// counted by what was said. Gives the tokens and the cost.
-    pub async fn settle(
-        self,
-        app: &AppState,
-        ending: Ending,
-        finish: Option<&Finish>,
-        said: &str,
-        first_token_ms: Option<i32>,
-    ) -> Sum {
-        let tokens = match finish {
-            Some(finish) => Tokens::from(finish),
-            None if said.is_empty() => Tokens::default(),
-            None => Tokens {
+    /// Writes down how it ended, by what left the house. Gives the tokens and the cost.
+    pub async fn settle(self, app: &AppState, ending: Ending, spent: Spent<'_>, first_token_ms: Option<i32>) -> Sum {
+        let tokens = match spent {
+            Spent::Nothing => Tokens::default(),
+            Spent::Told(finish) => Tokens::from(finish),
+            Spent::About(said) => Tokens {
                 prompt: self.prompt_estimate,
                 reply: self.candidate.model.count_tokens(said).into(),
                 ..Tokens::default()
@@ -356,6 +371,17 @@ impl Health {
 #[derive(Default)]
 pub struct Tally(Mutex<TallySum>);
 
+impl Tally {
+    fn add(&self, more: &Tokens) {
+        let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sum.calls += 1;
+        sum.tokens.prompt += more.prompt;
+        sum.tokens.cached += more.cached;
+        sum.tokens.cache_write += more.cache_write;
+        sum.tokens.reply += more.reply;
+    }
+}
+
 #[derive(Default)]
 struct TallySum {
     tokens: Tokens,
@@ -382,38 +408,43 @@ impl ChatModel for Counting {
 
     fn reply(&self, request: Request, cancel: CancellationToken) -> Reply {
         let began = Instant::now();
+        let prompt = request.messages.iter().map(|m| i64::from(self.model.count_tokens(&m.content)) + 4).sum();
+        let model = Arc::clone(&self.model);
         let mut inner = self.model.reply(request, cancel);
         let (out, reply) = mpsc::channel(16);
         let tally = Arc::clone(&self.tally);
         tokio::spawn(async move {
+            // What has left for the model and is not accounted for: somebody may go away before it is.
+            let (mut is_open, mut said) = (false, String::new());
             loop {
                 let chunk = tokio::select! {
                     chunk = inner.recv() => chunk,
                     // Dropping the inner reply cancels it.
-                    () = out.closed() => return,
+                    () = out.closed() => break,
                 };
-                let Some(chunk) = chunk else { return };
-                {
-                    let mut sum = tally.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    match &chunk {
-                        Ok(Chunk::Text(_)) => {
-                            sum.first_token_ms
-                                .get_or_insert_with(|| i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX));
-                        }
-                        Ok(Chunk::Done(finish)) => {
-                            let more = Tokens::from(finish);
-                            sum.calls += 1;
-                            sum.tokens.prompt += more.prompt;
-                            sum.tokens.cached += more.cached;
-                            sum.tokens.cache_write += more.cache_write;
-                            sum.tokens.reply += more.reply;
-                        }
-                        _ => {}
+                let Some(chunk) = chunk else { break };
+                match &chunk {
+                    Ok(Chunk::Started) => is_open = true,
+                    Ok(Chunk::Text(text)) => {
+                        said.push_str(text);
+                        let elapsed = || i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX);
+                        let mut sum = tally.0.lock().unwrap_or_else(PoisonError::into_inner);
+                        sum.first_token_ms.get_or_insert_with(elapsed);
                     }
+                    Ok(Chunk::Done(finish) | Chunk::Spent(finish)) => {
+                        is_open = false;
+                        tally.add(&Tokens::from(finish));
+                    }
+                    // Whoever fails has said what it cost.
+                    Err(_) => is_open = false,
+                    Ok(_) => {}
                 }
                 if out.send(chunk).await.is_err() {
-                    return;
+                    break;
                 }
+            }
+            if is_open {
+                tally.add(&Tokens { prompt, reply: model.count_tokens(&said).into(), ..Tokens::default() });
             }
         });
         reply

@@ -2,7 +2,7 @@
 //! place or a summary.
 
 use super::{
-    meter::{self, Ending, Purpose},
+    meter::{self, Ending, Purpose, Spent},
     registry::Candidate,
 };
 use crate::{
@@ -59,7 +59,7 @@ impl ChatModel for Metered {
             };
             let began = std::time::Instant::now();
             let mut inner = candidate.model.reply(request, cancel);
-            let (mut said, mut first, mut finish) = (String::new(), None, None);
+            let (mut said, mut first, mut account, mut was_sent) = (String::new(), None, None, false);
             let mut ending = Ending::Stopped;
             loop {
                 let chunk = tokio::select! {
@@ -71,12 +71,16 @@ impl ChatModel for Metered {
                         first.get_or_insert_with(|| i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX));
                         said.push_str(text);
                     }
+                    Some(Ok(Chunk::Started)) => was_sent = true,
+                    Some(Ok(Chunk::Spent(spent))) => account = Some(spent.clone()),
                     Some(Ok(Chunk::Done(done))) => {
                         ending = Ending::Done;
-                        finish = Some(done.clone());
+                        account = Some(done.clone());
                     }
                     Some(Err(error)) => {
                         ending = Ending::Failed;
+                        // Whoever fails has said what it cost.
+                        was_sent = false;
                         app.models.health().note(&app, &candidate, Some(error));
                     }
                     _ => {}
@@ -88,7 +92,7 @@ impl ChatModel for Metered {
             }
             drop(inner);
             drop(out);
-            ticket.settle(&app, ending, finish.as_ref(), &said, first).await;
+            ticket.settle(&app, ending, Spent::of(account.as_ref(), was_sent, &said), first).await;
         });
         reply
     }

@@ -1,32 +1,30 @@
 //! An admin tries a model: one question, the reply as it comes, and how fast it came.
 
 use super::{
-    meter::{self, Ending, Purpose},
+    meter::{self, Ending, Purpose, Spent},
     money,
     registry::{Candidate, sentence},
     store,
 };
 use crate::{
-    ai::{Chunk, Finish, Message, Request},
+    ai::{Chunk, Finish, FinishReason, Message, Request},
     error::{AppError, AppResult},
     ids::{ModelId, UserId},
-    server::{AppState, Ctx, api::ApiResult},
+    server::{
+        AppState, Ctx,
+        api::ApiResult,
+        pass::{self, Pass},
+    },
     text::clean_text,
 };
 use axum::{
     body::Bytes,
     extract::Path,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    response::{
-        IntoResponse, Redirect, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::{HeaderMap, header},
+    response::{IntoResponse, Redirect, Response, sse::Event},
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    convert::Infallible,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -65,13 +63,14 @@ pub struct Trial {
     pub tokens_per_second: Option<f64>,
 }
 
-/// Tries a model; `say` is called with each piece of the reply.
+/// Tries a model until `cancel`; `say` is called with each piece of the reply, and with nothing when all before was a thought.
 async fn attempt(
     app: &AppState,
     user: UserId,
     candidate: &Candidate,
     prompt: &str,
-    mut say: impl FnMut(&str),
+    cancel: CancellationToken,
+    mut say: impl FnMut(Option<&str>),
 ) -> Trial {
     let messages = vec![
         Message::system("You are tried out by the person who runs this site. Answer in a few plain sentences."),
@@ -86,18 +85,24 @@ async fn attempt(
     let began = Instant::now();
     let elapsed = || i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX);
     let request = Request { max_tokens: REPLY_TOKENS, ..Request::new(messages) };
-    let cancel = app.shutdown.child_token();
     let _ends_with_us = cancel.clone().drop_guard();
     let mut reply = candidate.model.reply(request, cancel);
     let mut finish: Option<Finish> = None;
+    let mut was_sent = false;
     let read = async {
         loop {
             match reply.recv().await {
                 Some(Ok(Chunk::Text(text))) => {
                     trial.first_token_ms.get_or_insert_with(elapsed);
                     trial.text.push_str(&text);
-                    say(&text);
+                    say(Some(&text));
                 }
+                Some(Ok(Chunk::TakeBack)) => {
+                    trial.text.clear();
+                    say(None);
+                }
+                Some(Ok(Chunk::Started)) => was_sent = true,
+                Some(Ok(Chunk::Spent(spent))) => finish = Some(spent),
                 Some(Ok(Chunk::Done(done))) => {
                     finish = Some(done);
                     return None;
@@ -109,7 +114,9 @@ async fn attempt(
         }
     };
     let trouble = tokio::time::timeout(LONGEST, read).await;
+    was_sent &= trouble.is_err();
     let ending = match &trouble {
+        Ok(None) if finish.as_ref().is_some_and(|f| f.reason == FinishReason::Cancelled) => Ending::Stopped,
         Ok(None) => Ending::Done,
         Ok(Some(_)) => Ending::Failed,
         Err(_) => Ending::Stopped,
@@ -122,7 +129,7 @@ async fn attempt(
         Err(_) => trial.error = "It was not done after three minutes.".to_owned(),
     }
     trial.duration_ms = elapsed();
-    let sum = ticket.settle(app, ending, finish.as_ref(), &trial.text, trial.first_token_ms).await;
+    let sum = ticket.settle(app, ending, Spent::of(finish.as_ref(), was_sent, &trial.text), trial.first_token_ms).await;
     trial.prompt_tokens = sum.tokens.prompt;
     trial.cached_tokens = sum.tokens.cached;
     trial.reply_tokens = sum.tokens.reply;
@@ -162,10 +169,13 @@ pub async fn try_model(ctx: Ctx, Path(id): Path<String>, headers: HeaderMap, bod
     .await;
     if streams {
         let (candidate, prompt) = ready?;
-        return Ok(stream(ctx.app, user, candidate, prompt));
+        let pass = Pass::of(&ctx, &headers)?;
+        return Ok(stream(ctx.app, pass, user, candidate, prompt));
     }
     let trial = match ready {
-        Ok((candidate, prompt)) => attempt(&ctx.app, user, &candidate, &prompt, |_| {}).await,
+        Ok((candidate, prompt)) => {
+            attempt(&ctx.app, user, &candidate, &prompt, ctx.app.shutdown.child_token(), |_| {}).await
+        }
         Err(AppError::NotFound) => return Err(AppError::NotFound.into()),
         Err(error) => Trial { prompt: typed, error: error.to_string(), ..Trial::default() },
     };
@@ -173,36 +183,38 @@ pub async fn try_model(ctx: Ctx, Path(id): Path<String>, headers: HeaderMap, bod
     Ok(Redirect::to(&format!("/admin/models/model/{id}?tried={kept}#try")).into_response())
 }
 
-fn stream(app: AppState, user: UserId, candidate: Candidate, prompt: String) -> Response {
-    let (sender, receiver) = mpsc::channel::<Result<Event, Infallible>>(64);
-    let gone = CancellationToken::new();
-    tokio::spawn(async move {
-        let (pieces, mut pieces_in) = mpsc::unbounded_channel::<String>();
-        let work = attempt(&app, user, &candidate, &prompt, move |text| {
-            let _ = pieces.send(text.to_owned());
+/// The trial as it goes on. It ends with the admin's right, and with the reader; what was asked is written down all the same.
+fn stream(app: AppState, pass: Pass, user: UserId, candidate: Candidate, prompt: String) -> Response {
+    let (sender, receiver) = mpsc::channel::<Event>(64);
+    let cancel = app.shutdown.child_token();
+    let task = app.clone();
+    app.tasks.spawn(async move {
+        let (pieces, mut pieces_in) = mpsc::unbounded_channel::<Event>();
+        let work = attempt(&task, user, &candidate, &prompt, cancel.clone(), move |text| {
+            let event = match text {
+                Some(text) => Event::default().event("delta").data(serde_json::json!({ "text": text }).to_string()),
+                None => Event::default().event("reset").data("{}"),
+            };
+            let _ = pieces.send(event);
         });
         let forward = async {
-            while let Some(text) = pieces_in.recv().await {
-                let event = Event::default().event("delta").data(serde_json::json!({ "text": text }).to_string());
-                if sender.send(Ok(event)).await.is_err() {
-                    gone.cancel();
-                }
+            while let Some(event) = pieces_in.recv().await {
+                let _gone = sender.send(event).await;
             }
         };
-        // Whoever closes the page stops the model: the reply is dropped with the work.
+        let watch = async {
+            sender.closed().await;
+            // Nobody reads it any more.
+            cancel.cancel();
+        };
         let both = async { tokio::join!(work, forward).0 };
-        tokio::select! {
-            trial = both => {
-                let data = serde_json::to_string(&trial).unwrap_or_default();
-                let _ = sender.send(Ok(Event::default().event("done").data(data))).await;
-            }
-            () = gone.cancelled() => {}
-        }
+        tokio::pin!(both);
+        let trial = tokio::select! {
+            trial = &mut both => trial,
+            () = watch => both.await,
+        };
+        let data = serde_json::to_string(&trial).unwrap_or_default();
+        let _gone = sender.send(Event::default().event("done").data(data)).await;
     });
-    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
-    let mut response = Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response();
-    let out = response.headers_mut();
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    out.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
+    pass::guarded(&app, pass, "try", ReceiverStream::new(receiver))
 }

@@ -14,6 +14,7 @@ pub mod files;
 pub mod guard;
 pub mod hosts;
 pub mod images;
+pub mod json;
 pub mod limits;
 pub mod lookout;
 pub mod markdown;

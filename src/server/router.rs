@@ -9,9 +9,9 @@ use crate::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
     middleware,
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use leptos_axum::LeptosRoutes;
@@ -26,6 +26,9 @@ pub fn router(state: AppState) -> Router {
 
     let app = routes(&state)
         .fallback(|State(state): State<AppState>, request: Request| async move {
+            if let Some(page) = without_slash(&request) {
+                return Redirect::permanent(&page).into_response();
+            }
             let mut response = pages::draw(&state, request, shell).await;
             if response.status().is_success() {
                 *response.status_mut() = StatusCode::NOT_FOUND;
@@ -75,6 +78,18 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .leptos_routes_with_handler(pages::list(), |State(state): State<AppState>, request: Request| async move {
             pages::draw(&state, request, shell).await
         })
+}
+
+/// Where an address with a slash too much at its end leads: `/characters/` to `/characters`. Only plain addresses, so that nothing
+/// else can be made of them: `//other.example/` is another site's.
+fn without_slash(request: &Request) -> Option<String> {
+    let uri = request.uri();
+    let path = uri.path().strip_suffix('/').filter(|path| !path.is_empty())?;
+    let is_plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~%".contains(c));
+    let is_ours = path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain));
+    let may_move = matches!(*request.method(), Method::GET | Method::HEAD);
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    (is_ours && may_move).then(|| format!("{path}{query}"))
 }
 
 /// A page that the server draws alone: the same frame and the same policy, and nothing for the browser to run.

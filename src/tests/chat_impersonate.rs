@@ -88,3 +88,25 @@ async fn going_away_stops_the_draft() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_out_is_written_for_no_longer() {
+    let app = TestApp::new().await;
+    let talk = Talk::begun(&app, "ada", "lumina").await;
+    app.model.script(|_| vec![Step::text("I "), Step::Wait(Duration::from_secs(60))]);
+    let request = Request::post(format!("/api/chat/{}/impersonate", talk.oc))
+        .header("content-type", "application/json")
+        .header("accept", "text/event-stream")
+        .body(Body::from(json!({ "conversation_id": talk.id }).to_string()));
+    let mut stream = super::sse::Events::of(talk.client.send_raw(request.unwrap()).await);
+    assert_eq!(stream.next().await.unwrap().name, "delta");
+    let began = Instant::now();
+    sqlx::query("delete from sessions").execute(&mut app.sql().await).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().name, "signed_out");
+    drop(stream);
+    while app.model.cancelled.load(Ordering::SeqCst) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(6), "the model is told");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}

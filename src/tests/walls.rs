@@ -156,6 +156,7 @@ fn matrix() -> Vec<Cell> {
             r#"{"remote_name": "third"}"#,
         ),
         cell("system_config", "key = 'row'", ["a", "a", "a", "a"], "value = '2'"),
+        cell("crisis_cards", "day = '2026-01-01'", ["a", "", "", ""], "cards = 7"),
         gives(
             other(
                 cell("user_keys", "user_key_id = '{row}'", ["o", "o", "o", "o"], "model = 'x'"),
@@ -229,6 +230,7 @@ insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', '
 insert into chores (name) values ('row');
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
+insert into crisis_cards (day, cards) values ('2026-01-01', 1);
 ";
 
 /// Asks for one command under one identity inside the open transaction and undoes it; whether it took effect.

@@ -10,7 +10,10 @@ use super::{
     standing::{Quirk, Quirks},
     turns::{Turn, Turns},
 };
-use crate::ai::{FinishReason, Request};
+use crate::{
+    ai::{FinishReason, Request},
+    server::json,
+};
 use serde_json::{Map, Value, json};
 
 /// Version of the API.
@@ -117,7 +120,11 @@ pub(super) struct Reader {
 impl Reader {
     /// What an event says.
     pub fn frame(&mut self, data: &str) -> Result<Vec<Event>, Garbled> {
-        let value: Value = serde_json::from_str(data).map_err(|_| Garbled("sent something that is no JSON"))?;
+        // Gateways end it as they end the other protocol.
+        if data.trim() == "[DONE]" {
+            return Ok(vec![Event::Over]);
+        }
+        let value: Value = json::piece(data).map_err(|_| Garbled("sent something that is no JSON"))?;
         let index = value.get("index").and_then(Value::as_u64);
         let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
         Ok(match kind {
@@ -170,6 +177,7 @@ impl Reader {
                 let input = block.get("input").filter(|input| input.as_object().is_some_and(|o| !o.is_empty()));
                 self.add(&Piece { index, id: word("id"), name: word("name"), arguments: input })
             }
+            "thinking" | "redacted_thinking" => Ok(vec![Event::Thinks]),
             _ => Ok(vec![Event::Work]),
         }
     }
@@ -182,7 +190,7 @@ impl Reader {
                 Ok(if text.is_empty() { Vec::new() } else { vec![Event::Text(text.to_owned())] })
             }
             "input_json_delta" => self.add(&Piece { index, id: "", name: "", arguments: delta.get("partial_json") }),
-            "thinking_delta" => Ok(vec![Event::Work]),
+            "thinking_delta" => Ok(vec![Event::Thinks]),
             _ => Ok(Vec::new()),
         }
     }
@@ -306,7 +314,7 @@ mod tests {
         ] {
             events.extend(reader.frame(data).expect("an event"));
         }
-        events.retain(|event| *event != Event::Work);
+        events.retain(|event| !matches!(event, Event::Work | Event::Thinks));
         assert_eq!(events, [Event::Text("Hi".into()), Event::Ends(FinishReason::ToolUse), Event::Over]);
         assert_eq!(reader.usage, Usage { prompt: Some(115), cached: 100, cache_write: 5, reply: Some(20) });
         let calls = reader.calls.finish(&[]);

@@ -8,10 +8,13 @@ use super::{
     openai,
     standing::{Quirk, Quirks, Standing},
     voice::Voice,
-    wire::{Reader, Shape, address, headers, prompt_tokens, read_failure},
+    wire::{COMPRESSED, Reader, Shape, address, headers, prompt_tokens, read_failure, text_of},
 };
-use crate::ai::{Chunk, Finish, FinishReason, ModelError, Request, breaker::Permit};
-use reqwest::Response;
+use crate::{
+    ai::{Chunk, Finish, FinishReason, ModelError, Request, breaker::Permit},
+    server::json,
+};
+use reqwest::{Response, header::CONTENT_ENCODING};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -26,8 +29,10 @@ const TRIES: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// First pause between tries; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// What may still come after a reply has ended is waited for this long: its cost.
-const GRACE: Duration = Duration::from_secs(3);
+/// What may still come after a reply has ended is waited for this long: its cost, and words that are late.
+const GRACE: Duration = Duration::from_secs(8);
+/// The same once the cost is known.
+const SHORT_GRACE: Duration = Duration::from_secs(1);
 /// A reply is cut off after this many bytes on the wire, thoughts and wrapping included.
 const WIRE_MAX: usize = 32 << 20;
 /// Longest answer that is not streamed.
@@ -55,9 +60,13 @@ pub(super) async fn run(call: Call, cancel: CancellationToken, out: Sender<Resul
         () = out.closed() => Ok(FinishReason::Cancelled),
         ended = timeout(total, talk.through()) => ended.unwrap_or_else(|_| talk.out_of_time()),
     };
-    let last = ended.map(|reason| Chunk::Done(talk.finish(reason)));
     // Nobody may be there any more.
-    let _ = out.send(last).await;
+    if ended.is_err()
+        && let Some(spent) = talk.spent()
+    {
+        let _ = out.send(Ok(Chunk::Spent(spent))).await;
+    }
+    let _ = out.send(ended.map(|reason| Chunk::Done(talk.finish(reason)))).await;
 }
 
 /// Where a reply stands, over all tries.
@@ -72,8 +81,14 @@ struct Talk<'a> {
     usage: Usage,
     /// The provider said what it cost at the end, and not only on the way.
     is_counted: bool,
+    /// The request has left the house, and was not sent back unread.
+    is_sent: bool,
+    /// What earlier tries cost that broke off.
+    paid: Usage,
     prompt_tokens: u32,
     said: String,
+    /// Tokens of words that were shown and turned out to be thoughts.
+    taken_back: u32,
 }
 
 impl<'a> Talk<'a> {
@@ -86,8 +101,11 @@ impl<'a> Talk<'a> {
             failures: Vec::new(),
             usage: Usage::default(),
             is_counted: false,
+            is_sent: false,
+            paid: Usage::default(),
             prompt_tokens: prompt_tokens(&call.request),
             said: String::new(),
+            taken_back: 0,
         }
     }
 
@@ -99,22 +117,37 @@ impl<'a> Talk<'a> {
         ModelError::BadResponse { provider: self.provider(), what }
     }
 
-    /// The cost as the provider said it, or as it is likely to be.
+    /// What this try cost as the provider said it, or as it is likely to be.
+    fn cost(&self) -> Usage {
+        if !self.is_sent {
+            return Usage::default();
+        }
+        let guess = count_tokens(&self.said).saturating_add(self.taken_back);
+        let reply = match self.usage.reply {
+            Some(counted) if self.is_counted => counted,
+            // On the way, providers say 1.
+            other => guess.max(other.unwrap_or_default()),
+        };
+        Usage { prompt: Some(self.usage.prompt.unwrap_or(self.prompt_tokens)), reply: Some(reply), ..self.usage }
+    }
+
+    /// All tries together.
     fn finish(&self, reason: FinishReason) -> Finish {
-        let guess = if self.spoken { count_tokens(&self.said) } else { 0 };
-        let prompt = if self.spoken || self.is_counted { self.prompt_tokens } else { 0 };
+        let all = self.paid.plus(self.cost());
         Finish {
             reason,
-            prompt_tokens: self.usage.prompt.unwrap_or(prompt),
-            cached_tokens: self.usage.cached,
-            cache_write_tokens: self.usage.cache_write,
-            reply_tokens: match self.usage.reply {
-                Some(counted) if self.is_counted => counted,
-                // On the way, providers say 1.
-                other => guess.max(other.unwrap_or_default()),
-            },
+            prompt_tokens: all.prompt.unwrap_or_default(),
+            cached_tokens: all.cached,
+            cache_write_tokens: all.cache_write,
+            reply_tokens: all.reply.unwrap_or_default(),
             likelihood: None,
         }
+    }
+
+    /// What was spent on a reply that failed; `None` when nothing left the house, or all of it came back unread.
+    fn spent(&self) -> Option<Finish> {
+        let spent = self.finish(FinishReason::Cancelled);
+        (spent.prompt_tokens > 0 || spent.reply_tokens > 0).then_some(spent)
     }
 
     fn out_of_time(&self) -> Result<FinishReason, ModelError> {
@@ -153,7 +186,7 @@ impl<'a> Talk<'a> {
             if self.spoken {
                 return Err(trouble.error);
             }
-            if trouble.quirk.is_some_and(|quirk| standing.learn(quirk)) {
+            if trouble.quirks.iter().any(|quirk| standing.learn(*quirk)) {
                 continue;
             }
             let pause = trouble.again.filter(|_| tries < TRIES).map(|wanted| pause(tries, wanted));
@@ -167,9 +200,10 @@ impl<'a> Talk<'a> {
     async fn attempt(&mut self, quirks: Quirks) -> Result<FinishReason, Trouble> {
         let waits = self.call.endpoint.timeouts;
         let first_by = Instant::now() + waits.first_token;
+        self.paid = self.paid.plus(self.cost());
         self.usage = Usage::default();
+        self.is_sent = false;
         let mut response = self.ask(quirks, first_by).await?;
-        let _ = self.out.send(Ok(Chunk::Started)).await;
 
         let request = &self.call.request;
         let mouth = self.call.endpoint.capabilities.prefill && !quirks.has(Quirk::NoPrefill);
@@ -177,6 +211,7 @@ impl<'a> Talk<'a> {
             reader: Reader::of(self.call.protocol),
             voice: Voice::new(&request.stop, &request.prefill, mouth),
             ends: None,
+            has_thought: false,
         };
         let mut shape = Shape::Unknown;
         let mut bytes = Vec::new();
@@ -198,9 +233,7 @@ impl<'a> Talk<'a> {
             if matches!(shape, Shape::Unknown | Shape::Whole) {
                 bytes.extend_from_slice(&packet);
                 if matches!(shape, Shape::Unknown) {
-                    shape = Shape::of(&bytes).ok_or_else(|| {
-                        Trouble::broken(self.bad("answered with a web page; its address is probably not right"), "HTML")
-                    })?;
+                    shape = Shape::of(&bytes).map_err(|what| Trouble::broken(self.bad(what), "no text"))?;
                 }
             }
             let fed = match &mut shape {
@@ -224,11 +257,21 @@ impl<'a> Talk<'a> {
             while let Shape::Stream(frames) = &mut shape
                 && let Some(frame) = frames.next()
             {
-                let events = self.read(&mut flow, &frame.data)?;
+                let had_ended = flow.ends.is_some();
+                let events = match self.read(&mut flow, &frame.data) {
+                    // Whatever some servers write behind a whole reply.
+                    Err(_) if had_ended => continue,
+                    other => other?,
+                };
                 let moved = !events.is_empty();
                 match self.take(&mut flow, events).await? {
+                    Step::On if flow.ends.is_some() && (moved || self.usage.reply.is_some()) => {
+                        let grace = if self.usage.reply.is_some() { SHORT_GRACE } else { GRACE };
+                        patience = grace.min(waits.between_tokens);
+                        deadline = Instant::now() + patience;
+                    }
                     Step::On if moved => {
-                        patience = if flow.ends.is_some() { GRACE } else { waits.between_tokens };
+                        patience = waits.between_tokens;
                         deadline = Instant::now() + patience;
                     }
                     Step::On => {}
@@ -245,7 +288,7 @@ impl<'a> Talk<'a> {
         let events = match shape {
             Shape::Unknown => Vec::new(),
             Shape::Whole => {
-                let value: Value = serde_json::from_slice(bytes)
+                let value: Value = json::piece(&text_of(bytes))
                     .map_err(|_| Trouble::broken(self.bad("sent something that is no answer"), "broken JSON"))?;
                 flow.reader.whole(&value).map_err(|garbled| self.garbled(&garbled))?
             }
@@ -263,7 +306,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Sends the request and looks at the head of the answer.
-    async fn ask(&self, quirks: Quirks, first_by: Instant) -> Result<Response, Trouble> {
+    async fn ask(&mut self, quirks: Quirks, first_by: Instant) -> Result<Response, Trouble> {
         let endpoint = &self.call.endpoint;
         let url = address(endpoint, self.call.protocol);
         let unusable = |error: ModelError| {
@@ -277,18 +320,29 @@ impl<'a> Talk<'a> {
             Protocol::Anthropic => anthropic::body(&self.call.request, endpoint, quirks, max_tokens),
             Protocol::OpenAi => openai::body(&self.call.request, endpoint, quirks, max_tokens),
         };
+        // From here on it is read and paid for, unless it turns out that it was not.
+        let _ = self.out.send(Ok(Chunk::Started)).await;
+        self.is_sent = true;
         let sent = timeout_at(first_by, client.post(url).headers(headers).json(&body).send()).await;
         let response = match sent {
             Err(_) => return Err(self.silent(endpoint.timeouts.first_token)),
-            Ok(Err(error)) => return Err(unreachable(&error, endpoint)),
+            Ok(Err(error)) => {
+                self.is_sent = !error.is_connect() && !error.is_builder();
+                return Err(unreachable(&error, endpoint));
+            }
             Ok(Ok(response)) => response,
         };
         if response.status().is_success() {
+            let coding = response.headers().get(CONTENT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or("identity");
+            if !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity") {
+                return Err(Trouble::broken(self.bad(COMPRESSED), coding));
+            }
             return Ok(response);
         }
+        self.is_sent = false;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = read_failure(response).await;
-        let said = match serde_json::from_slice::<Value>(&body) {
+        let said = match json::read::<Value>(&text_of(&body)) {
             Ok(value) => Said::of(&value),
             // A page of a proxy: its title would be of use to nobody here.
             Err(_) if body.trim_ascii_start().starts_with(b"<") => Said::default(),
@@ -318,8 +372,12 @@ impl<'a> Talk<'a> {
         for event in events {
             match event {
                 Event::Work => {}
+                Event::Thinks => flow.has_thought = true,
                 Event::Text(text) => {
                     let said = flow.voice.push(&text);
+                    if said.takes_back {
+                        self.take_back().await;
+                    }
                     self.say(said.text).await;
                     if said.stopped {
                         self.usage = flow.reader.usage();
@@ -337,6 +395,8 @@ impl<'a> Talk<'a> {
                     return Err(Trouble::lasting(error, "declined"));
                 }
                 Event::Over => return Ok(Step::Over),
+                // The reply is whole; what its server does afterwards is its own affair.
+                Event::Fails(_) if flow.ends.is_some() && !self.said.is_empty() => return Ok(Step::Over),
                 Event::Fails(said) => return Err(judge(&said, &self.call.endpoint, self.prompt_tokens)),
             }
         }
@@ -358,7 +418,14 @@ impl<'a> Talk<'a> {
         self.is_counted = true;
         let rest = flow.voice.finish();
         self.say(rest).await;
+        let has_thought = flow.has_thought || flow.voice.has_thought();
         let calls = flow.reader.calls(&self.call.request.tools);
+        // Where a reply goes on, nothing more is an answer, too.
+        if calls.is_empty() && self.said.trim().is_empty() && self.call.request.prefill.trim().is_empty() {
+            let in_thoughts = has_thought && flow.ends == Some(FinishReason::Length);
+            let error = ModelError::NoWords { provider: self.provider(), in_thoughts };
+            return Err(Trouble::lasting(error, "no words"));
+        }
         if calls.is_empty() {
             return Ok(match flow.ends {
                 Some(FinishReason::ToolUse) | None => FinishReason::End,
@@ -379,6 +446,15 @@ impl<'a> Talk<'a> {
         self.begin().await;
         self.said.push_str(&text);
         let _ = self.out.send(Ok(Chunk::Text(text))).await;
+    }
+
+    /// All that was said was a thought.
+    async fn take_back(&mut self) {
+        let said = std::mem::take(&mut self.said);
+        self.taken_back = self.taken_back.saturating_add(count_tokens(&said));
+        if self.spoken {
+            let _ = self.out.send(Ok(Chunk::TakeBack)).await;
+        }
     }
 
     /// Says once, before the first word, how many tries it took.
@@ -429,6 +505,8 @@ struct Flow {
     reader: Reader,
     voice: Voice,
     ends: Option<FinishReason>,
+    /// The model thought, apart from its words.
+    has_thought: bool,
 }
 
 /// What follows from some events.

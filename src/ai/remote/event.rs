@@ -9,8 +9,10 @@ use serde_json::Value;
 pub(super) enum Event {
     /// Text of the reply.
     Text(String),
-    /// The model is at work, but nothing is to be shown: a thought, a piece of a tool call.
+    /// The model is at work, but nothing is to be shown: a piece of a tool call.
     Work,
+    /// The model thinks; nothing is to be shown.
+    Thinks,
     /// Why the reply ends. The cost may follow.
     Ends(FinishReason),
     /// The model or its provider declines.
@@ -29,6 +31,22 @@ pub(super) struct Usage {
     pub cached: u32,
     pub cache_write: u32,
     pub reply: Option<u32>,
+}
+
+impl Usage {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<u32>, b: Option<u32>| match (a, b) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or_default().saturating_add(b.unwrap_or_default())),
+        };
+        Self {
+            prompt: sum(self.prompt, other.prompt),
+            cached: self.cached.saturating_add(other.cached),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            reply: sum(self.reply, other.reply),
+        }
+    }
 }
 
 /// A frame that is no frame of the protocol.

@@ -4,11 +4,18 @@
 //! log gets it shortened and with everything that looks like a secret blacked out.
 
 use super::{Endpoint, outgoing::LeadsInside, standing::Quirk};
-use crate::ai::ModelError;
+use crate::{ai::ModelError, server::json};
 use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::time::Duration;
+
+/// Objects in objects that are looked into.
+const DEPTH_MAX: usize = 8;
+/// Entries of a list that are looked at.
+const ITEMS_MAX: usize = 20;
+/// Bytes of what is said that are looked at.
+const MORE_MAX: usize = 8000;
 
 /// A failure and what follows from it.
 #[derive(Clone, Debug)]
@@ -19,8 +26,8 @@ pub(super) struct Trouble {
     pub again: Option<Option<Duration>>,
     /// Others would meet it, too.
     pub counts: bool,
-    /// A wish that the model does not know; without it the request may do.
-    pub quirk: Option<Quirk>,
+    /// Wishes that the model may not know, the likeliest first; without one of them the request may do.
+    pub quirks: Vec<Quirk>,
     /// For the log: no key, no prompt, short.
     pub detail: String,
 }
@@ -28,7 +35,7 @@ pub(super) struct Trouble {
 impl Trouble {
     /// A failure that another try does not mend.
     pub fn lasting(error: ModelError, detail: impl Into<String>) -> Self {
-        Self { error, again: None, counts: false, quirk: None, detail: detail.into() }
+        Self { error, again: None, counts: false, quirks: Vec::new(), detail: detail.into() }
     }
 
     /// A failure of the provider that another try does not mend, at once.
@@ -38,7 +45,7 @@ impl Trouble {
 
     /// A failure of the provider that may pass.
     pub fn passing(error: ModelError, detail: impl Into<String>) -> Self {
-        Self { error, again: Some(None), counts: true, quirk: None, detail: detail.into() }
+        Self { error, again: Some(None), counts: true, quirks: Vec::new(), detail: detail.into() }
     }
 }
 
@@ -51,6 +58,8 @@ pub(super) struct Said {
     pub kind: String,
     /// The sentence.
     pub message: String,
+    /// Everything else that is said anywhere, in small letters.
+    pub more: String,
     /// Whether the provider asks for another try.
     pub should_retry: Option<bool>,
     /// When.
@@ -58,28 +67,78 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Reads the `error` of a body or of an event; both protocols, and what servers make of them.
+    /// Reads what a body or an event says, wherever it stands: OpenAI and Anthropic have an object `error`, Google a list of them,
+    /// pydantic a list of details, gateways a message that is an object or a text with JSON in it.
     pub fn of(value: &Value) -> Self {
-        let error = value.get("error").unwrap_or(value);
-        let word = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
-        let status = ["code", "status", "status_code"]
-            .iter()
-            .find_map(|key| error.get(*key).and_then(Value::as_u64))
-            .and_then(|n| u16::try_from(n).ok())
-            .filter(|n| (300..600).contains(n));
-        let message = match error {
-            Value::String(text) => text.as_str(),
-            _ => [word("message"), value.get("message").and_then(Value::as_str).unwrap_or_default()]
-                .into_iter()
-                .find(|text| !text.is_empty())
-                .unwrap_or_default(),
-        };
-        Self {
-            status,
-            kind: format!("{} {}", word("type"), word("code")).trim().to_lowercase(),
-            message: message.to_owned(),
-            ..Self::default()
+        let mut said = Self::default();
+        said.read(None, value, 0);
+        if said.message.is_empty() {
+            said.message = said.more.lines().next().unwrap_or_default().to_owned();
         }
+        said.kind = said.kind.trim().to_lowercase();
+        said.more = said.more.to_lowercase();
+        said
+    }
+
+    fn read(&mut self, key: Option<&str>, value: &Value, depth: usize) {
+        // What was sent comes back in some refusals; it says nothing about why.
+        let is_ours = matches!(key, Some("input" | "ctx" | "body" | "request" | "messages" | "traceback" | "stack" | "url"));
+        if is_ours || depth > DEPTH_MAX || self.more.len() > MORE_MAX {
+            return;
+        }
+        match value {
+            Value::Object(fields) => {
+                // The innermost reason first: a gateway's own words stand around it.
+                let mut fields: Vec<_> = fields.iter().collect();
+                fields.sort_by_key(|(key, _)| !matches!(key.as_str(), "error" | "message" | "msg"));
+                for (key, value) in fields {
+                    self.read(Some(key), value, depth + 1);
+                }
+            }
+            Value::Array(items) => {
+                for item in items.iter().take(ITEMS_MAX) {
+                    self.read(key, item, depth + 1);
+                }
+            }
+            Value::Number(number) if matches!(key, Some("code" | "status" | "status_code" | "statusCode")) => {
+                let status = number.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|n| (300..600).contains(n));
+                self.status = self.status.or(status);
+            }
+            Value::String(text) => self.word(key.unwrap_or_default(), text, depth),
+            _ => {}
+        }
+    }
+
+    fn word(&mut self, key: &str, text: &str, depth: usize) {
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        if text.starts_with(['{', '['])
+            && let Ok(inner) = json::read::<Value>(text)
+        {
+            return self.read(None, &inner, depth + 1);
+        }
+        match key {
+            "type" | "code" | "status" | "reason" | "error_type" => {
+                self.kind.push(' ');
+                self.kind.push_str(text);
+            }
+            // Names of fields of a request: where the fault is.
+            "loc" | "param" | "parameter" | "field" | "path" => self.more.push_str(&format!("'{text}'\n")),
+            _ => {
+                if self.message.is_empty() && matches!(key, "message" | "error" | "msg" | "detail" | "error_message") {
+                    self.message = text.to_owned();
+                }
+                self.more.push_str(text);
+                self.more.push('\n');
+            }
+        }
+    }
+
+    /// Everything that is said.
+    fn text(&self) -> String {
+        format!("{}\n{}", self.message.to_lowercase(), self.more)
     }
 
     /// Adds what the head of an answer says.
@@ -109,7 +168,7 @@ fn seconds_of(value: &str) -> Option<f64> {
 /// What follows from what a provider says. `needed` are the tokens that were asked for.
 pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
     let provider = || endpoint.provider.clone();
-    let text = said.message.to_lowercase();
+    let text = said.text();
     let kind = said.kind.as_str();
     let has = |words: &[&str]| words.iter().any(|word| kind.contains(word) || text.contains(word));
     let detail = detail(said, endpoint);
@@ -118,7 +177,7 @@ pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
 
     // An event in mid-stream has no status; its kind says the same.
     let status = said.status.unwrap_or(match kind {
-        k if k.contains("authentication") || k.contains("invalid_api_key") => 401,
+        k if ["authentication", "invalid_api_key", "unauthenticated", "unauthorized"].iter().any(|w| k.contains(w)) => 401,
         k if k.contains("billing") => 402,
         k if k.contains("permission") => 403,
         k if k.contains("not_found") => 404,
@@ -144,6 +203,10 @@ pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
         "exceeds the available context",
         "too many tokens",
         "reduce the length",
+        "exceeds the maximum number of tokens",
+        "exceed_context_size",
+        "input token count",
+        "max_model_len",
     ]);
     match status {
         401 => lasting(ModelError::Auth { provider: provider() }),
@@ -174,7 +237,7 @@ pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
         }),
         400 | 422 => {
             let mut trouble = rejected("a setting does not fit this model");
-            trouble.quirk = quirk(&text);
+            trouble.quirks = quirks(&text);
             trouble
         }
         _ => rejected("it does not say why"),
@@ -182,23 +245,49 @@ pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
 }
 
 /// Which of our wishes a refusal speaks of.
-fn quirk(text: &str) -> Option<Quirk> {
+fn quirks(text: &str) -> Vec<Quirk> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["stream_options", "include_usage"]) {
-        Some(Quirk::NoStreamOptions)
-    } else if has(&["max_tokens", "max_completion_tokens"])
-        && has(&["unsupported", "not supported", "unknown", "unrecognized", "instead"])
-    {
-        Some(Quirk::OtherLength)
-    } else if has(&["prefill", "final position", "last message must", "must end with a user", "final assistant"]) {
-        Some(Quirk::NoPrefill)
-    } else if has(&["temperature", "top_p"]) {
-        Some(Quirk::NoSampling)
-    } else if has(&["'stop'", "\"stop\"", "`stop`", "stop sequence", "stop_sequences"]) {
-        Some(Quirk::NoStops)
-    } else {
-        None
-    }
+    let names = |words: &[&str]| words.iter().any(|word| has_word(text, word));
+    let is_unknown = has(&["unsupported", "not supported", "unknown", "unrecognized", "instead", "not permitted", "extra"]);
+    let all = [
+        (Quirk::NoStreamOptions, has(&["stream_options", "include_usage"])),
+        (Quirk::NoSeed, names(&["seed"])),
+        (Quirk::NoSchema, has(&["response_format", "json_schema", "output_format"])),
+        (Quirk::OtherLength, has(&["max_tokens", "max_completion_tokens"]) && is_unknown),
+        (
+            Quirk::NoPrefill,
+            has(&["prefill", "final position", "last message must", "must end with a user", "final assistant"]),
+        ),
+        (Quirk::NoSampling, names(&["temperature", "top_p"])),
+        (Quirk::NoStops, has(&["'stop'", "\"stop\"", "`stop`", "stop sequence", "stop_sequences"]) || supplied(text, "stop")),
+        (
+            Quirk::NoSystem,
+            has(&["system role", "role system", "role 'system'", "role: system", "system message", "system instruction", "developer instruction"])
+                && has(&["not support", "unsupported", "not enabled", "not allowed", "invalid", "only"]),
+        ),
+    ];
+    all.into_iter().filter(|(_, is_meant)| *is_meant).map(|(quirk, _)| quirk).collect()
+}
+
+/// Whether a text has a word by itself: `seed`, and not `seeded`.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+/// Whether a text ends a sentence about what was supplied with a word: "Unrecognized request argument supplied: stop".
+fn supplied(text: &str, word: &str) -> bool {
+    ["supplied: ", "parameter: ", "parameters: ", "argument: ", "field: "].iter().any(|head| {
+        text.match_indices(head).any(|(at, _)| {
+            let rest = text.get(at + head.len()..).unwrap_or_default();
+            let names = rest.lines().next().unwrap_or_default();
+            names.split([',', ' ', '.']).any(|name| name.trim() == word)
+        })
+    })
 }
 
 /// What it means that no connection stands, or that it broke.
@@ -363,18 +452,58 @@ mod tests {
 
     #[test]
     fn wishes_that_a_model_does_not_know_are_named() {
-        let quirk = |text: &str| of(400, json!({ "error": { "message": text } })).quirk;
-        assert_eq!(quirk("Unknown field: stream_options"), Some(Quirk::NoStreamOptions));
-        assert_eq!(
-            quirk(
-                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
-            ),
-            Some(Quirk::OtherLength)
-        );
-        assert_eq!(quirk("temperature does not support 0.5 with this model"), Some(Quirk::NoSampling));
-        assert_eq!(quirk("This model does not support assistant message prefill."), Some(Quirk::NoPrefill));
-        assert_eq!(quirk("Unsupported parameter: 'stop'"), Some(Quirk::NoStops));
-        assert_eq!(quirk("messages: at least one message is required"), None);
+        let quirks = |body: Value| of(400, body).quirks;
+        let message = |text: &str| quirks(json!({ "error": { "message": text } }));
+        let max = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+        for (text, wanted) in [
+            ("Unknown field: stream_options", Some(Quirk::NoStreamOptions)),
+            (max, Some(Quirk::OtherLength)),
+            ("temperature does not support 0.5 with this model", Some(Quirk::NoSampling)),
+            ("This model does not support assistant message prefill.", Some(Quirk::NoPrefill)),
+            ("Unsupported parameter: 'stop'", Some(Quirk::NoStops)),
+            ("Unrecognized request argument supplied: stop", Some(Quirk::NoStops)),
+            ("Unrecognized request argument supplied: seed", Some(Quirk::NoSeed)),
+            ("Unrecognized request arguments supplied: response_format", Some(Quirk::NoSchema)),
+            ("System role not supported", Some(Quirk::NoSystem)),
+            ("Developer instruction is not enabled for models/gemma-3", Some(Quirk::NoSystem)),
+            ("messages: at least one message is required", None),
+            ("the request was exceeded by seeded data; stop it", None),
+        ] {
+            assert_eq!(message(text), Vec::from_iter(wanted), "{text}");
+        }
+        for body in [
+            json!([{ "error": { "code": 400, "message": "Invalid JSON payload. Unknown name \"stream_options\": Cannot find field.", "status": "INVALID_ARGUMENT" } }]),
+            json!({ "detail": [{ "type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted", "input": { "temperature": 1 } }] }),
+            json!({ "message": { "error": "unknown field stream_options" } }),
+            json!({ "error": { "message": "Provider returned error", "metadata": { "raw": "{\"error\":{\"message\":\"stream_options?\"}}" } } }),
+            json!("stream_options is unknown"),
+            json!({ "errors": ["no", { "title": "stream_options" }] }),
+        ] {
+            assert_eq!(quirks(body.clone()), [Quirk::NoStreamOptions], "{body}");
+        }
+        let two = json!({ "detail": [
+            { "loc": ["body", "stop"], "msg": "Extra inputs are not permitted" },
+            { "loc": ["body", "seed"], "msg": "Extra inputs are not permitted" }
+        ] });
+        assert_eq!(quirks(two), [Quirk::NoSeed, Quirk::NoStops]);
+    }
+
+    #[test]
+    fn the_reason_is_found_wherever_it_stands() {
+        for body in [
+            json!([{ "error": { "code": 400, "message": "The input token count (9000) exceeds the maximum number of tokens allowed (8000)." } }]),
+            json!({ "detail": "This model's maximum context length is 8000 tokens" }),
+            json!({ "object": "error", "message": { "text": "prompt is too long" } }),
+            json!({ "code": 400, "message": "the request exceeds the available context size", "type": "invalid_request_error" }),
+        ] {
+            assert_eq!(of(400, body.clone()).error.kind(), "too_long", "{body}");
+        }
+        let event = |value: Value| judge(&Said::of(&value), &endpoint(), 1).error.kind();
+        assert_eq!(event(json!({ "error": { "message": "Invalid API key", "code": "invalid_api_key" } })), "auth");
+        assert_eq!(event(json!([{ "error": { "code": 401, "status": "UNAUTHENTICATED" } }])), "auth");
+        assert_eq!(event(json!({ "detail": { "error": { "code": 429 } } })), "rate_limited");
+        let deep = (0..200).fold(json!("end"), |inner, _| json!({ "error": inner }));
+        assert_eq!(Said::of(&deep), Said::default());
     }
 
     #[test]

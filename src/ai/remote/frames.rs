@@ -4,6 +4,9 @@
 //! without a blank line between them or after the last one, characters that are split over packets, bytes that are no
 //! UTF-8. A crate that follows the standard to the letter would end the reply for most of these.
 
+use crate::server::json;
+use serde_json::Value;
+
 /// Longest frame in bytes.
 const FRAME_MAX: usize = 1 << 20;
 
@@ -76,12 +79,21 @@ impl Frames {
         if line.is_empty() {
             return self.take();
         }
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        // Some servers send a failure as a line of plain JSON.
+        let (field, value) =
+            if line.starts_with('{') { ("data", line) } else { line.split_once(':').unwrap_or((line, "")) };
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => {
                 let before = if self.data.is_empty() { None } else { self.take() };
                 self.event = value.to_owned();
+                before
+            }
+            // llama.cpp and what is built on it tell failures so.
+            "error" => {
+                let before = if self.data.is_empty() { None } else { self.take() };
+                self.event = "error".to_owned();
+                self.data = value.to_owned();
                 before
             }
             "data" if self.data.is_empty() => {
@@ -105,13 +117,25 @@ impl Frames {
     fn take(&mut self) -> Option<Frame> {
         let event = std::mem::take(&mut self.event);
         let data = std::mem::take(&mut self.data);
-        (!data.is_empty()).then_some(Frame { event, data })
+        (!data.is_empty()).then(|| {
+            let data = if event == "error" { as_error(data) } else { data };
+            Frame { event, data }
+        })
+    }
+}
+
+/// What an event called `error` says, as both protocols have it.
+fn as_error(data: String) -> String {
+    match json::read::<Value>(&data) {
+        Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => data,
+        Ok(value) => serde_json::json!({ "error": value }).to_string(),
+        Err(_) => serde_json::json!({ "error": { "message": data } }).to_string(),
     }
 }
 
 /// Whether data need no further line.
 fn is_whole(data: &str) -> bool {
-    data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
+    data == "[DONE]" || json::read::<serde::de::IgnoredAny>(data).is_ok()
 }
 
 /// A line as text; what is no UTF-8 becomes U+FFFD.
@@ -160,6 +184,21 @@ mod tests {
     fn frames_need_no_blank_line_and_no_end() {
         assert_eq!(data(&[b"data: {\"a\":1}\ndata: {\"b\":2}\ndata: [DONE]"]), ["{\"a\":1}", "{\"b\":2}", "[DONE]"]);
         assert_eq!(data(&[b"data: {\"a\":\ndata: 1}\n\n"]), ["{\"a\":\n1}"], "and may have several lines");
+    }
+
+    #[test]
+    fn failures_are_seen_on_whatever_line_they_stand() {
+        for text in [
+            "error: {\"code\":400,\"message\":\"no\"}\n\n",
+            "data: {\"a\":1}\nerror: {\"code\":400,\"message\":\"no\"}\ndata: [DONE]\n\n",
+            "event: error\ndata: {\"error\":{\"code\":400,\"message\":\"no\"}}\n\n",
+            "event: error\ndata: {\"code\":400,\"message\":\"no\"}\n\n",
+            "{\"error\":{\"code\":400,\"message\":\"no\"}}\n",
+        ] {
+            let found = data(&[text.as_bytes()]);
+            assert!(found.contains(&"{\"error\":{\"code\":400,\"message\":\"no\"}}".to_owned()), "{text} gave {found:?}");
+        }
+        assert_eq!(data(&[b"error: out of memory\n\n"]), ["{\"error\":{\"message\":\"out of memory\"}}"]);
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use super::{
     Endpoint, Outgoing, Protocol,
     fault::{Said, causes, judge, redact, unreachable},
-    wire::{headers, list_address, read_failure},
+    wire::{Shape, headers, list_address, read_failure, text_of},
 };
 use crate::{
     ai::ModelError,
+    server::json,
     text::{clean_line, is_refused},
 };
 use reqwest::header::{ACCEPT, HeaderValue};
@@ -26,6 +27,8 @@ const LIST_MAX: usize = 4 << 20;
 const MODELS_MAX: usize = 2000;
 /// Parts of a list that are asked for; the Messages API gives it in parts of a thousand.
 const PARTS_MAX: usize = 5;
+/// Said of what cannot be understood.
+const NO_LIST: &str = "sent something that is no list of models";
 /// Longest id of a model, in characters.
 const ID_MAX: usize = 200;
 /// Longest name for people, in characters.
@@ -70,6 +73,9 @@ pub struct Catalogue {
     pub models: Vec<Listed>,
     /// There are more than are kept.
     pub is_cut: bool,
+    /// Entries without a name that could be used: none at all, one too long, one with signs that no name has.
+    #[serde(default)]
+    pub left_out: u32,
 }
 
 /// The models that a server of the Messages API says it has. The endpoint's model plays no part; its whole time is the
@@ -108,14 +114,24 @@ async fn read(outgoing: &Outgoing, endpoint: &Endpoint, protocol: Protocol) -> R
     let mut after: Option<String> = None;
     for _ in 0..PARTS_MAX {
         let bytes = part(outgoing, endpoint, protocol, &base, after.as_deref(), &mut received).await?;
-        let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).trim_ascii();
-        if start.first() == Some(&b'<') {
-            return Err(bad("answered with a web page; its address is probably not right"));
+        if let Err(what) = Shape::of(&bytes) {
+            return Err(bad(what));
         }
         let value: Value =
-            serde_json::from_slice(start).map_err(|_| bad("sent something that is no list of models"))?;
-        let items = items(&value).ok_or_else(|| bad("sent something that is no list of models"))?;
-        for model in items.iter().filter_map(listed) {
+            json::read(text_of(&bytes).trim()).map_err(|_| bad(NO_LIST))?;
+        let Some(items) = items(&value) else {
+            // Some servers tell their failures with the status of success.
+            let said = Said::of(value.get("error").unwrap_or(&Value::Null));
+            let detail = redact(&said.message, endpoint.key.as_ref().map(ExposeSecret::expose_secret));
+            let error = if said == Said::default() { bad(NO_LIST) } else { judge(&said, endpoint, 0).error };
+            tracing::warn!(provider = %endpoint.provider, detail, "a provider did not give its list of models");
+            return Err(error);
+        };
+        for item in items {
+            let Some(model) = listed(item) else {
+                found.left_out = found.left_out.saturating_add(1);
+                continue;
+            };
             if found.models.len() >= MODELS_MAX {
                 found.is_cut = true;
                 break;
@@ -186,7 +202,7 @@ async fn part(
 
 /// What it means that there is no list.
 fn refused(status: u16, head: &reqwest::header::HeaderMap, body: &[u8], endpoint: &Endpoint) -> ModelError {
-    let said = serde_json::from_slice::<Value>(body).map(|v| Said::of(&v)).unwrap_or_default().with_head(status, head);
+    let said = json::read::<Value>(&text_of(body)).map(|v| Said::of(&v)).unwrap_or_default().with_head(status, head);
     let key = endpoint.key.as_ref().map(ExposeSecret::expose_secret);
     let detail = redact(&said.message, key);
     tracing::warn!(provider = %endpoint.provider, status, detail, "a provider did not give its list of models");
@@ -197,9 +213,17 @@ fn refused(status: u16, head: &reqwest::header::HeaderMap, body: &[u8], endpoint
     judge(&said, endpoint, 0).error
 }
 
-/// The list in an answer: `data` of both protocols, `models` of some servers, or the answer itself.
-fn items(value: &Value) -> Option<&Vec<Value>> {
-    ["data", "models"].iter().find_map(|key| value.get(*key).and_then(Value::as_array)).or_else(|| value.as_array())
+/// The list in an answer: `data` of both protocols, `models` of some servers, or the answer itself. Servers without a model
+/// write null.
+fn items(value: &Value) -> Option<&[Value]> {
+    let keys = ["data", "models"];
+    let named = keys.iter().find_map(|key| value.get(*key).and_then(Value::as_array));
+    let is_empty = || keys.iter().any(|key| value.get(*key).is_some_and(Value::is_null));
+    match named.or_else(|| value.as_array()) {
+        Some(items) => Some(items),
+        None if value.get("error").is_none_or(Value::is_null) && is_empty() => Some(&[]),
+        None => None,
+    }
 }
 
 fn is_id(text: &str) -> bool {
@@ -208,7 +232,7 @@ fn is_id(text: &str) -> bool {
 
 fn listed(item: &Value) -> Option<Listed> {
     // A model that its provider would not know again by this name cannot be asked for.
-    let id = item.get("id").or_else(|| item.get("name")).and_then(Value::as_str).filter(|id| is_id(id))?;
+    let id = item.get("id").or_else(|| item.get("name")).and_then(Value::as_str).map(str::trim).filter(|id| is_id(id))?;
     let name = ["/display_name", "/name"].iter().find_map(|at| item.pointer(at).and_then(Value::as_str));
     let name: String = name.unwrap_or_default().chars().filter(|c| !is_refused(*c)).take(NAME_MAX).collect();
     let name = clean_line("name", &name, 0, NAME_MAX).unwrap_or_default();
@@ -317,7 +341,6 @@ mod tests {
             json!("m"),
             json!({ "id": 7 }),
             json!({ "id": "" }),
-            json!({ "id": " m" }),
             json!({ "id": "a\u{202e}b" }),
             json!({ "id": "x".repeat(201) }),
         ] {

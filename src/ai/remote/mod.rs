@@ -19,6 +19,7 @@ mod list;
 mod openai;
 mod outgoing;
 mod standing;
+mod thoughts;
 mod turns;
 mod voice;
 mod wire;

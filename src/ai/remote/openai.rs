@@ -7,7 +7,10 @@ use super::{
     standing::{Quirk, Quirks},
     turns::{Turn, Turns},
 };
-use crate::ai::{FinishReason, Request};
+use crate::{
+    ai::{FinishReason, Request},
+    server::json,
+};
 use serde_json::{Map, Value, json};
 
 /// Stop texts that all servers take.
@@ -19,11 +22,16 @@ pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_t
     let mouth = can.prefill && !quirks.has(Quirk::NoPrefill);
     let turns = Turns::of(&request.messages, can.tools, &request.prefill, mouth);
     let mut messages = Vec::new();
-    if !turns.system.is_empty() {
-        messages.push(json!({ "role": "system", "content": turns.system.join("\n\n") }));
+    let mut told = turns.system.join("\n\n");
+    if !told.is_empty() && !quirks.has(Quirk::NoSystem) {
+        messages.push(json!({ "role": "system", "content": std::mem::take(&mut told) }));
     }
     for turn in &turns.turns {
         match turn {
+            // Templates without a place for the application get its words with the first line.
+            Turn::User(text) if !told.is_empty() => {
+                messages.push(json!({ "role": "user", "content": format!("{}\n\n{text}", std::mem::take(&mut told)) }));
+            }
             Turn::User(text) => messages.push(json!({ "role": "user", "content": text })),
             Turn::Assistant { text, calls } if calls.is_empty() => {
                 messages.push(json!({ "role": "assistant", "content": text }));
@@ -62,11 +70,12 @@ pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_t
     if !can.thinking && !quirks.has(Quirk::NoSampling) {
         body.insert("temperature".to_owned(), rounded(request.sampling.temperature));
         body.insert("top_p".to_owned(), rounded(request.sampling.top_p));
-        if let Some(seed) = request.sampling.seed {
+        if let Some(seed) = request.sampling.seed.filter(|_| !quirks.has(Quirk::NoSeed)) {
             body.insert("seed".to_owned(), json!(seed));
         }
     }
-    let stops: Vec<&String> = request.stop.iter().filter(|stop| !stop.is_empty()).take(STOPS_MAX).collect();
+    // Blanks stand in thoughts, too: those are watched for here, behind them.
+    let stops: Vec<&String> = request.stop.iter().filter(|stop| !stop.trim().is_empty()).take(STOPS_MAX).collect();
     if !stops.is_empty() && !can.thinking && !quirks.has(Quirk::NoStops) {
         body.insert("stop".to_owned(), json!(stops));
     }
@@ -92,6 +101,8 @@ fn rounded(number: f32) -> Value {
 pub(super) struct Reader {
     pub usage: Usage,
     pub calls: Calls,
+    /// Pieces of a reply have come.
+    has_pieces: bool,
 }
 
 impl Reader {
@@ -100,13 +111,13 @@ impl Reader {
         if data.trim() == "[DONE]" {
             return Ok(vec![Event::Over]);
         }
-        let value: Value = serde_json::from_str(data).map_err(|_| Garbled("sent something that is no JSON"))?;
-        self.read(&value, "delta")
+        let value: Value = json::piece(data).map_err(|_| Garbled("sent something that is no JSON"))?;
+        self.read(&value, &["delta"])
     }
 
     /// What an answer says that was not streamed.
     pub fn whole(&mut self, value: &Value) -> Result<Vec<Event>, Garbled> {
-        let mut events = self.read(value, "message")?;
+        let mut events = self.read(value, &["message", "delta"])?;
         if value.get("choices").is_none() && !matches!(events.as_slice(), [Event::Fails(_)]) {
             return Err(Garbled("sent an answer without a choice"));
         }
@@ -117,8 +128,10 @@ impl Reader {
         Ok(events)
     }
 
-    fn read(&mut self, value: &Value, part: &str) -> Result<Vec<Event>, Garbled> {
-        if value.get("error").is_some_and(|e| !e.is_null()) {
+    fn read(&mut self, value: &Value, parts: &[&str]) -> Result<Vec<Event>, Garbled> {
+        // Google answers with a list of one.
+        let first = value.get(0).unwrap_or(value);
+        if first.get("error").is_some_and(|e| !e.is_null()) {
             return Ok(vec![Event::Fails(super::fault::Said::of(value))]);
         }
         if value.get("object").and_then(Value::as_str) == Some("error") {
@@ -132,9 +145,11 @@ impl Reader {
         else {
             return Ok(events);
         };
-        // Some servers send the other name, and old ones plain text.
-        let delta = [part, "message", "delta"].iter().find_map(|key| choice.get(*key).filter(|d| d.is_object()));
-        if let Some(delta) = delta {
+        // Some servers send the other name, and old ones plain text. In a stream, a message after pieces is all of it again.
+        let delta = parts.iter().find_map(|key| choice.get(*key).filter(|d| d.is_object()));
+        let whole = choice.get("message").filter(|d| d.is_object() && delta.is_none() && !self.has_pieces);
+        if let Some(delta) = delta.or(whole) {
+            self.has_pieces = true;
             self.delta(delta, &mut events)?;
         } else if let Some(text) = choice.get("text").and_then(Value::as_str).filter(|t| !t.is_empty()) {
             events.push(Event::Text(text.to_owned()));
@@ -153,20 +168,16 @@ impl Reader {
     }
 
     fn delta(&mut self, delta: &Value, events: &mut Vec<Event>) -> Result<(), Garbled> {
-        for key in ["reasoning_content", "reasoning", "thinking"] {
+        for key in ["reasoning_content", "reasoning", "reasoning_details", "thinking", "thinking_blocks", "thought"] {
             if delta.get(key).is_some_and(|thought| !thought.is_null() && thought.as_str() != Some("")) {
-                events.push(Event::Work);
+                events.push(Event::Thinks);
             }
         }
         // A refusal is what the model says instead.
         for key in ["content", "refusal"] {
             match delta.get(key) {
                 Some(Value::String(text)) if !text.is_empty() => events.push(Event::Text(text.clone())),
-                Some(Value::Array(parts)) => {
-                    let texts =
-                        parts.iter().filter_map(|p| p.get("text").and_then(Value::as_str)).filter(|t| !t.is_empty());
-                    events.extend(texts.map(|text| Event::Text(text.to_owned())));
-                }
+                Some(Value::Array(parts)) => events.extend(parts.iter().filter_map(part)),
                 _ => {}
             }
         }
@@ -196,6 +207,17 @@ impl Reader {
         self.usage.cached = count(cached).unwrap_or(self.usage.cached);
         let written = usage.pointer("/prompt_tokens_details/cache_write_tokens");
         self.usage.cache_write = count(written).unwrap_or(self.usage.cache_write);
+    }
+}
+
+/// A part of a text that has parts: Mistral's thoughts are parts of their own kind.
+fn part(part: &Value) -> Option<Event> {
+    match part.get("type").and_then(Value::as_str).unwrap_or("text") {
+        "text" | "output_text" | "refusal" => {
+            let text = part.get("text").and_then(Value::as_str).filter(|text| !text.is_empty())?;
+            Some(Event::Text(text.to_owned()))
+        }
+        _ => Some(Event::Thinks),
     }
 }
 
@@ -247,6 +269,10 @@ mod tests {
         for absent in ["max_tokens", "temperature", "top_p", "stop", "tools"] {
             assert!(own.get(absent).is_none(), "{absent}");
         }
+        let one = |quirk| body(&request, &Endpoint::example("http://127.0.0.1:1/v1", can), Quirks::of(&[quirk]), 300);
+        assert!(one(Quirk::NoSeed).get("seed").is_none() && one(Quirk::NoSeed)["temperature"] == 0.5);
+        let first = &one(Quirk::NoSystem)["messages"][0];
+        assert_eq!(*first, json!({ "role": "user", "content": "You are Mira.\n\nHello" }));
         let all = [Quirk::NoStreamOptions, Quirk::OtherLength, Quirk::NoSampling, Quirk::NoPrefill, Quirk::NoStops];
         let odd = body(&request, &Endpoint::example("http://127.0.0.1:1/v1", can), Quirks::of(&all), 300);
         assert_eq!(odd["max_completion_tokens"], 300);
@@ -262,7 +288,7 @@ mod tests {
         for chunk in chunks {
             events.extend(reader.frame(&chunk.to_string()).expect("a chunk"));
         }
-        events.retain(|event| *event != Event::Work);
+        events.retain(|event| !matches!(event, Event::Work | Event::Thinks));
         (events, reader)
     }
 

@@ -5,7 +5,7 @@ use crate::ai::breaker::Breaker;
 use dashmap::DashMap;
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicU16, Ordering},
 };
 
 /// Models that are remembered; more would be somebody making them up.
@@ -15,7 +15,7 @@ const MOST: usize = 2000;
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     pub breaker: Breaker,
-    quirks: AtomicU8,
+    quirks: AtomicU16,
 }
 
 /// A wish that a model was found not to know. It is not told of it again.
@@ -31,11 +31,17 @@ pub(super) enum Quirk {
     NoPrefill,
     /// Takes no stop texts.
     NoStops,
+    /// Takes no seed.
+    NoSeed,
+    /// Has no place for what the application says; it is told with the person's first line.
+    NoSystem,
+    /// Takes no schema for its answer.
+    NoSchema,
 }
 
 /// Several quirks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Quirks(u8);
+pub(super) struct Quirks(u16);
 
 impl Quirks {
     #[cfg(test)]
@@ -49,13 +55,16 @@ impl Quirks {
 }
 
 impl Quirk {
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         match self {
             Self::NoStreamOptions => 1,
             Self::OtherLength => 2,
             Self::NoSampling => 4,
             Self::NoPrefill => 8,
             Self::NoStops => 16,
+            Self::NoSeed => 32,
+            Self::NoSystem => 64,
+            Self::NoSchema => 128,
         }
     }
 }

@@ -1,26 +1,23 @@
 //! What of a model's stream is the reply: without thoughts, without what was already said, without stop texts.
 
-use crate::ai::text::Outlet;
+use super::thoughts::Thoughts;
+use crate::{ai::text::Outlet, server::json::Halves};
 
-/// Thoughts that some servers leave in the text.
-const THINK: &str = "<think>";
-const THINK_END: &str = "</think>";
 /// A repetition at the beginning is looked for in this many characters of what was begun.
 const ECHO_MAX: usize = 400;
 
-/// Where the beginning of the stream stands.
-enum Start {
-    /// Too little has come to know.
-    Open(String),
-    /// Inside a thought; the last characters, in which its end may hide.
-    Thinking(String),
-    /// The reply has begun.
-    Passed,
-}
-
 /// Text on its way to the person.
 pub(super) struct Voice {
-    start: Start,
+    halves: Halves,
+    thoughts: Thoughts,
+    stops: Vec<String>,
+    begun: String,
+    mouth: bool,
+    rest: Rest,
+}
+
+/// What stands between thoughts and the person; begun anew when all so far was a thought.
+struct Rest {
     /// Words that were asked for and may be repeated.
     begun: Option<String>,
     held: String,
@@ -33,66 +30,58 @@ pub(super) struct Said {
     pub text: String,
     /// A stop text was met.
     pub stopped: bool,
+    /// What was given before was a thought.
+    pub takes_back: bool,
 }
 
 impl Voice {
     /// `begun` are words that the model was asked to go on from; with `mouth` they were put into its mouth.
     pub fn new(stops: &[String], begun: &str, mouth: bool) -> Self {
-        let asked = !begun.trim().is_empty() && !mouth;
         Self {
-            start: Start::Open(String::new()),
-            begun: asked.then(|| begun.to_owned()),
-            held: String::new(),
-            outlet: Outlet::new(stops, begun.is_empty() || begun.ends_with(char::is_whitespace)),
+            halves: Halves::default(),
+            thoughts: Thoughts::default(),
+            stops: stops.to_vec(),
+            begun: begun.to_owned(),
+            mouth,
+            rest: Rest::new(stops, begun, mouth),
         }
+    }
+
+    /// Something was thought in the text.
+    pub const fn has_thought(&self) -> bool {
+        self.thoughts.were_there
     }
 
     /// Takes text as it comes.
     pub fn push(&mut self, text: &str) -> Said {
-        let text = self.thoughtless(text, false);
-        let text = self.unrepeated(&text, false);
-        let piece = self.outlet.push(text.as_bytes());
-        Said { text: piece.text, stopped: piece.stopped }
+        let text = self.halves.push(text);
+        let sifted = self.thoughts.push(&text, false);
+        if sifted.takes_back {
+            self.rest = Rest::new(&self.stops, &self.begun, self.mouth);
+        }
+        let text = self.rest.unrepeated(&sifted.text, false);
+        let piece = self.rest.outlet.push(text.as_bytes());
+        Said { text: piece.text, stopped: piece.stopped, takes_back: sifted.takes_back }
     }
 
     /// What was held back, when nothing follows.
     pub fn finish(&mut self) -> String {
-        let text = self.thoughtless("", true);
-        let text = self.unrepeated(&text, true);
-        let piece = self.outlet.push(text.as_bytes());
-        if piece.stopped { piece.text } else { piece.text + &self.outlet.finish() }
+        let text = self.halves.finish();
+        // The last letters close no thought: a mark that were whole would have been seen.
+        let sifted = self.thoughts.push(text, true);
+        let text = self.rest.unrepeated(&sifted.text, true);
+        let piece = self.rest.outlet.push(text.as_bytes());
+        if piece.stopped { piece.text } else { piece.text + &self.rest.outlet.finish() }
     }
+}
 
-    /// Leaves out a thought at the very beginning.
-    fn thoughtless(&mut self, text: &str, is_last: bool) -> String {
-        match &mut self.start {
-            Start::Passed => text.to_owned(),
-            Start::Open(held) => {
-                held.push_str(text);
-                let seen = held.trim_start();
-                if let Some(inside) = seen.strip_prefix(THINK) {
-                    let inside = inside.to_owned();
-                    self.start = Start::Thinking(String::new());
-                    return self.thoughtless(&inside, is_last);
-                }
-                if THINK.starts_with(seen) && !is_last {
-                    return String::new();
-                }
-                let text = std::mem::take(held);
-                self.start = Start::Passed;
-                text
-            }
-            Start::Thinking(held) => {
-                held.push_str(text);
-                let Some((_, after)) = held.split_once(THINK_END) else {
-                    let keep = held.floor_char_boundary(held.len().saturating_sub(THINK_END.len()));
-                    held.drain(..keep);
-                    return String::new();
-                };
-                let after = after.trim_start().to_owned();
-                self.start = Start::Passed;
-                after
-            }
+impl Rest {
+    fn new(stops: &[String], begun: &str, mouth: bool) -> Self {
+        let asked = !begun.trim().is_empty() && !mouth;
+        Self {
+            begun: asked.then(|| begun.to_owned()),
+            held: String::new(),
+            outlet: Outlet::new(stops, begun.is_empty() || begun.ends_with(char::is_whitespace)),
         }
     }
 
@@ -170,6 +159,9 @@ mod tests {
             let mut stopped = false;
             for part in chars.chunks(size) {
                 let piece = voice.push(&part.iter().collect::<String>());
+                if piece.takes_back {
+                    out.clear();
+                }
                 out.push_str(&piece.text);
                 if piece.stopped {
                     stopped = true;
@@ -189,12 +181,9 @@ mod tests {
     #[test]
     fn thoughts_are_left_out() {
         assert_eq!(said(&[], "", false, "<think>hm</think>\n\nHello"), "Hello");
-        assert_eq!(
-            said(&[], "", false, " \n<think>a < b </thin </think>Hello <think>x</think>"),
-            "Hello <think>x</think>"
-        );
-        assert_eq!(said(&[], "", false, "<think>never ends"), "");
-        assert_eq!(said(&[], "", false, "<thin ice"), "<thin ice");
+        assert_eq!(said(&[], "", false, " \n<think>a < b </thin </think>Hello <think>x</think>"), "Hello ");
+        assert_eq!(said(&["\nAnn:"], "", false, "Ann asks me. </think>\nHello.\nAnn: hi"), "Hello.");
+        assert_eq!(said(&[], "She bought", false, "They want more.</think> a fish."), " a fish.");
         assert_eq!(said(&[], "", false, "<th"), "<th");
     }
 

@@ -13,9 +13,13 @@ use reqwest::{
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 use tokio::time::timeout;
 use url::Url;
+
+/// Said of an answer that is packed although nothing of the kind was asked for.
+pub(super) const COMPRESSED: &str =
+    "sent a compressed answer, which was not asked for; switch compression off there, or in the proxy before it";
 
 /// Longest body of a failure that is read.
 const FAILURE_MAX: usize = 64 << 10;
@@ -28,15 +32,16 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// `None` for a web page.
-    pub fn of(bytes: &[u8]) -> Option<Self> {
+    /// What is wrong with it, when it is a web page, or compressed.
+    pub fn of(bytes: &[u8]) -> Result<Self, &'static str> {
         let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-        Some(match start.first() {
-            None => Self::Unknown,
-            Some(b'<') => return None,
-            Some(b'{' | b'[') => Self::Whole,
-            Some(_) => Self::Stream(Frames::default()),
-        })
+        match start {
+            [] => Ok(Self::Unknown),
+            [b'<', ..] => Err("answered with a web page; its address is probably not right"),
+            [0x1f, 0x8b, ..] => Err(COMPRESSED),
+            [b'{' | b'[', ..] => Ok(Self::Whole),
+            _ => Ok(Self::Stream(Frames::default())),
+        }
     }
 }
 
@@ -142,6 +147,11 @@ pub(super) fn headers(endpoint: &Endpoint, protocol: Protocol) -> Result<HeaderM
     value.set_sensitive(true);
     headers.insert(name, value);
     Ok(headers)
+}
+
+/// A body as text, without the mark that some put before it.
+pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
 }
 
 /// The beginning of a failure's body, if it comes soon.

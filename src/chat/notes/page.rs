@@ -116,11 +116,19 @@ fn portion(out: &mut String, section: &Section, oc: &str, sum: u32) {
             escape(&section.text)
         );
     }
+    if let Some(sum) = &section.sha256 {
+        let short: String = sum.chars().take(12).collect();
+        let _ = write!(
+            out,
+            "<p class=\"meta\">Only the owner of the character can read this part. Its SHA-256 begins with <code>{short}</code>.</p>"
+        );
+    }
     out.push_str("</li>");
 }
 
 fn label(name: &str, oc: &str) -> String {
     match name {
+        "private" => format!("Instructions by the maker of {oc}"),
         "identity" => format!("Who {oc} is"),
         "items" => format!("What {oc} carries"),
         "style" => format!("How {oc} speaks"),
@@ -129,6 +137,7 @@ fn label(name: &str, oc: &str) -> String {
         "conversation" => "Instructions for this chat".to_owned(),
         "instructions" => "System prompt".to_owned(),
         "world" => "What happened in the world".to_owned(),
+        "heard" => "What is heard of other people's characters".to_owned(),
         "memories" => format!("What {oc} remembers"),
         "summary" => "Summary of earlier messages".to_owned(),
         "history" => "Messages".to_owned(),

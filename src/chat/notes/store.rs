@@ -211,7 +211,7 @@ pub async fn lines_after(
                where path.depth < $3 and path.message_id is distinct from $2 and m.message_id is distinct from $2
            )
            select m.message_id, m.sender_type, m.content from path join messages m using (message_id)
-           where m.message_id is distinct from $2 order by path.depth desc"#,
+           where m.message_id is distinct from $2 and m.kind = '' order by path.depth desc"#,
         until.0,
         after.map(|m| m.0),
         most

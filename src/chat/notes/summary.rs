@@ -219,6 +219,7 @@ async fn ask(app: &AppState, model: &SharedModel, request: Request) -> Option<(S
     while let Some(chunk) = reply.recv().await {
         match chunk {
             Ok(Chunk::Text(more)) => text.push_str(&more),
+            Ok(Chunk::TakeBack) => text.clear(),
             Ok(Chunk::Done(finish)) => {
                 let was_cut = finish.reason == crate::ai::FinishReason::Length;
                 return Some((finished(&text, 0, was_cut), Some(finish)));

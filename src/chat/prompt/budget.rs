@@ -99,6 +99,7 @@ impl<'a> Budget<'a> {
             left_out: number(left_out),
             left,
             text: kept(text),
+            ..Section::default()
         });
     }
 
@@ -113,6 +114,14 @@ impl<'a> Budget<'a> {
         if let Some(at) = self.sections.iter().position(|s| s.name == name) {
             let section = self.sections.remove(at);
             self.sections.push(section);
+        }
+    }
+
+    /// Adds what a part costs as a message of its own: the marks around it.
+    pub(super) fn envelope(&mut self, name: &str) {
+        if let Some(section) = self.sections.iter_mut().find(|s| s.name == name) {
+            section.tokens = section.tokens.saturating_add(TEMPLATE);
+            self.used = self.used.saturating_add(TEMPLATE);
         }
     }
 

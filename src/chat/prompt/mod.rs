@@ -9,6 +9,7 @@
 
 mod budget;
 mod ends;
+mod heard;
 mod history;
 mod recall;
 mod receipt;
@@ -19,6 +20,7 @@ mod text;
 mod tests;
 
 pub use ends::{finished, reopened};
+pub use heard::plain_name;
 pub use receipt::{Left, Receipt, SamplingNote, Section, Why};
 pub use text::{fill, stops};
 
@@ -55,7 +57,7 @@ pub struct Scene {
 pub struct Happening {
     /// What, in one sentence.
     pub text: String,
-    /// To the character itself.
+    /// To the character itself, to one of the house or of the person: nobody else chose its words.
     pub is_own: bool,
 }
 
@@ -118,12 +120,14 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
     let mut budget = Budget::new(count, room);
 
     let mut messages = sheet::opening(scene, &mut budget);
+    let news = heard::news(scene, &mut budget);
     // The note stands among the lines: it is chosen before them and told after them.
     let note = sheet::note(scene, &budget);
     let talk = history::keep(scene, note.as_ref().map_or(0, |n| n.tokens), &mut budget);
     if let Some(note) = &note {
         budget.note(note);
     }
+    let talk = news.into_iter().chain(talk).collect();
     messages.extend(history::join(talk, note));
 
     let request = Request {

@@ -2,11 +2,15 @@
 
 use crate::ai::Request;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// Longest text of a part that is kept, in characters; of a longer one, its beginning and its end.
 const TEXT_MAX: usize = 8000;
+
+/// Name of the part that only the character's owner may read: the instructions of its maker.
+pub(super) const PRIVATE: &str = "private";
 
 /// What went into a prompt, and what did not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -44,7 +48,7 @@ pub struct Receipt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Section {
-    /// What it is: `identity`, `items`, `style`, `examples`, `person`, `conversation`, `instructions`, `world`, `memories`,
+    /// What it is: `private` (its maker's own instructions), `identity`, `items`, `style`, `examples`, `person`, `conversation`, `instructions`, `world`, `heard` (of other people's characters), `memories`,
     /// `summary`, `history` or `note`.
     pub name: Cow<'static, str>,
     /// What it costs, the marks around its lines included.
@@ -56,8 +60,22 @@ pub struct Section {
     /// What they are, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Left>,
-    /// As it was sent; of a very long one, the beginning and the end.
+    /// As it was sent; of a very long one, the beginning and the end. Empty for what is not yours to read.
     pub text: String,
+    /// SHA-256 of what is not yours to read, in hexadecimal letters: whether it is still the same, and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl Receipt {
+    /// Takes out what only the owner of the character may read. Its tokens and its hash stay.
+    pub fn keep_private(&mut self) {
+        for section in self.sections.iter_mut().filter(|s| s.name == PRIVATE) {
+            let text = std::mem::take(&mut section.text);
+            section.left.clear();
+            section.sha256 = Some(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+    }
 }
 
 /// Something that was not sent.

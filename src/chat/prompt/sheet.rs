@@ -3,7 +3,7 @@
 use super::{
     NoteLine, Said, Scene, Why,
     budget::{self, Budget, TEMPLATE},
-    recall,
+    recall, receipt,
     text::fill,
 };
 use crate::{ai::Message, chat::Sender};
@@ -34,19 +34,18 @@ fn character(scene: &Scene, budget: &mut Budget<'_>) -> String {
     let say = |text: &str| fill(text, &p.name, &scene.person);
     let mut parts = Vec::new();
 
-    let mut identity = String::new();
-    if !p.system_prompt.is_empty() {
-        identity.push_str(&say(&p.system_prompt));
-        identity.push_str("\n\n");
-    }
+    // A part of its own: its maker's instructions are shown to nobody else, in receipts neither.
+    let own = say(p.system_prompt.trim());
+    let share = if own.is_empty() { budget::IDENTITY } else { budget::IDENTITY / 2 };
     let title = if p.title.is_empty() { String::new() } else { format!(", {}", p.title) };
-    identity.push_str(&format!("You are {}{title}. {}\n\n{}", p.name, say(&p.personality), say(&p.description)));
+    let mut identity = format!("You are {}{title}. {}\n\n{}", p.name, say(&p.personality), say(&p.description));
     if !p.scenario.is_empty() {
         identity.push_str(&format!("\n\nWhere you are: {}", say(&p.scenario)));
     }
     let rule = rule(&p.name);
     budget.whole("instructions", &rule, 1);
-    parts.push(budget.clip("identity", identity.trim(), budget::IDENTITY));
+    parts.push(budget.clip(receipt::PRIVATE, &own, budget::IDENTITY / 2));
+    parts.push(budget.clip("identity", identity.trim(), share));
     parts.push(budget.list("style", "How you sound:\n- ", &style(scene), "\n- ", budget::STYLE));
     let items: Vec<String> = p.items.iter().map(|i| format!("{}: {}", i.name, say(&i.personality_effects))).collect();
     parts.push(budget.list("items", "What you carry, and what it does to you:\n- ", &items, "\n- ", budget::ITEMS));
@@ -107,7 +106,8 @@ fn entrance(scene: &Scene, budget: &mut Budget<'_>) -> String {
         let text = format!("For this conversation:\n{}", say(instructions));
         parts.push(budget.clip("conversation", &text, budget::CONVERSATION));
     }
-    let events: Vec<String> = scene.events.iter().map(|e| e.text.clone()).collect();
+    // What happened to others than these is told beside the talk (`heard.rs`).
+    let events: Vec<String> = scene.events.iter().filter(|e| e.is_own).map(|e| e.text.clone()).collect();
     parts.push(budget.list("world", "Recent world events:\n- ", &events, "\n- ", budget::WORLD));
     parts.push(budget.list("memories", "Important memories:\n- ", &scene.memories, "\n- ", budget::MEMORIES));
     let summary = scene.notes.summary.trim();

@@ -9,7 +9,7 @@ use crate::{
     },
     error::{AppError, AppResult},
     models::{
-        meter::{self, Ending, Purpose},
+        meter::{self, Ending, Purpose, Spent},
         registry::Candidate,
     },
     server::AppState,
@@ -40,6 +40,7 @@ pub(super) async fn ask(
         Err(error) => return failed(error.to_string()),
     };
     speaker.model.clone_from(&candidate.name);
+    (speaker.was_sent, speaker.spent) = (false, None);
     let size = meter::estimate(candidate, &prompt.request.messages);
     let longest = i64::from(prompt.request.max_tokens);
     let subject = Some(start.run_id.0);
@@ -57,6 +58,7 @@ pub(super) async fn ask(
     let _cancelled_in_any_case = cancel.clone().drop_guard();
     let mut reply = candidate.model.reply(prompt.request, cancel);
     let before = live.length();
+    let mut room = REPLY_MAX.saturating_sub(live.text().chars().count());
     loop {
         let trouble = match reply.recv().await {
             Some(Ok(Chunk::Queued { place })) => {
@@ -64,7 +66,17 @@ pub(super) async fn ask(
                 continue;
             }
             Some(Ok(Chunk::Started)) => {
+                speaker.was_sent = true;
                 live.set(Phase::Started);
+                continue;
+            }
+            Some(Ok(Chunk::Spent(spent))) => {
+                speaker.spent = Some(spent);
+                continue;
+            }
+            Some(Ok(Chunk::TakeBack)) => {
+                live.take_back(before);
+                room = REPLY_MAX.saturating_sub(live.text().chars().count());
                 continue;
             }
             Some(Ok(Chunk::Via { note, .. })) => {
@@ -74,10 +86,16 @@ pub(super) async fn ask(
             }
             Some(Ok(Chunk::ToolCall(_))) => continue,
             Some(Ok(Chunk::Text(text))) => {
-                let text = readable(&text, live.last());
+                let mut text = readable(&text, live.last());
                 if text.is_empty() {
                     continue;
                 }
+                // Before it grows: what is too long for its row would be lost as a whole.
+                let is_full = text.chars().count() >= room;
+                if let Some((at, _)) = text.char_indices().nth(room) {
+                    text.truncate(at);
+                }
+                room = room.saturating_sub(text.chars().count());
                 if speaker.first_token_ms.is_none() {
                     speaker.first_token_ms = Some(i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX));
                     app.models.health().note(app, candidate, None);
@@ -86,10 +104,19 @@ pub(super) async fn ask(
                 if before / FLUSH_BYTES != length / FLUSH_BYTES {
                     app.runs.bulk.notify_one();
                 }
-                if length >= REPLY_MAX {
+                if is_full {
                     return Asked::Ended(Finished::Written(FinishReason::Length), None);
                 }
                 continue;
+            }
+            // Another one may find words; where a reply goes on, nothing more is an answer, too.
+            Some(Ok(Chunk::Done(finish)))
+                if start.kept.is_empty()
+                    && finish.reason != FinishReason::Cancelled
+                    && live.text().trim().is_empty() =>
+            {
+                speaker.spent = Some(finish);
+                ModelError::NoWords { provider: candidate.provider.clone(), in_thoughts: false }
             }
             Some(Ok(Chunk::Done(finish))) => return Asked::Ended(Finished::Written(finish.reason), Some(finish)),
             Some(Err(error)) => error,
@@ -99,10 +126,13 @@ pub(super) async fn ask(
         let spoke = live.length() > before;
         // What a model declines is not for another one to say.
         if spoke || matches!(trouble, ModelError::Refused { .. }) {
-            return Asked::Ended(Finished::Failed(explain(&trouble)), None);
+            return Asked::Ended(Finished::Failed(explain(&trouble)), speaker.spent.take());
         }
+        // Whoever fails has said what it cost.
+        speaker.was_sent = false;
         if let Some(ticket) = speaker.ticket.take() {
-            ticket.settle(app, Ending::Failed, None, "", None).await;
+            let spent = speaker.spent.take();
+            ticket.settle(app, Ending::Failed, Spent::of(spent.as_ref(), false, ""), None).await;
         }
         return Asked::Passed(trouble);
     }
@@ -137,5 +167,10 @@ async fn read_prompt(app: &AppState, start: &Start, candidate: &Candidate) -> Ap
     let scene = store::scene(&mut tx, start.user_id, persona, start.answers).await?;
     drop(tx);
     let count = |text: &str| candidate.model.count_tokens(text);
-    Ok(prompt::build(&scene, &candidate.model.info(), &count, &start.kept))
+    let is_own = scene.persona.owner_id == Some(start.user_id);
+    let mut prompt = prompt::build(&scene, &candidate.model.info(), &count, &start.kept);
+    if !is_own {
+        prompt.receipt.keep_private();
+    }
+    Ok(prompt)
 }

@@ -65,7 +65,7 @@ async fn keep(app: AppState) {
 /// What is to be written of a run: new words, or only that it lives.
 fn due(id: RunId, live: &Live, kept: &mut HashMap<RunId, Kept>) -> Option<Words> {
     let kept = kept.entry(id).or_insert_with(|| Kept { length: live.begun, renewed: Instant::now() });
-    let is_new = live.length() > kept.length;
+    let is_new = live.length() != kept.length;
     if live.has_ended() || (!is_new && kept.renewed.elapsed() < RENEW_EVERY) {
         return None;
     }

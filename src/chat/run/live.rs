@@ -61,13 +61,15 @@ impl End {
 pub struct Progress {
     /// The words so far.
     pub text: String,
+    /// How often words were taken back: they were thoughts.
+    pub taken_back: u32,
     /// What it is doing.
     pub phase: Phase,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { text: String::new(), phase: Phase::Queued(0) }
+        Self { text: String::new(), taken_back: 0, phase: Phase::Queued(0) }
     }
 }
 
@@ -83,7 +85,7 @@ impl From<RunRow> for Progress {
             RunStatus::Stopped => Phase::Ended(End::Stopped),
             RunStatus::Interrupted => Phase::Ended(End::Interrupted),
         };
-        Self { text: row.content, phase }
+        Self { text: row.content, taken_back: 0, phase }
     }
 }
 
@@ -105,7 +107,7 @@ impl Live {
         Self {
             message_id: start.message_id,
             begun: start.kept.len(),
-            progress: watch::Sender::new(Progress { text: start.kept.clone(), phase: Phase::Queued(0) }),
+            progress: watch::Sender::new(Progress { text: start.kept.clone(), ..Progress::default() }),
             stop: CancellationToken::new(),
             gone: CancellationToken::new(),
         }
@@ -123,6 +125,14 @@ impl Live {
             progress.text.push_str(text);
         });
         (before, before + text.len())
+    }
+
+    /// Forgets all words after this many bytes: they were a thought.
+    pub(super) fn take_back(&self, length: usize) {
+        self.progress.send_modify(|progress| {
+            progress.text.truncate(progress.text.floor_char_boundary(length));
+            progress.taken_back += 1;
+        });
     }
 
     /// What it is doing.

@@ -1,6 +1,6 @@
 //! What people do to their conversations. Each function is one transaction; a model is never called inside one.
 
-use super::{runs::Start, tree};
+use super::{card, runs::Start, tree};
 use crate::{
     chat::{Sent, prompt},
     error::{AppError, AppResult, OnConstraint},
@@ -32,7 +32,7 @@ pub(super) struct Locked {
 /// When the database cannot be reached.
 pub async fn find_by_key(tx: &mut Tx, user: UserId, key: &str) -> AppResult<Option<(Sent, String)>> {
     let row = sqlx::query!(
-        "select r.run_id, r.conversation_id, r.message_id, u.message_id as user_message_id, u.content
+        "select r.run_id, r.conversation_id, r.message_id, u.message_id as user_message_id, u.content, m.kind
          from runs r join messages m on m.message_id = r.message_id join messages u on u.message_id = m.parent_id
          where r.user_id = $1 and r.idempotency_key = $2",
         user.0,
@@ -46,6 +46,7 @@ pub async fn find_by_key(tx: &mut Tx, user: UserId, key: &str) -> AppResult<Opti
             user_message_id: MessageId(r.user_message_id),
             message_id: MessageId(r.message_id),
             run_id: RunId(r.run_id),
+            is_card: r.kind == card::KIND,
             next_key: new_key(),
         };
         (sent, r.content)
@@ -125,6 +126,7 @@ pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sen
         user_message_id: message,
         message_id: start.message_id,
         run_id: start.run_id,
+        is_card: start.is_card,
         next_key: new_key(),
     };
     Ok((sent, Some(start)))
@@ -208,6 +210,9 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
     let me = ctx.require_write()?;
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
+    if parent == message {
+        return Err(AppError::invalid("", "This card stays as it is."));
+    }
     if conversation.leaf != Some(message) {
         return Err(AppError::conflict(
             "",
@@ -237,6 +242,7 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
         message_id: message,
         answers: Some(parent),
         kept,
+        is_card: false,
     })
 }
 
@@ -253,16 +259,20 @@ async fn going_on(tx: &mut Tx, message: MessageId) -> AppResult<String> {
     Ok(if was_cut { prompt::reopened(&row.content).to_owned() } else { row.content })
 }
 
-/// Locks the conversation of a reply that may be written again, and gives what it answers.
+/// Locks the conversation of a reply that may be written again, and gives what it answers. After a card with help lines the
+/// character answers below it, so that the card stays in sight.
 async fn lock_reply(tx: &mut Tx, message: MessageId) -> AppResult<(Locked, MessageId)> {
-    let row =
-        sqlx::query!("select conversation_id, parent_id, sender_type from messages where message_id = $1", message.0)
-            .fetch_optional(&mut **tx)
-            .await?
-            .ok_or(AppError::NotFound)?;
+    let row = sqlx::query!(
+        "select conversation_id, parent_id, sender_type, kind from messages where message_id = $1",
+        message.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
     let conversation = lock_conversation(tx, ConversationId(row.conversation_id)).await?;
     refuse_while_open(tx, &conversation).await?;
     match row.parent_id {
+        Some(_) if row.kind == card::KIND => Ok((conversation, message)),
         Some(parent) if row.sender_type == "oc" => Ok((conversation, MessageId(parent))),
         _ => Err(AppError::invalid("", "Only a reply can be regenerated.")),
     }
@@ -276,6 +286,10 @@ pub(super) async fn add_reply(
     parent: MessageId,
     key: Option<&str>,
 ) -> AppResult<Start> {
+    // Before any model: whatever is sent, edited or asked for again comes through here.
+    if let Some(card) = card::instead(ctx, tx, conversation, parent, key).await? {
+        return Ok(card);
+    }
     let message = MessageId::new();
     sqlx::query!(
         "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, oc_id) values ($1, $2, $3, $4, 'oc', $5)",
@@ -303,6 +317,7 @@ pub(super) async fn add_reply(
         message_id: message,
         answers: Some(parent),
         kept: String::new(),
+        is_card: false,
     })
 }
 

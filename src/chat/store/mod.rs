@@ -1,6 +1,7 @@
 //! All SQL of the chat room, one file a purpose: what is read, what people change, what they do to the tree, what runs
 //! write, what streams follow, where a window of lines ends, what goes into files.
 
+mod card;
 mod change;
 pub mod export;
 mod follow;

@@ -9,6 +9,7 @@ use crate::{
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::{self, store::Persona},
     server::{Tx, markdown, moments},
+    trust::help,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -60,7 +61,7 @@ pub async fn partner_by_slug(tx: &mut Tx, slug: &str) -> AppResult<OcId> {
 /// `NotFound`, also for somebody else's draft.
 pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
     let persona = ocs::store::persona(tx, id).await?;
-    let events = events(tx, id, 3).await?.into_iter().map(|e| e.text).collect();
+    let events = events(tx, id, 3).await?;
     let partner = Partner {
         id,
         name: persona.name.clone(),
@@ -80,16 +81,33 @@ pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
 
 /// What happened in the last seven days: the character's own events first, then the world's. That it woke up itself is
 /// no news to it.
-async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<Happening>> {
-    let rows = sqlx::query_as!(
-        Happening,
-        r#"select description as text, oc_id is not distinct from $1 as "is_own!" from world_events where created_at > now() - interval '7 days'
+async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<String>> {
+    let rows = sqlx::query_scalar!(
+        "select description from world_events where created_at > now() - interval '7 days'
            and not (event_type = 'oc_summoned' and oc_id is not distinct from $1)
-         order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2"#,
+         order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2",
         oc.0,
         limit
     );
     Ok(rows.fetch_all(&mut **tx).await?)
+}
+
+/// What a character has heard in the last seven days of those whom its partner knows: the house's characters, their own, and
+/// those they talked with. In our own words with nothing but a name in it: what strangers write is no part of a prompt.
+async fn news(tx: &mut Tx, user: UserId, oc: OcId) -> AppResult<Vec<Happening>> {
+    let rows = sqlx::query!(
+        r#"select o.name, (o.owner_id is null or o.owner_id = $2) as "is_own!" from world_events e join ocs o using (oc_id)
+         where e.created_at > now() - interval '7 days' and e.event_type = 'oc_summoned' and o.oc_id <> $1
+           and (o.owner_id is null or o.owner_id = $2
+                or exists (select from conversations c where c.oc_id = o.oc_id and c.user_id = $2))
+         order by e.created_at desc, e.world_event_id desc limit 5"#,
+        oc.0,
+        user.0
+    );
+    let rows = rows.fetch_all(&mut **tx).await?;
+    let named = rows.into_iter().map(|row| (prompt::plain_name(&row.name), row.is_own));
+    let named = named.filter(|(name, _)| !name.is_empty());
+    Ok(named.map(|(name, is_own)| Happening { text: format!("“{name}” woke up."), is_own }).collect())
 }
 
 /// Lines as they were read. Their words are drawn when no transaction is open any more: that may take a while.
@@ -103,7 +121,7 @@ impl Undrawn {
         let texts: Vec<&str> = lines.lines.iter().map(|l| l.content.as_str()).collect();
         let html = markdown::drawn_all(&texts).await;
         for (line, html) in lines.lines.iter_mut().zip(html) {
-            line.html = html;
+            line.html = if line.is_card { help::html(&line.content) } else { html };
         }
         lines
     }
@@ -146,7 +164,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Undraw
                -- Not only so many lines, but also so many bytes of them: the page of a talk of enormous messages holds fewer.
                where path.depth < $3 and path.below + path.bytes < $4
            )
-           select m.message_id, m.parent_id, m.sender_type, m.content, m.created_at, m.edited_at, m.user_rating, m.was_helpful,
+           select m.message_id, m.parent_id, m.sender_type, m.content, m.kind, m.created_at, m.edited_at, m.user_rating, m.was_helpful,
                r.run_id as "run_id?", r.status as "status?", r.error, r.finish, r.lease_until < now() as lapsed,
                w.places as "places!", w.place as "place!"
            from path join messages m using (message_id)
@@ -183,6 +201,7 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Undraw
                 id: MessageId(r.message_id),
                 sender: if r.sender_type == "user" { Sender::User } else { Sender::Oc },
                 html: String::new(),
+                is_card: r.kind == super::card::KIND,
                 content: r.content,
                 at: stamp,
                 day,
@@ -335,8 +354,18 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
     };
     if let Some(until) = until {
         notes.summary = notes::store::summary_before(tx, until).await?.map(|s| s.content).unwrap_or_default();
+        let was_shown = sqlx::query_scalar!(
+            r#"select exists (select from messages m join messages c using (conversation_id)
+                   where m.message_id = $1 and c.kind = $2) as "was_shown!""#,
+            until.0,
+            super::card::KIND
+        );
+        if was_shown.fetch_one(&mut **tx).await? {
+            // First, so that it is there whatever else has no room.
+            notes.instructions = format!("{}\n{}", help::GENTLY, notes.instructions).trim_end().to_owned();
+        }
     }
-    let events = events(tx, persona.id, 5).await?;
+    let events = news(tx, user, persona.id).await?;
     let memories = sqlx::query_scalar!(
         "select content from memories where oc_id = $1 and (user_id is null or user_id = $2) and superseded_by is null
          order by importance desc, created_at desc limit 10",
@@ -352,7 +381,7 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
                select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
                where path.depth < $2
            )
-           select m.sender_type, m.content, m.parent_id from path join messages m using (message_id)
+           select m.sender_type, m.content, m.parent_id, m.kind from path join messages m using (message_id)
            order by path.depth desc"#,
         until.map(|m| m.0),
         HISTORY
@@ -362,10 +391,11 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
     let has_older = rows.first().is_some_and(|r| r.parent_id.is_some());
     let history = rows
         .into_iter()
+        // The card is the house's word, and no example of how the character talks.
+        .filter(|r| r.kind != super::card::KIND)
         .map(|r| Turn { by: if r.sender_type == "user" { Sender::User } else { Sender::Oc }, content: r.content })
         .collect();
     let fill = |text: &str| prompt::fill(text, &persona.name, &person);
-    let events = events.into_iter().map(|e| Happening { text: fill(&e.text), ..e }).collect();
     let memories = memories.iter().map(|m| fill(m)).collect();
     Ok(Scene { persona, person, guest, notes, events, memories, history, has_older })
 }

@@ -27,6 +27,8 @@ pub struct Start {
     pub answers: Option<MessageId>,
     /// Words that the reply has already and goes on from.
     pub kept: String,
+    /// The reply is the card with help lines and stands there already: no model is asked.
+    pub is_card: bool,
 }
 
 /// How a run ended.

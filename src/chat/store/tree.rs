@@ -5,6 +5,7 @@
 //! being written, so the path never runs through a line that is not there.
 
 use super::{
+    card,
     change::{Locked, add_reply, lock_conversation, open_runs, refuse_while_open, touch},
     runs::Start,
 };
@@ -36,6 +37,15 @@ struct Placed {
     parent: Option<Uuid>,
     sender: Sender,
     content: String,
+    /// It is the card with help lines.
+    is_card: bool,
+}
+
+impl Placed {
+    /// What the card says is the house's, and stays.
+    fn must_not_be_card(&self) -> AppResult<()> {
+        if self.is_card { Err(AppError::invalid("", "This card stays as it is.")) } else { Ok(()) }
+    }
 }
 
 /// Finds a line and locks its conversation.
@@ -46,7 +56,7 @@ async fn lock_line(tx: &mut Tx, message: MessageId) -> AppResult<(Placed, Locked
         .ok_or(AppError::NotFound)?;
     let conversation = lock_conversation(tx, ConversationId(row.conversation_id)).await?;
     // Read under the lock: what it says may have been changed a moment ago.
-    let row = sqlx::query!("select parent_id, sender_type, content from messages where message_id = $1", message.0)
+    let row = sqlx::query!("select parent_id, sender_type, content, kind from messages where message_id = $1", message.0)
         .fetch_optional(&mut **tx)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -54,6 +64,7 @@ async fn lock_line(tx: &mut Tx, message: MessageId) -> AppResult<(Placed, Locked
         parent: row.parent_id,
         sender: if row.sender_type == "user" { Sender::User } else { Sender::Oc },
         content: row.content,
+        is_card: row.kind == card::KIND,
     };
     Ok((placed, conversation))
 }
@@ -138,6 +149,7 @@ pub async fn edit_in_place(ctx: &Ctx, message: MessageId, field: &str, words: &s
     ctx.require_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
+    line.must_not_be_card()?;
     let words = check_words(field, line.sender, words)?;
     refuse_while_open(&mut tx, &conversation).await?;
     if words == line.content {
@@ -174,6 +186,7 @@ pub async fn edit_as_wording(
     let me = ctx.require_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
+    line.must_not_be_card()?;
     let words = check_words(field, line.sender, words)?;
     refuse_while_open(&mut tx, &conversation).await?;
     let id = MessageId::new();
@@ -264,9 +277,9 @@ pub async fn branch(ctx: &Ctx, message: MessageId) -> AppResult<ConversationId> 
     .await?;
     sqlx::query!(
         "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, oc_id, content, tool_calls,
-             tool_results, model, edited_at, created_at)
+             tool_results, model, edited_at, created_at, kind)
          select p.new, $1, m.user_id, lag(p.new) over (order by p.place), m.sender_type, m.oc_id, m.content, m.tool_calls,
-             m.tool_results, m.model, m.edited_at, m.created_at
+             m.tool_results, m.model, m.edited_at, m.created_at, m.kind
          from unnest($2::uuid[], $3::uuid[]) with ordinality as p (old, new, place) join messages m on m.message_id = p.old",
         id.0,
         &old,
@@ -316,7 +329,7 @@ pub async fn rate(ctx: &Ctx, message: MessageId, opinion: Opinion) -> AppResult<
     }
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
-    if line.sender == Sender::User {
+    if line.sender == Sender::User || line.is_card {
         return Err(AppError::invalid("", "Only what a character said can be rated."));
     }
     sqlx::query!(

@@ -172,6 +172,11 @@ fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl 
                     write(&(before + &text(&data, "text").unwrap_or_default()));
                     return;
                 }
+                // What was there so far was a thought of the model.
+                "reset" => {
+                    write(&text(&data, "text").unwrap_or_default());
+                    return;
+                }
                 "done" => {
                     write(&text(&data, "content").unwrap_or_default());
                     shared.announced.set("A suggested reply is in the message box.".to_owned());

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     chat::{Line, Lines, Partner, RunStatus, Sender},
     error::AppError,
+    trust::view::HelpCard,
     ui::{Icon, IconName, Mini},
 };
 use leptos::{
@@ -26,9 +27,29 @@ pub fn LineView(
     /// With whom.
     oc: StoredValue<Partner>,
 ) -> impl IntoView {
+    if line.is_card {
+        return view! { <Card line=line is_last=is_last /> }.into_any();
+    }
     match line.sender {
         Sender::User => view! { <Own line=line /> }.into_any(),
         Sender::Oc => view! { <Reply line=line is_last=is_last oc=oc /> }.into_any(),
+    }
+}
+
+/// Help lines in place of a reply. Nothing of it can be changed; the talk can go on below it.
+#[component]
+fn Card(line: Line, is_last: bool) -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let id = line.id.to_string();
+    let anchor = format!("m-{id}");
+    view! {
+        <article class="help" id=anchor>
+            <h2 class="sr">"Help lines"</h2>
+            <HelpCard html=line.html>
+                {is_last
+                    .then(|| view! { <div class="row-actions">{act(shared.again, &id, "btn small", "Continue the chat")}</div> })}
+            </HelpCard>
+        </article>
     }
 }
 

@@ -260,6 +260,8 @@ impl Shared {
                 self.spoken.update(|s| s.push_str(&text("text")));
                 self.tell_more();
             }
+            // What was there so far was a thought of the model.
+            "reset" => self.spoken.set(text("text")),
             "done" => {
                 let (html, content) = (text("html"), text("content"));
                 let (cut, note) = (text("finish") == "length", text("note"));
@@ -334,7 +336,7 @@ fn follow(shared: Shared, conversation: Option<ConversationId>, run: Option<RunI
     match run {
         Some(run) => live::open(
             &format!("/api/runs/{run}/events"),
-            &["queued", "started", "delta", "done", "failed", "stopped", "interrupted", "reconnect", "signed_out"],
+            &["queued", "started", "delta", "reset", "done", "failed", "stopped", "interrupted", "reconnect", "signed_out"],
             move |name, data| shared.hear(run, name, data),
         ),
         None => live::open(

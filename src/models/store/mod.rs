@@ -141,7 +141,7 @@ impl From<&crate::ai::Finish> for Tokens {
 }
 
 /// Writes down what an admin did.
-async fn audit(tx: &mut Tx, actor: UserId, action: &str, subject: &str, metadata: Value) -> AppResult<()> {
+pub(crate) async fn audit(tx: &mut Tx, actor: UserId, action: &str, subject: &str, metadata: Value) -> AppResult<()> {
     let subject: String = subject.chars().take(200).collect();
     sqlx::query!(
         "insert into audit_log (audit_id, actor_id, action, subject, metadata) values ($1, $2, $3, $4, $5)",

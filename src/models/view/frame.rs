@@ -8,6 +8,7 @@ const SECTIONS: &[(&str, &str, IconName)] = &[
     ("/admin", "Overview", IconName::Shield),
     ("/admin/home", "Home page", IconName::Home),
     ("/admin/models", "Models", IconName::Message),
+    ("/admin/safety", "Safety", IconName::Warning),
 ];
 
 /// The sections of the admin's part beside one of them.

@@ -41,11 +41,11 @@ pub fn ListCard(
 }
 
 fn entries(list: Shown, provider: &str) -> impl IntoView {
-    let Shown { id, find, entries, found, all, is_cut } = list;
+    let Shown { id, find, entries, found, all, is_cut, left_out } = list;
     let page = format!("/admin/models/model/new?provider={provider}&list={id}");
     let shown = entries.len();
     let words = match (all, found) {
-        (0, _) => "The list is empty. Type the name of the model below.".to_owned(),
+        (0, _) => "The list is empty: this server has no models yet. Download one there, or type the name of a model below.".to_owned(),
         (_, 0) => "No model of the list is called so.".to_owned(),
         (1, 1) => "One model.".to_owned(),
         (all, found) if usize::try_from(found).is_ok_and(|f| f > shown) => {
@@ -54,6 +54,11 @@ fn entries(list: Shown, provider: &str) -> impl IntoView {
         (all, found) if found < all => format!("{} of {} models.", grouped(found.into()), grouped(all.into())),
         (all, _) => format!("{} models.", grouped(all.into())),
     };
+    let missing = match left_out {
+        0 => None,
+        1 => Some(" One entry is missing: its name is too long, or has signs that no name has.".to_owned()),
+        n => Some(format!(" {} entries are missing: their names are too long, or have signs that no name has.", grouped(n.into()))),
+    };
     view! {
         <form class="find-model" method="get" action="/admin/models/model/new#list">
             <input type="hidden" name="provider" value=provider.to_owned() />
@@ -61,7 +66,7 @@ fn entries(list: Shown, provider: &str) -> impl IntoView {
             <input type="search" name="find" value=find aria-label="A part of the name" placeholder="A part of the name" maxlength="100" />
             <button type="submit" class="btn ghost small">"Find"</button>
         </form>
-        <p class="meta">{words} {is_cut.then_some(" The provider has still more; those can be typed.")}</p>
+        <p class="meta">{words} {is_cut.then_some(" The provider has still more; those can be typed.")} {missing}</p>
         {(!entries.is_empty())
             .then(|| {
                 view! {

@@ -13,7 +13,7 @@ mod provider;
 mod settings;
 mod usage;
 
-pub use frame::AdminFrame;
+pub use frame::{AdminFrame, Figures};
 pub use model::ModelPage;
 pub use overview::{AdminPage, ModelsAdminPage};
 pub use own::OwnKeysPage;
@@ -36,6 +36,7 @@ pub const PATHS: &[&str] = &[
     "/admin/models",
     "/admin/models/provider/{id}",
     "/admin/models/model/{id}",
+    "/admin/safety",
     "/settings/usage",
     "/settings/models",
 ];

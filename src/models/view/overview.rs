@@ -108,7 +108,7 @@ fn action_words(action: &str) -> String {
         "models.add_model" => "Added the model",
         "models.change_model" => "Changed the model",
         "models.remove_model" => "Removed the model",
-        "models.set" => "Set",
+        "models.set" | "trust.set" => "Set",
         "models.fetch_file" => "Fetched the model file",
         "models.discard_file" => "Discarded the model file",
         "models.delete_file" => "Deleted the model file",

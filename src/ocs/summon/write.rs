@@ -308,7 +308,8 @@ async fn one(
         let busy = loop {
             match reply.recv().await {
                 Some(Ok(Chunk::Queued { place })) => on_queue(place),
-                Some(Ok(Chunk::Started | Chunk::Via { .. } | Chunk::ToolCall(_))) => {}
+                Some(Ok(Chunk::TakeBack)) => text.clear(),
+                Some(Ok(Chunk::Started | Chunk::Via { .. } | Chunk::ToolCall(_) | Chunk::Spent(_))) => {}
                 Some(Ok(Chunk::Text(more))) => {
                     text.push_str(&more);
                     if text.len() > 2_000 {

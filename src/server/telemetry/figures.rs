@@ -81,6 +81,7 @@ fn describe() {
     describe_gauge!("soulforge_local_model_replies", "Replies that the local model writes or has waiting");
     describe_gauge!("soulforge_local_model_places", "Replies that the local model writes at the same time");
     describe_gauge!("soulforge_local_model_waiting", "Replies in the local model's queue");
+    describe_counter!("soulforge_crisis_cards_total", "Cards with help lines that were shown in place of a reply");
     describe_counter!("soulforge_summons_total", "Summons that ended, by outcome");
     describe_histogram!("soulforge_summon_seconds", seconds, "From a summon's start to its end");
     describe_gauge!("soulforge_jobs", "Open jobs of all nodes, by status");
@@ -219,6 +220,11 @@ pub fn run_ended(
             counter!("soulforge_tokens_total", "model" => model.clone(), "kind" => kind).increment(u64::from(tokens));
         }
     }
+}
+
+/// A card with help lines was shown in place of a reply.
+pub fn crisis_card() {
+    counter!("soulforge_crisis_cards_total").increment(1);
 }
 
 /// A summon has ended.

@@ -3,11 +3,14 @@
 use super::{base, dump, far};
 use crate::{
     models::store::LOCAL_MODEL,
-    tests::{Step, TestApp},
+    tests::{Step, TestApp, sse::Events},
 };
 use axum::{body::Body, http::Request};
 use serde_json::Value;
-use std::time::Duration;
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_admins_gets_in() {
@@ -24,6 +27,7 @@ async fn nobody_but_admins_gets_in() {
         format!("/admin/models/provider/{provider}"),
         format!("/admin/models/model/{model}"),
         format!("/admin/models/model/new?provider={provider}"),
+        "/admin/safety".to_owned(),
     ] {
         let answer = client.get(&path).await;
         assert_eq!(answer.status, 404, "{path}");
@@ -95,6 +99,27 @@ async fn a_trial_streams_and_waits() {
     let done: Value = serde_json::from_str(done).unwrap();
     assert_eq!((done["text"].as_str(), done["reply_tokens"].as_i64()), (Some("From afar."), Some(50)));
     assert!(done["first_token_ms"].is_i64() && done["duration_ms"].is_i64(), "{done}");
+
+    // Whoever is no admin any more tries nothing any longer, and the model hears of it.
+    app.model.script(|_| vec![Step::text("Grey "), Step::Wait(Duration::from_secs(60))]);
+    let (cancelled, began) = (app.model.cancelled.load(Ordering::SeqCst), Instant::now());
+    let request = Request::post(format!("/admin/models/model/{LOCAL_MODEL}/try"))
+        .header("accept", "text/event-stream")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from("prompt=The+sea"));
+    let mut stream = Events::of(keeper.send_raw(request.unwrap()).await);
+    assert_eq!(stream.next().await.unwrap().name, "delta");
+    let mut sql = app.sql().await;
+    sqlx::query("create temporary table was as select * from user_roles").execute(&mut sql).await.unwrap();
+    sqlx::query("delete from user_roles").execute(&mut sql).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().name, "reconnect");
+    drop(stream);
+    while app.model.cancelled.load(Ordering::SeqCst) == cancelled {
+        assert!(began.elapsed() < Duration::from_secs(6), "the model is told");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sqlx::query("insert into user_roles select * from was").execute(&mut sql).await.unwrap();
 
     // This machine's model, without scripts.
     app.model.script(|_| vec![Step::text("Grey "), Step::Wait(Duration::from_millis(50)), Step::text("and loud.")]);

@@ -5,7 +5,7 @@ use crate::{
     error::AppError,
     ids::ModelId,
     models::{
-        meter::{self, Ending, Purpose},
+        meter::{self, Ending, Purpose, Spent},
         store::LOCAL_MODEL,
     },
     tests::TestApp,
@@ -84,11 +84,11 @@ async fn many_calls_at_once_use_no_more_than_the_budget() {
     }
     assert_eq!(admitted.len(), 10, "ten times a hundred tokens");
     for ticket in admitted {
-        ticket.settle(&app.state, Ending::Failed, None, "", None).await;
+        ticket.settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
     }
     // What was not used comes back.
     let again = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    again.settle(&app.state, Ending::Failed, None, "", None).await;
+    again.settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
 
     // A call whose process went away gives back what was set aside.
     let lost = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
@@ -98,5 +98,5 @@ async fn many_calls_at_once_use_no_more_than_the_budget() {
     sql.execute("update usage_log set created_at = now() - interval '31 minutes' where status = 'open'").await.unwrap();
     assert_eq!(crate::models::store::close_abandoned(&app.state.db).await.unwrap(), 1);
     let after = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    after.settle(&app.state, Ending::Failed, None, "", None).await;
+    after.settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
 }

@@ -119,7 +119,7 @@ async fn a_list_that_does_not_come_says_why_and_nothing_else() {
         (vec![Act::raw("<html>Sign in</html>")], "Far answered with a web page; its address is probably not right."),
         (vec![Act::Status(404), Act::raw(echo)], "Far has no list of models at this address"),
         (vec![Act::raw("{\"data\": [\""), Act::raw("a".repeat(5 << 20))], "Far sent more than any list of models has."),
-        (vec![Act::whole(&json!({ "data": [] }))], "The list is empty."),
+        (vec![Act::whole(&json!({ "data": [] }))], "The list is empty: this server has no models yet."),
     ] {
         far.plays(acts);
         let (_, page) = fetch(&keeper, &provider).await;

@@ -4,6 +4,7 @@ mod admin;
 mod budgets;
 mod files;
 mod keys;
+mod ledger;
 mod list;
 mod told;
 

@@ -4,6 +4,7 @@ mod bad;
 mod good;
 mod lists;
 mod outside;
+mod shapes;
 pub mod script;
 mod together;
 

@@ -290,6 +290,10 @@ pub async fn listen(mut reply: Reply) -> Heard {
                 assert!(!text.is_empty());
                 heard.text.push_str(&text);
             }
+            Ok(Chunk::TakeBack) => {
+                heard.text.clear();
+                heard.chunks.push(Chunk::TakeBack);
+            }
             Ok(chunk) => heard.chunks.push(chunk),
             Err(error) => heard.error = Some(error),
         }
