@@ -438,6 +438,7 @@ mod tests {
             sender: Sender::User,
             content: String::new(),
             html: String::new(),
+            is_card: false,
             at: Stamp { iso: String::new(), text: String::new() },
             day: String::new(),
             clock: String::new(),

@@ -47,7 +47,7 @@ pub(super) async fn listen(mut reply: Reply) -> Heard {
                 heard.text.push_str(&text);
             }
             Ok(Chunk::Queued { place }) => heard.places.push(place),
-            Ok(Chunk::Started | Chunk::Via { .. } | Chunk::ToolCall(_)) => {}
+            Ok(Chunk::Started | Chunk::Via { .. } | Chunk::ToolCall(_) | Chunk::TakeBack | Chunk::Spent(_)) => {}
             Ok(Chunk::Done(finish)) => heard.end = Ok(finish),
             Err(error) => heard.end = Err(error),
         }

@@ -94,7 +94,8 @@ async fn every_ending_is_charged_by_what_left_the_house() {
     set_defaults(&keeper, &model, "").await;
     let count = provider.count();
     let body = json!({ "content": "" });
-    let asked = client.post_json(&format!("/api/chat/{oc}/impersonate"), &body);
+    let path = format!("/api/chat/{oc}/impersonate");
+    let asked = client.post_json(&path, &body);
     let _ = tokio::time::timeout(Duration::from_millis(1500), asked).await;
     assert!(provider.count() > count, "it was asked");
     assert!(used(&app, &client, before).await > before, "a hang-up is charged by what was sent");
