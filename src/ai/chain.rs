@@ -4,7 +4,9 @@
 //! not gone around: what one will not write, no other is asked for. What happened is said by [`Chunk::Via`], for the
 //! receipt.
 
-use super::{Capabilities, ChatModel, Chunk, FinishReason, Message, ModelError, ModelInfo, Reply, Request, Sampling, SharedModel};
+use super::{
+    Capabilities, ChatModel, Chunk, FinishReason, Message, ModelError, ModelInfo, Reply, Request, Sampling, SharedModel,
+};
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;

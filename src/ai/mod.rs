@@ -379,7 +379,9 @@ impl ModelError {
 
 fn no_words(provider: &str, in_thoughts: bool) -> String {
     if in_thoughts {
-        format!("{provider} spent the whole length of the reply on thinking and wrote nothing; allow it longer replies, or choose another model")
+        format!(
+            "{provider} spent the whole length of the reply on thinking and wrote nothing; allow it longer replies, or choose another model"
+        )
     } else {
         "the model found no words; please try again".to_owned()
     }

@@ -148,13 +148,12 @@ pub struct DraftedLine {
 }
 
 fn begin(ctx: &Ctx, start: Start) -> (StatusCode, Json<Writing>) {
-    let writing =
-        Writing {
-            conversation_id: start.conversation_id,
-            message_id: start.message_id,
-            run_id: start.run_id,
-            kind: kind(start.is_card),
-        };
+    let writing = Writing {
+        conversation_id: start.conversation_id,
+        message_id: start.message_id,
+        run_id: start.run_id,
+        kind: kind(start.is_card),
+    };
     run::start(&ctx.app, start);
     (StatusCode::ACCEPTED, Json(writing))
 }

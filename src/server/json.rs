@@ -60,17 +60,19 @@ fn mended(text: &str, keeps_halves: bool) -> Cow<'_, str> {
                 is_changed = true;
                 rest = after;
             }
-            'N' | 'I' | '-' if !is_inside => match ["-Infinity", "Infinity", "NaN"].iter().find(|w| rest.starts_with(**w)) {
-                Some(word) => {
-                    out.push_str("null");
-                    is_changed = true;
-                    rest = rest.get(word.len()..).unwrap_or_default();
+            'N' | 'I' | '-' if !is_inside => {
+                match ["-Infinity", "Infinity", "NaN"].iter().find(|w| rest.starts_with(**w)) {
+                    Some(word) => {
+                        out.push_str("null");
+                        is_changed = true;
+                        rest = rest.get(word.len()..).unwrap_or_default();
+                    }
+                    None => {
+                        out.push(c);
+                        rest = after;
+                    }
                 }
-                None => {
-                    out.push(c);
-                    rest = after;
-                }
-            },
+            }
             c => {
                 out.push(c);
                 rest = after;
@@ -155,7 +157,10 @@ mod tests {
             (r#"{"a":"\ude0a"}"#, json!({ "a": "\u{fffd}" })),
             (r#"{"a":"\ud83d\ude0a","b":"\ud83d"}"#, json!({ "a": "😊", "b": "\u{fffd}" })),
             (r#"["\\ud83d", "\ud83d\\"]"#, json!(["\\ud83d", "\u{fffd}\\"])),
-            (r#"{"p":NaN,"q":[-Infinity,Infinity,-1],"r":"NaN"}"#, json!({ "p": null, "q": [null, null, -1], "r": "NaN" })),
+            (
+                r#"{"p":NaN,"q":[-Infinity,Infinity,-1],"r":"NaN"}"#,
+                json!({ "p": null, "q": [null, null, -1], "r": "NaN" }),
+            ),
             ("{\"a\":\"one\ntwo\tthree\"}", json!({ "a": "one\ntwo\tthree" })),
             (r#"{"a":"plain"}"#, json!({ "a": "plain" })),
         ] {
@@ -168,8 +173,10 @@ mod tests {
 
     #[test]
     fn halves_in_two_pieces_are_one_character() {
-        let texts: Vec<String> =
-            [r#""\ud83d""#, r#""\ude0a friend \ud83d""#, r#""x\udc00""#, r#""\ud83d""#].iter().map(|t| piece(t).unwrap()).collect();
+        let texts: Vec<String> = [r#""\ud83d""#, r#""\ude0a friend \ud83d""#, r#""x\udc00""#, r#""\ud83d""#]
+            .iter()
+            .map(|t| piece(t).unwrap())
+            .collect();
         let mut halves = Halves::default();
         let mut said: String = texts.iter().map(|text| halves.push(text)).collect();
         said.push_str(halves.finish());

@@ -85,7 +85,8 @@ pub fn routes(state: &AppState) -> Router<AppState> {
 fn without_slash(request: &Request) -> Option<String> {
     let uri = request.uri();
     let path = uri.path().strip_suffix('/').filter(|path| !path.is_empty())?;
-    let is_plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~%".contains(c));
+    let is_plain =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~%".contains(c));
     let is_ours = path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain));
     let may_move = matches!(*request.method(), Method::GET | Method::HEAD);
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -94,12 +94,22 @@ async fn no_way_of_sending_leads_around_it() {
     let asked = app.model.requests.lock().unwrap().len();
 
     // Other words beside the first ones, which are sent.
-    let beside = client.post_json(&format!("/api/messages/{own}/wordings"), &json!({ "content": "ich will nicht mehr leben" })).await;
+    let beside = client
+        .post_json(&format!("/api/messages/{own}/wordings"), &json!({ "content": "ich will nicht mehr leben" }))
+        .await;
     assert_eq!(beside.json()["kind"], "crisis", "{}", beside.text);
     let lines = items(&client, &conversation).await;
-    assert!(lines.last().unwrap()["content"].as_str().unwrap().starts_with("Du bist wichtig"), "in the language of the line");
+    assert!(
+        lines.last().unwrap()["content"].as_str().unwrap().starts_with("Du bist wichtig"),
+        "in the language of the line"
+    );
     // By the page's form.
-    let form = [("oc_id", oc.as_str()), ("conversation_id", conversation.as_str()), ("content", "je veux mourir"), ("key", "form-1")];
+    let form = [
+        ("oc_id", oc.as_str()),
+        ("conversation_id", conversation.as_str()),
+        ("content", "je veux mourir"),
+        ("key", "form-1"),
+    ];
     let posted = client.post_form("/fn/chat/send_message", &form).await;
     assert!(posted.status < 400, "{} {}", posted.status, posted.text);
     assert_eq!(items(&client, &conversation).await.last().unwrap()["kind"], "crisis");
@@ -107,7 +117,8 @@ async fn no_way_of_sending_leads_around_it() {
     let other = send(&client, &oc, "Good evening", Some(&conversation)).await;
     settled(&client, word(&other, "run_id")).await;
     let (line, reply) = (word(&other, "user_message_id"), word(&other, "message_id"));
-    let changed = client.json(Method::PATCH, &format!("/api/messages/{line}"), &json!({ "content": "quiero morir" }), &[]).await;
+    let changed =
+        client.json(Method::PATCH, &format!("/api/messages/{line}"), &json!({ "content": "quiero morir" }), &[]).await;
     assert!(changed.status < 300, "{}", changed.text);
     let again = client.post_json(&format!("/api/messages/{reply}/regenerate"), &json!({})).await.json();
     assert_eq!(again["kind"], "crisis");
@@ -120,7 +131,8 @@ async fn no_way_of_sending_leads_around_it() {
     let body = json!({ "content": "voglio morire", "conversation_id": conversation });
     let path = format!("/api/chat/{oc}/message");
     let key = [("idempotency-key", "k-1")];
-    let (first, second) = (client.json(Method::POST, &path, &body, &key).await, client.json(Method::POST, &path, &body, &key).await);
+    let (first, second) =
+        (client.json(Method::POST, &path, &body, &key).await, client.json(Method::POST, &path, &body, &key).await);
     assert_eq!((first.json(), second.status), (second.json(), 200));
     assert_eq!(first.json()["kind"], "crisis");
     assert_eq!(cards(&app).await, 4);
@@ -154,7 +166,9 @@ async fn operators_set_the_lines_and_see_numbers_alone() {
     let fields = [("form[region]", "AU"), ("form[extra]", "Campus counselling: 555 0100 · https://help.example")];
     let saved = keeper.post_form_from("/fn/trust/save_help", "/admin/safety", &fields).await;
     assert_eq!(saved.location(), "/admin/safety?saved=help", "{} {}", saved.status, saved.text);
-    let wrong = keeper.post_form_from("/fn/trust/save_help", "/admin/safety", &[("form[region]", "XX"), ("form[extra]", "")]).await;
+    let wrong = keeper
+        .post_form_from("/fn/trust/save_help", "/admin/safety", &[("form[region]", "XX"), ("form[extra]", "")])
+        .await;
     assert!(!wrong.location().contains("saved"), "{}", wrong.location());
 
     let oc = app.oc("lyra").await;

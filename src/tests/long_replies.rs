@@ -36,7 +36,8 @@ impl Site {
 
     /// Says something; the run and the conversation.
     async fn say(&self) -> (String, String) {
-        let sent = self.client.post_json(&format!("/api/chat/{}/message", self.oc), &json!({ "content": "Hello" })).await;
+        let sent =
+            self.client.post_json(&format!("/api/chat/{}/message", self.oc), &json!({ "content": "Hello" })).await;
         assert_eq!(sent.status, 202, "{}", sent.text);
         let sent = sent.json();
         let word = |field: &str| sent[field].as_str().unwrap().to_owned();

@@ -82,7 +82,8 @@ static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
 impl Language {
     fn new(written: Written) -> Self {
         let is_joined = matches!(written.code.as_str(), "ja" | "zh" | "ko");
-        let read = |texts: Vec<String>| Patterns::new(texts.iter().map(|text| Pattern::read(text, is_joined)).collect());
+        let read =
+            |texts: Vec<String>| Patterns::new(texts.iter().map(|text| Pattern::read(text, is_joined)).collect());
         Self {
             code: written.code,
             is_joined,
@@ -225,7 +226,9 @@ fn folded(word: &str) -> String {
 
 /// Digits and signs that stand for letters in a word that has letters.
 fn unmasked(word: &str) -> String {
-    if !word.chars().any(char::is_alphabetic) || !word.chars().any(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '@' | '$' | '!')) {
+    if !word.chars().any(char::is_alphabetic)
+        || !word.chars().any(|c| matches!(c, '0' | '1' | '3' | '4' | '5' | '@' | '$' | '!'))
+    {
         return word.to_owned();
     }
     let letter = |c| match c {
@@ -252,7 +255,11 @@ fn unstretched(word: &str) -> String {
 
 /// The words of a sentence.
 fn words(sentence: &str) -> Vec<String> {
-    let is_inside = |c: char| c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '\'' | '’' | '‘' | '`' | '´' | '@' | '$' | '*' | '\u{200b}'..='\u{200f}' | '\u{ad}');
+    let is_inside = |c: char| {
+        c.is_alphanumeric()
+            || is_combining_mark(c)
+            || matches!(c, '\'' | '’' | '‘' | '`' | '´' | '@' | '$' | '*' | '\u{200b}'..='\u{200f}' | '\u{ad}')
+    };
     let pieces = sentence.split(|c: char| !is_inside(c)).map(|word| word.trim_matches('*'));
     pieces.map(|word| unstretched(&folded(&unmasked(word)))).filter(|word| !word.is_empty()).collect()
 }
@@ -267,7 +274,8 @@ fn joined(text: &str) -> String {
 pub fn language_of(text: &str) -> Option<&'static str> {
     let text: String = text.chars().take(LOOKED_AT).collect();
     let text = unquoted(&text);
-    let sentences: Vec<&str> = text.split(['.', '!', '?', '\n', ';', '…', '。', '！', '？']).filter(|s| !s.trim().is_empty()).collect();
+    let sentences: Vec<&str> =
+        text.split(['.', '!', '?', '\n', ';', '…', '。', '！', '？']).filter(|s| !s.trim().is_empty()).collect();
     let spaced: Vec<Vec<String>> = sentences.iter().map(|sentence| words(sentence)).collect();
     let pieces: Vec<String> = sentences.iter().map(|sentence| joined(sentence)).collect();
     let found = LANGUAGES.iter().find(|language| {
@@ -306,18 +314,35 @@ impl Language {
 }
 
 /// Quotation marks that open, with those that close.
-const QUOTES: [(char, char); 7] = [('“', '”'), ('„', '“'), ('«', '»'), ('»', '«'), ('「', '」'), ('『', '』'), ('"', '"')];
+const QUOTES: [(char, char); 7] =
+    [('“', '”'), ('„', '“'), ('«', '»'), ('»', '«'), ('「', '」'), ('『', '』'), ('"', '"')];
 /// Whoever says so of themselves means it.
 const OWN: [&str; 16] = [
-    "i said", "i told", "i say", "i wrote", "i feel", "i think", "ich sag", "ich habe", "j'ai dit", "je dis", "dije", "ho detto", "eu disse", "ik zei", "powiedzial", "я сказал",
+    "i said",
+    "i told",
+    "i say",
+    "i wrote",
+    "i feel",
+    "i think",
+    "ich sag",
+    "ich habe",
+    "j'ai dit",
+    "je dis",
+    "dije",
+    "ho detto",
+    "eu disse",
+    "ik zei",
+    "powiedzial",
+    "я сказал",
 ];
 
 /// The text without what somebody else says between quotation marks. A line that is nothing but a quotation is the person's own.
 fn unquoted(text: &str) -> String {
     let mut outside = String::new();
     let mut rest = text;
-    while let Some((at, open, close)) =
-        rest.char_indices().find_map(|(at, c)| QUOTES.iter().find(|(open, _)| *open == c).map(|(open, close)| (at, *open, *close)))
+    while let Some((at, open, close)) = rest
+        .char_indices()
+        .find_map(|(at, c)| QUOTES.iter().find(|(open, _)| *open == c).map(|(open, close)| (at, *open, *close)))
     {
         let after = rest.get(at + open.len_utf8()..).unwrap_or_default();
         let Some(end) = after.find(close) else { break };
@@ -347,7 +372,8 @@ mod tests {
         for language in LANGUAGES.iter() {
             let all = [&language.find, &language.unless, &language.story, &language.serious];
             for pattern in all.into_iter().flat_map(|patterns| &patterns.all) {
-                let says = pattern.0.iter().any(|t| matches!(t, Token::Word { any, is_optional: false } if !any.is_empty()));
+                let says =
+                    pattern.0.iter().any(|t| matches!(t, Token::Word { any, is_optional: false } if !any.is_empty()));
                 assert!(says, "an empty pattern of {}", language.code);
             }
         }
@@ -373,14 +399,21 @@ mod tests {
             let changed = format!("Hello. {} ok?\n", line.trim_end_matches('.').to_uppercase());
             assert!(language_of(&changed).is_some(), "{changed}");
         }
-        for line in ["I want to k*ll myself", "i want to kiiiill myself", "I want to k1ll mys3lf", "i don\u{2019}t want to live anymore"] {
+        for line in [
+            "I want to k*ll myself",
+            "i want to kiiiill myself",
+            "I want to k1ll mys3lf",
+            "i don\u{2019}t want to live anymore",
+        ] {
             assert_eq!(language_of(line), Some("en"), "{line}");
         }
     }
 
     #[test]
     fn the_language_is_known() {
-        for (line, code) in [("Ich will nicht mehr leben", "de"), ("Je veux mourir", "fr"), ("死にたい", "ja"), ("죽고 싶어", "ko")] {
+        for (line, code) in
+            [("Ich will nicht mehr leben", "de"), ("Je veux mourir", "fr"), ("死にたい", "ja"), ("죽고 싶어", "ko")]
+        {
             assert_eq!(language_of(line), Some(code));
         }
     }
@@ -388,7 +421,9 @@ mod tests {
     #[test]
     fn a_long_line_costs_little() {
         let began = std::time::Instant::now();
-        for text in ["i want to ".repeat(800), "die ".repeat(2000), "“".repeat(8000), "死".repeat(8000), "k1ll ".repeat(1600)] {
+        for text in
+            ["i want to ".repeat(800), "die ".repeat(2000), "“".repeat(8000), "死".repeat(8000), "k1ll ".repeat(1600)]
+        {
             let _ = language_of(&text);
         }
         assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());

@@ -86,7 +86,10 @@ impl Setting {
         let region = form.region.trim().to_uppercase();
         let is_known = region.is_empty() || FILE.iter().flat_map(|file| &file.country).any(|c| c.code == region);
         if !is_known {
-            return Err(AppError::invalid("region", "There are no lines of this country here. Choose another, or add your own."));
+            return Err(AppError::invalid(
+                "region",
+                "There are no lines of this country here. Choose another, or add your own.",
+            ));
         }
         let extra: Vec<String> = form
             .extra
@@ -208,12 +211,14 @@ fn entry(item: &str) -> String {
 
 /// Text whose last word after a colon is a number, as a link that calls it.
 fn callable(text: &str) -> String {
-    let split = [": ", "：", " : "].iter().find_map(|mark| text.rsplit_once(*mark).map(|(name, number)| (name, *mark, number)));
+    let split =
+        [": ", "：", " : "].iter().find_map(|mark| text.rsplit_once(*mark).map(|(name, number)| (name, *mark, number)));
     let Some((name, mark, number)) = split else { return escape(text) };
     let number = number.trim();
     let bare = number.trim_end_matches(['.', '。']);
     let digits: String = bare.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    let is_number = digits.len() >= 2 && bare.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '+' | '(' | ')' | '/'));
+    let is_number =
+        digits.len() >= 2 && bare.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '+' | '(' | ')' | '/'));
     if !is_number {
         return escape(text);
     }
@@ -235,14 +240,19 @@ mod tests {
             assert!(line.seen.len() == 7 && line.seen.starts_with("20"), "{}", line.name);
         }
         for country in &file.country {
-            assert!(country.code.len() == 2 && !country.zones.is_empty() && !country.lines.is_empty(), "{}", country.code);
+            assert!(
+                country.code.len() == 2 && !country.zones.is_empty() && !country.lines.is_empty(),
+                "{}",
+                country.code
+            );
             assert!(country.lines.iter().all(|line| !line.number.is_empty()), "{}", country.code);
             for zone in country.zones.iter().filter(|zone| zone.contains('/') && !zone.ends_with('*')) {
                 assert!(zone.parse::<chrono_tz::Tz>().is_ok(), "{zone}");
             }
         }
         for language in ["en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "ja", "zh", "ko"] {
-            let words = file.words.iter().find(|w| w.language == language).expect("words in each language of the rules");
+            let words =
+                file.words.iter().find(|w| w.language == language).expect("words in each language of the rules");
             assert!(words.danger.contains("{number}"), "{language}");
             assert!(words.country.is_empty() || file.country.iter().any(|c| c.code == words.country), "{language}");
         }
@@ -271,7 +281,10 @@ mod tests {
 
     #[test]
     fn numbers_can_be_called_and_nothing_is_markup() {
-        let setting = Setting { extra: vec!["House <b>team</b>: +49 (30) 123-4 · https://x.example/?a=\"1\"".into(), "Talk to us".into()], ..Setting::default() };
+        let setting = Setting {
+            extra: vec!["House <b>team</b>: +49 (30) 123-4 · https://x.example/?a=\"1\"".into(), "Talk to us".into()],
+            ..Setting::default()
+        };
         let html = html(&card("de", &setting, "Europe/Berlin"));
         for part in [
             "<p><strong>Du bist wichtig",
@@ -291,7 +304,10 @@ mod tests {
     #[test]
     fn what_admins_set_is_checked() {
         let form = |region: &str, extra: &str| Setting::check(&HelpForm { region: region.into(), extra: extra.into() });
-        assert_eq!(form(" de ", "A: 1\n\n B: 2 \n").unwrap(), Setting { region: "DE".into(), extra: vec!["A: 1".into(), "B: 2".into()] });
+        assert_eq!(
+            form(" de ", "A: 1\n\n B: 2 \n").unwrap(),
+            Setting { region: "DE".into(), extra: vec!["A: 1".into(), "B: 2".into()] }
+        );
         assert!(form("XX", "").is_err() && form("", &"x\n".repeat(6)).is_err() && form("", &"x".repeat(201)).is_err());
         assert_eq!(Setting::read(serde_json::json!("nonsense")), Setting::default());
     }

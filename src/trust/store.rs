@@ -14,7 +14,8 @@ const DAYS: i64 = 30;
 
 async fn setting(ctx: &Ctx) -> AppResult<Setting> {
     let mut tx = ctx.begin().await?;
-    let value = sqlx::query_scalar!("select value from system_config where key = $1", KEY).fetch_optional(&mut *tx).await?;
+    let value =
+        sqlx::query_scalar!("select value from system_config where key = $1", KEY).fetch_optional(&mut *tx).await?;
     Ok(value.map(Setting::read).unwrap_or_default())
 }
 

@@ -82,7 +82,8 @@ impl Said {
 
     fn read(&mut self, key: Option<&str>, value: &Value, depth: usize) {
         // What was sent comes back in some refusals; it says nothing about why.
-        let is_ours = matches!(key, Some("input" | "ctx" | "body" | "request" | "messages" | "traceback" | "stack" | "url"));
+        let is_ours =
+            matches!(key, Some("input" | "ctx" | "body" | "request" | "messages" | "traceback" | "stack" | "url"));
         if is_ours || depth > DEPTH_MAX || self.more.len() > MORE_MAX {
             return;
         }
@@ -177,7 +178,9 @@ pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
 
     // An event in mid-stream has no status; its kind says the same.
     let status = said.status.unwrap_or(match kind {
-        k if ["authentication", "invalid_api_key", "unauthenticated", "unauthorized"].iter().any(|w| k.contains(w)) => 401,
+        k if ["authentication", "invalid_api_key", "unauthenticated", "unauthorized"].iter().any(|w| k.contains(w)) => {
+            401
+        }
         k if k.contains("billing") => 402,
         k if k.contains("permission") => 403,
         k if k.contains("not_found") => 404,
@@ -248,7 +251,8 @@ pub(super) fn judge(said: &Said, endpoint: &Endpoint, needed: u32) -> Trouble {
 fn quirks(text: &str) -> Vec<Quirk> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let names = |words: &[&str]| words.iter().any(|word| has_word(text, word));
-    let is_unknown = has(&["unsupported", "not supported", "unknown", "unrecognized", "instead", "not permitted", "extra"]);
+    let is_unknown =
+        has(&["unsupported", "not supported", "unknown", "unrecognized", "instead", "not permitted", "extra"]);
     let all = [
         (Quirk::NoStreamOptions, has(&["stream_options", "include_usage"])),
         (Quirk::NoSeed, names(&["seed"])),
@@ -259,11 +263,21 @@ fn quirks(text: &str) -> Vec<Quirk> {
             has(&["prefill", "final position", "last message must", "must end with a user", "final assistant"]),
         ),
         (Quirk::NoSampling, names(&["temperature", "top_p"])),
-        (Quirk::NoStops, has(&["'stop'", "\"stop\"", "`stop`", "stop sequence", "stop_sequences"]) || supplied(text, "stop")),
+        (
+            Quirk::NoStops,
+            has(&["'stop'", "\"stop\"", "`stop`", "stop sequence", "stop_sequences"]) || supplied(text, "stop"),
+        ),
         (
             Quirk::NoSystem,
-            has(&["system role", "role system", "role 'system'", "role: system", "system message", "system instruction", "developer instruction"])
-                && has(&["not support", "unsupported", "not enabled", "not allowed", "invalid", "only"]),
+            has(&[
+                "system role",
+                "role system",
+                "role 'system'",
+                "role: system",
+                "system message",
+                "system instruction",
+                "developer instruction",
+            ]) && has(&["not support", "unsupported", "not enabled", "not allowed", "invalid", "only"]),
         ),
     ];
     all.into_iter().filter(|(_, is_meant)| *is_meant).map(|(quirk, _)| quirk).collect()

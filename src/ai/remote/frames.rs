@@ -196,7 +196,10 @@ mod tests {
             "{\"error\":{\"code\":400,\"message\":\"no\"}}\n",
         ] {
             let found = data(&[text.as_bytes()]);
-            assert!(found.contains(&"{\"error\":{\"code\":400,\"message\":\"no\"}}".to_owned()), "{text} gave {found:?}");
+            assert!(
+                found.contains(&"{\"error\":{\"code\":400,\"message\":\"no\"}}".to_owned()),
+                "{text} gave {found:?}"
+            );
         }
         assert_eq!(data(&[b"error: out of memory\n\n"]), ["{\"error\":{\"message\":\"out of memory\"}}"]);
     }

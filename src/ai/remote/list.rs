@@ -117,8 +117,7 @@ async fn read(outgoing: &Outgoing, endpoint: &Endpoint, protocol: Protocol) -> R
         if let Err(what) = Shape::of(&bytes) {
             return Err(bad(what));
         }
-        let value: Value =
-            json::read(text_of(&bytes).trim()).map_err(|_| bad(NO_LIST))?;
+        let value: Value = json::read(text_of(&bytes).trim()).map_err(|_| bad(NO_LIST))?;
         let Some(items) = items(&value) else {
             // Some servers tell their failures with the status of success.
             let said = Said::of(value.get("error").unwrap_or(&Value::Null));
@@ -232,7 +231,8 @@ fn is_id(text: &str) -> bool {
 
 fn listed(item: &Value) -> Option<Listed> {
     // A model that its provider would not know again by this name cannot be asked for.
-    let id = item.get("id").or_else(|| item.get("name")).and_then(Value::as_str).map(str::trim).filter(|id| is_id(id))?;
+    let id =
+        item.get("id").or_else(|| item.get("name")).and_then(Value::as_str).map(str::trim).filter(|id| is_id(id))?;
     let name = ["/display_name", "/name"].iter().find_map(|at| item.pointer(at).and_then(Value::as_str));
     let name: String = name.unwrap_or_default().chars().filter(|c| !is_refused(*c)).take(NAME_MAX).collect();
     let name = clean_line("name", &name, 0, NAME_MAX).unwrap_or_default();

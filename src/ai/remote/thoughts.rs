@@ -301,7 +301,9 @@ fn next_mark(text: &str) -> Option<(usize, usize, Mark)> {
 fn begun_mark(text: &str) -> Option<usize> {
     starts(text).find(|at| {
         let rest = text.get(*at..).unwrap_or_default();
-        marks().any(|(mark, _)| mark.get(..rest.len()).is_some_and(|start| rest.len() < mark.len() && is_same(rest, start)))
+        marks().any(|(mark, _)| {
+            mark.get(..rest.len()).is_some_and(|start| rest.len() < mark.len() && is_same(rest, start))
+        })
     })
 }
 

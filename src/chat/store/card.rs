@@ -49,9 +49,13 @@ pub(super) async fn instead(
     )
     .execute(&mut **tx)
     .await?;
-    sqlx::query!("update conversations set active_leaf_id = $2 where conversation_id = $1", conversation.id.0, message.0)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "update conversations set active_leaf_id = $2 where conversation_id = $1",
+        conversation.id.0,
+        message.0
+    )
+    .execute(&mut **tx)
+    .await?;
     // A run that is over: whoever follows the reply finds it whole.
     sqlx::query!(
         "insert into runs (run_id, user_id, conversation_id, message_id, idempotency_key, status, finish)

@@ -56,10 +56,11 @@ async fn lock_line(tx: &mut Tx, message: MessageId) -> AppResult<(Placed, Locked
         .ok_or(AppError::NotFound)?;
     let conversation = lock_conversation(tx, ConversationId(row.conversation_id)).await?;
     // Read under the lock: what it says may have been changed a moment ago.
-    let row = sqlx::query!("select parent_id, sender_type, content, kind from messages where message_id = $1", message.0)
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or(AppError::NotFound)?;
+    let row =
+        sqlx::query!("select parent_id, sender_type, content, kind from messages where message_id = $1", message.0)
+            .fetch_optional(&mut **tx)
+            .await?
+            .ok_or(AppError::NotFound)?;
     let placed = Placed {
         parent: row.parent_id,
         sender: if row.sender_type == "user" { Sender::User } else { Sender::Oc },

@@ -336,7 +336,18 @@ fn follow(shared: Shared, conversation: Option<ConversationId>, run: Option<RunI
     match run {
         Some(run) => live::open(
             &format!("/api/runs/{run}/events"),
-            &["queued", "started", "delta", "reset", "done", "failed", "stopped", "interrupted", "reconnect", "signed_out"],
+            &[
+                "queued",
+                "started",
+                "delta",
+                "reset",
+                "done",
+                "failed",
+                "stopped",
+                "interrupted",
+                "reconnect",
+                "signed_out",
+            ],
             move |name, data| shared.hear(run, name, data),
         ),
         None => live::open(

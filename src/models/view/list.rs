@@ -45,7 +45,10 @@ fn entries(list: Shown, provider: &str) -> impl IntoView {
     let page = format!("/admin/models/model/new?provider={provider}&list={id}");
     let shown = entries.len();
     let words = match (all, found) {
-        (0, _) => "The list is empty: this server has no models yet. Download one there, or type the name of a model below.".to_owned(),
+        (0, _) => {
+            "The list is empty: this server has no models yet. Download one there, or type the name of a model below."
+                .to_owned()
+        }
         (_, 0) => "No model of the list is called so.".to_owned(),
         (1, 1) => "One model.".to_owned(),
         (all, found) if usize::try_from(found).is_ok_and(|f| f > shown) => {
@@ -57,7 +60,10 @@ fn entries(list: Shown, provider: &str) -> impl IntoView {
     let missing = match left_out {
         0 => None,
         1 => Some(" One entry is missing: its name is too long, or has signs that no name has.".to_owned()),
-        n => Some(format!(" {} entries are missing: their names are too long, or have signs that no name has.", grouped(n.into()))),
+        n => Some(format!(
+            " {} entries are missing: their names are too long, or have signs that no name has.",
+            grouped(n.into())
+        )),
     };
     view! {
         <form class="find-model" method="get" action="/admin/models/model/new#list">

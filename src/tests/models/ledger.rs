@@ -14,8 +14,10 @@ async fn used(app: &TestApp, client: &Client, more_than: i64) -> i64 {
     loop {
         let usage = client.get_json("/api/usage").await.json();
         let mut sql = app.sql().await;
-        let open: i64 =
-            sqlx::query_scalar("select count(*) from usage_log where status = 'open'").fetch_one(&mut sql).await.unwrap();
+        let open: i64 = sqlx::query_scalar("select count(*) from usage_log where status = 'open'")
+            .fetch_one(&mut sql)
+            .await
+            .unwrap();
         let used = usage["used"].as_i64().unwrap_or_else(|| panic!("{usage}"));
         if open == 0 && (used > more_than || began.elapsed() > Duration::from_secs(4)) {
             return used;
@@ -51,7 +53,12 @@ async fn every_ending_is_charged_by_what_left_the_house() {
         ("stopped before the first word", vec![wait()], true, true),
         ("stopped after the first word", vec![Act::text("Good "), wait()], true, true),
         ("refused with 400", vec![Act::Status(400), Act::Fail("invalid_request_error", "no".into())], false, false),
-        ("refused with 500", vec![Act::Status(500), Act::Header("x-should-retry", "false".into()), Act::Fail("api_error", "no".into())], false, false),
+        (
+            "refused with 500",
+            vec![Act::Status(500), Act::Header("x-should-retry", "false".into()), Act::Fail("api_error", "no".into())],
+            false,
+            false,
+        ),
         ("an answer without words", vec![Act::End("stop")], false, true),
         ("a web page", vec![Act::raw("<html>no</html>")], false, true),
     ] {

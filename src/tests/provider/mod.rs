@@ -4,8 +4,8 @@ mod bad;
 mod good;
 mod lists;
 mod outside;
-mod shapes;
 pub mod script;
+mod shapes;
 mod together;
 
 pub use script::{Act, BOTH, KEY, ScriptedProvider, Speaks, ask, hello, listen, request};

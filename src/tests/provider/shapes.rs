@@ -36,12 +36,18 @@ async fn heard(provider: &ScriptedProvider, name: &str, acts: Vec<Act>) -> Heard
 #[tokio::test]
 async fn thoughts_in_the_text_are_never_the_answer() {
     let provider = ScriptedProvider::start().await;
-    let harmony = "<|channel|>analysis<|message|>They greet me.<|end|><|start|>assistant<|channel|>final<|message|>Good evening.";
+    let harmony =
+        "<|channel|>analysis<|message|>They greet me.<|end|><|start|>assistant<|channel|>final<|message|>Good evening.";
     for pieces in [
         vec!["The visitor greets me. ", "</think>", "\n\nGood evening."],
         vec!["The visitor greets me. </thi", "nk>Good ", "evening."],
         vec![harmony],
-        vec!["<|chan", "nel|>analysis<|message|>Hm.<|end|><|start|>assi", "stant<|channel|>final<|message|>Good ", "evening."],
+        vec![
+            "<|chan",
+            "nel|>analysis<|message|>Hm.<|end|><|start|>assi",
+            "stant<|channel|>final<|message|>Good ",
+            "evening.",
+        ],
         vec!["<thinking>Hm.</thinking>Good evening."],
         vec!["<thought>Hm.</th", "ought>\nGood evening."],
         vec!["[THINK]Hm.[/THINK]Good evening."],
@@ -71,7 +77,9 @@ async fn thoughts_in_the_text_are_never_the_answer() {
 #[tokio::test]
 async fn halves_of_characters_and_loose_json_are_read() {
     let provider = ScriptedProvider::start().await;
-    let raw = |text: &str| Act::raw(format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"));
+    let raw = |text: &str| {
+        Act::raw(format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"))
+    };
     for (pieces, wanted) in [
         (vec!["Hi \\ud83d", "\\ude0a friend."], "Hi 😊 friend."),
         (vec!["Hi \\ud83d"], "Hi \u{fffd}"),
@@ -101,9 +109,10 @@ async fn halves_of_characters_and_loose_json_are_read() {
 #[tokio::test]
 async fn what_comes_after_the_end_spoils_nothing_and_is_not_lost() {
     let provider = ScriptedProvider::start().await;
-    for (n, after) in ["data: stream complete\n\n", "data: {broken\n\n", "data: {\"error\":{\"message\":\"late\"}}\n\n", ": bye\n\n"]
-        .into_iter()
-        .enumerate()
+    for (n, after) in
+        ["data: stream complete\n\n", "data: {broken\n\n", "data: {\"error\":{\"message\":\"late\"}}\n\n", ": bye\n\n"]
+            .into_iter()
+            .enumerate()
     {
         let acts = vec![c("Good evening."), finish("stop"), Act::raw(after)];
         let heard = heard(&provider, &format!("after-{n}"), acts).await;
@@ -113,10 +122,13 @@ async fn what_comes_after_the_end_spoils_nothing_and_is_not_lost() {
     let heard_there = ask(&provider.model(Speaks::Anthropic)).await;
     assert_eq!((heard_there.text.as_str(), heard_there.kind()), ("Good evening.", ""));
     // Words that are late belong to it.
-    let late = vec![c("Good evening, "), finish("stop"), Act::Wait(Duration::from_millis(3500)), c("traveller."), done()];
+    let late =
+        vec![c("Good evening, "), finish("stop"), Act::Wait(Duration::from_millis(3500)), c("traveller."), done()];
     assert_eq!(heard(&provider, "late", late).await.text, "Good evening, traveller.");
     // All of it once more, as the last chunk of some servers has it, is not said twice.
-    let again = frame(&json!({ "choices": [{ "index": 0, "message": { "content": "Good evening." }, "finish_reason": "stop" }] }));
+    let again = frame(
+        &json!({ "choices": [{ "index": 0, "message": { "content": "Good evening." }, "finish_reason": "stop" }] }),
+    );
     assert_eq!(heard(&provider, "again", vec![c("Good "), c("evening."), again, done()]).await.text, "Good evening.");
 }
 
@@ -158,8 +170,15 @@ async fn wishes_that_are_not_known_are_left_out_whatever_the_refusal_looks_like(
     provider.openai(|asked, _| {
         let has_system = asked.body["messages"][0]["role"] == "system";
         match ["stop", "top_p", "stream_options"].into_iter().find(|name| asked.body.get(*name).is_some()) {
-            Some(name) => vec![Act::Status(400), Act::whole(&json!({ "error": { "message": format!("Unrecognized request argument supplied: {name}") } }))],
-            None if has_system => vec![Act::Status(400), Act::whole(&json!({ "error": { "message": "System role not supported" } }))],
+            Some(name) => vec![
+                Act::Status(400),
+                Act::whole(
+                    &json!({ "error": { "message": format!("Unrecognized request argument supplied: {name}") } }),
+                ),
+            ],
+            None if has_system => {
+                vec![Act::Status(400), Act::whole(&json!({ "error": { "message": "System role not supported" } }))]
+            }
             None => vec![c("Hi"), finish("stop"), done()],
         }
     });
