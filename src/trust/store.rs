@@ -43,10 +43,9 @@ pub async fn page(ctx: &Ctx) -> AppResult<SafetyPage> {
 /// Sets the country and the lines of one's own.
 ///
 /// # Errors
-/// As [`page`]; `Invalid` with the field.
+/// As [`page`]; `ConfirmPassword`; `Invalid` with the field.
 pub async fn save(ctx: &Ctx, form: &HelpForm) -> AppResult<()> {
-    let viewer = ctx.require_write()?;
-    viewer.require_admin()?;
+    let viewer = ctx.require_admin_change()?;
     let after = Setting::check(form)?;
     let before = setting(ctx).await?;
     if before == after {

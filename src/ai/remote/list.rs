@@ -117,7 +117,10 @@ async fn read(outgoing: &Outgoing, endpoint: &Endpoint, protocol: Protocol) -> R
         if let Err(what) = Shape::of(&bytes) {
             return Err(bad(what));
         }
-        let value: Value = json::read(text_of(&bytes).trim()).map_err(|_| bad(NO_LIST))?;
+        // Strictly: a name with a letter that was none could not be asked for.
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let text = std::str::from_utf8(text).map_err(|_| bad(NO_LIST))?;
+        let value: Value = json::read(text.trim()).map_err(|_| bad(NO_LIST))?;
         let Some(items) = items(&value) else {
             // Some servers tell their failures with the status of success.
             let said = Said::of(value.get("error").unwrap_or(&Value::Null));

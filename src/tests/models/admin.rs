@@ -138,5 +138,5 @@ async fn a_trial_streams_and_waits() {
         .fetch_one(&mut sql)
         .await
         .unwrap();
-    assert_eq!(counted, 3, "trials are written down and count for nobody");
+    assert_eq!(counted, 4, "trials are written down and count for nobody");
 }
