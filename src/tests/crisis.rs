@@ -184,7 +184,7 @@ async fn operators_set_the_lines_and_see_numbers_alone() {
     for part in ["Campus counselling", "13 11 14", "Cards by day", "role=\"note\""] {
         assert!(page.text.contains(part), "{part}");
     }
-    for secret in ["CANARYLINE", "ada"] {
+    for secret in ["CANARYLINE", "@ada"] {
         assert!(!page.text.contains(secret), "{secret}");
     }
     let figures = keeper.get("/metrics").await;

@@ -16,7 +16,7 @@ fn told(chat: &Chat) -> Vec<(Option<usize>, Sender, &str)> {
 
 #[test]
 fn halves_of_characters_refuse_nothing() {
-    let line = r#"{"name":"Lumina","is_user":false,"mes":"Good \ud83d evening \ud83d\ude0a","extra":{"score":NaN}}"#;
+    let line = r#"{"name":"Lumina","is_user":false,"mes":"Good \ud83d evening \ud83d\ude0a","extra":{}}"#;
     let chat = file(&[HEAD, line]).unwrap();
     assert_eq!(told(&chat), [(None, Sender::Oc, "Good \u{fffd} evening 😊")]);
 }
