@@ -87,7 +87,9 @@ fn without_slash(request: &Request) -> Option<String> {
     let path = uri.path().strip_suffix('/').filter(|path| !path.is_empty())?;
     let is_plain =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~%".contains(c));
-    let is_ours = path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain));
+    // Programs are told that they are wrong; pages are for people.
+    let is_page = !["/api", "/fn", "/avatars"].iter().any(|start| path.starts_with(start));
+    let is_ours = is_page && path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain));
     let may_move = matches!(*request.method(), Method::GET | Method::HEAD);
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     (is_ours && may_move).then(|| format!("{path}{query}"))
