@@ -112,6 +112,7 @@ pub async fn change_featured(oc_id: OcId, #[server(default)] change: String) -> 
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
+        ctx.require_admin_change()?;
         match change.as_str() {
             "remove" => super::acts::unfeature(&ctx, oc_id).await?,
             "up" => super::acts::move_featured(&ctx, oc_id).await?,

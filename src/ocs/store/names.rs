@@ -68,10 +68,12 @@ pub(super) async fn must_be_free(
     }
 }
 
-/// What the database says when somebody was faster.
+/// What the database says when somebody was faster with the name, or with the address that is made of it.
 pub(super) fn named<T>(written: Result<T, sqlx::Error>) -> AppResult<T> {
     written.map_err(|error| match &error {
-        sqlx::Error::Database(db) if matches!(db.constraint(), Some("ocs_public_name_key" | "ocs_own_name_key")) => {
+        sqlx::Error::Database(db)
+            if matches!(db.constraint(), Some("ocs_public_name_key" | "ocs_own_name_key" | "ocs_slug_key")) =>
+        {
             AppError::conflict("name", "This name was taken a moment ago. Please choose another.")
         }
         _ => error.into(),

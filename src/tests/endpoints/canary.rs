@@ -22,7 +22,8 @@ fn canaries() -> BTreeMap<&'static str, &'static str> {
         ("rules of a public character", "quollrules"),
         ("the imported card of a public character", "quollcard"),
         ("an earlier version of a public character", "quollversion"),
-        ("a draft's name", "quolldraft"),
+        // With its blanks: the address that it is asked by has none.
+        ("a draft's name", "quolldraft the"),
         ("a draft's description", "quollhidden"),
         ("a draft's introduction", "quollintro"),
         ("a message", "quollmessage"),

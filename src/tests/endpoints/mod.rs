@@ -291,6 +291,7 @@ const BLIND: &[(&str, &str)] = &[
     ("POST /fn/models/fetch_list", "for admins"),
     ("POST /fn/models/save_model", "for admins"),
     ("POST /fn/models/save_provider", "for admins"),
+    ("POST /fn/ocs/change_featured", "for admins"),
     ("POST /fn/ocs/wake_summoned", "the summon of the fixture has made nobody yet"),
 ];
 
