@@ -485,3 +485,12 @@ async fn profiles_have_no_private_columns() {
     let private: i64 = sqlx::query_scalar("select count(*) from profile_private").fetch_one(&mut *tx).await.unwrap();
     assert_eq!(private, 1, "one's own");
 }
+
+/// A backup takes the tables that the migrations make, found by reading them: none is forgotten.
+#[tokio::test]
+async fn every_table_is_in_a_backup() {
+    use crate::server::migrate;
+    let app = TestApp::new().await;
+    let tables = migrate::columns(&mut app.sql().await).await.unwrap();
+    assert_eq!(migrate::known_tables(), tables.into_keys().collect::<BTreeSet<_>>());
+}
