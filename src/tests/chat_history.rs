@@ -446,7 +446,7 @@ async fn the_form_takes_a_chat_or_says_what_is_wrong_with_it() {
     assert_eq!((by_api["messages"].as_u64(), by_api["skipped"].as_u64()), (Some(5), Some(1)));
     assert_eq!(by_api["skipped_lines"], json!([{ "line": 5, "reason": "not_json" }]));
     // Words that somebody else put into an address are not shown.
-    let page = client.get("/conversations/import?done=x&messages=<b>&skipped=1&lines=9zBad-words").await;
+    let page = client.get("/conversations/import?done=x&messages=%3Cb%3E&skipped=1&lines=9zBad-words").await;
     assert!(!page.text.contains("Bad") && !page.text.contains("imported"), "{}", page.text);
     let before = count().await;
     let unknown = CHAT.replace("Lumina", "Nobody Known");

@@ -1,6 +1,6 @@
 //! What stands before every handler: by which name the site is reached, whose refused form it is, what comes too late.
 
-use super::{Answer, Client, PASSWORD, TestApp, talk::Talk};
+use super::{Answer, Client, PASSWORD, Step, TestApp, talk::Talk};
 use axum::{body::Body, http::Request};
 use serde_json::json;
 use sqlx::Row;
@@ -279,4 +279,40 @@ async fn the_limit_comes_before_the_work() {
     let _ = crate::accounts::rules::hard_to_guess("password", &short, "ada", "ada@example.org");
     let _ = crate::accounts::rules::hard_to_guess("password", &"ab4@8(".repeat(166), "ada", "ada@example.org");
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
+
+/// One customer holds 65,536 networks of IPv6; together they have ten times the measure of one.
+#[tokio::test]
+async fn the_networks_of_one_site_share_a_limit() {
+    let app = TestApp::with(&["--limit-factor", "0.1", "--trusted-proxies", "127.0.0.1"]).await;
+    let client = app.client();
+    let ask = |address: String| {
+        let client = client.clone();
+        async move {
+            let (body, from) = (json!({ "login": "", "password": "" }), [("x-forwarded-for", address.as_str())]);
+            client.json(axum::http::Method::POST, "/api/sessions", &body, &from).await.status
+        }
+    };
+    let mut let_in = 0;
+    for n in 0..40 {
+        let_in += u32::from(ask(format!("2001:db8:7:{n:x}::1")).await == 422);
+    }
+    assert!((30..33).contains(&let_in), "{let_in} of 40 networks of one site");
+    assert_eq!(ask("2001:db8:8:1::1".to_owned()).await, 422, "another site is not concerned");
+}
+
+/// The letters that people and models need come back as they were; what nobody sees is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn talk_keeps_its_letters() {
+    let app = TestApp::new().await;
+    let talk = Talk::begun(&app, "ada", "lumina").await;
+    let flag = "\u{1F3F4}\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
+    let reply = format!("ខ្ញុំ\u{200b}សុខសប្បាយ {flag} a\u{202e}b.");
+    let pieces: Vec<String> = reply.chars().map(String::from).collect();
+    app.model.script(move |_| pieces.iter().map(|piece| Step::text(piece.as_str())).collect());
+    talk.say("សួស្តី\u{200b}អ្នក, pasted\u{200b} from a\u{c}page").await;
+    let said: Vec<String> =
+        talk.lines().await.iter().map(|line| line["content"].as_str().unwrap_or_default().to_owned()).collect();
+    assert!(said.contains(&"សួស្តី\u{200b}អ្នក, pasted from a\npage".to_owned()), "{said:?}");
+    assert!(said.contains(&format!("ខ្ញុំ\u{200b}សុខសប្បាយ {flag} ab.")), "{said:?}");
 }
