@@ -9,8 +9,8 @@ use axum::http::Method;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
-/// Processor time of a refused call, on a machine that has other work and with our own code compiled for speed of compiling:
-/// the product's measure is 5 ms, and this build takes about six times as long.
+/// Most processor time of a refused call. The product's measure is 5 ms; the margin is for a build in which our own code is not
+/// optimised, on a machine that has other work. What it must find are the calls that cost hundreds.
 const COST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 60 } else { 30 });
 
 /// Processor time of this thread so far.
