@@ -121,6 +121,8 @@ impl Said {
             return self.read(None, &inner, depth + 1);
         }
         match key {
+            // That it is one is known.
+            "type" if text == "error" => {}
             "type" | "code" | "status" | "reason" | "error_type" => {
                 self.kind.push(' ');
                 self.kind.push_str(text);
