@@ -1,7 +1,8 @@
 //! Two exchanges that show what remembering is: a name and an animal, told and asked for later.
 //!
 //! A model of one or two billion parameters that has seen this once finds a name ten lines back; without it, it often says
-//! that it cannot know. They are said in the character's language, and only in languages that are known here.
+//! that it cannot know. They are said in the character's language, and only in languages that are known here; a character
+//! whose own examples show remembering needs none.
 
 /// What is told, what is asked, and the answers.
 type Exchange = (&'static str, &'static str);
@@ -56,6 +57,9 @@ const TONGUES: [Tongue; 4] = [
 
 /// The exchanges with the two among them: the telling after the second, the asking after the fifth.
 pub(super) fn among(own: Vec<(String, String)>) -> Vec<(String, String)> {
+    if shows_remembering(&own) {
+        return own;
+    }
     let said: Vec<&str> = own.iter().map(|(_, said)| said.as_str()).collect();
     let Some(tongue) = tongue(&said.join(" ")) else { return own };
     let owned = |(asked, said): Exchange| (asked.to_owned(), said.to_owned());
@@ -63,6 +67,21 @@ pub(super) fn among(own: Vec<(String, String)>) -> Vec<(String, String)> {
     own.insert(own.len().min(2), owned(tongue.told));
     own.insert(own.len().min(6), owned(tongue.asked));
     own
+}
+
+/// Whether the character says a name that a person told it before: one inside a sentence, at least four letters long.
+fn shows_remembering(own: &[(String, String)]) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphabetic()).filter(|w| w.chars().count() > 3).map(str::to_owned).collect()
+    };
+    own.iter().enumerate().any(|(at, (told, _))| {
+        let inside = told.split_once(' ').map(|(_, rest)| rest).unwrap_or_default();
+        let names = words(inside).into_iter().filter(|w| w.starts_with(char::is_uppercase));
+        let later = own.iter().skip(at + 1).filter(|(asked, _)| !asked.is_empty());
+        names
+            .into_iter()
+            .any(|name| later.clone().any(|(asked, said)| !asked.contains(&name) && words(said).contains(&name)))
+    })
 }
 
 /// The language of a text, if one is plainly ahead; `None` for others and for too few words.
@@ -101,6 +120,18 @@ mod unit {
             assert_eq!(shown.len(), 8);
             assert!(shown[2].1.contains(name) && shown[6].1.contains(name), "{shown:?}");
         }
+    }
+
+    #[test]
+    fn who_shows_it_needs_none() {
+        let own = |asked: &str, said: &str| (asked.to_owned(), said.to_owned());
+        let mut shown = vec![
+            own("I am Tove and this is the dog.", "Tove. What is it that you have there?"),
+            own("Who am I?", "You are Tove, and it is late, and the lamp is low."),
+        ];
+        assert_eq!(among(shown.clone()).len(), 2);
+        shown[1].0 = "Am I Tove?".into();
+        assert_eq!(among(shown).len(), 4, "a name that is in the question need not be remembered");
     }
 
     #[test]

@@ -128,7 +128,11 @@ fn person(scene: &Scene) -> String {
     let pronouns = if guest.pronouns.is_empty() { String::new() } else { format!(" ({})", guest.pronouns) };
     let about = fill(guest.description.trim(), &scene.persona.name, name);
     let about = if about.is_empty() { String::new() } else { format!(" {about}") };
-    format!("All this was said to others. Now somebody else comes in, and you talk with {name}{pronouns}.{about}")
+    let oc = &scene.persona.name;
+    format!(
+        "All this was said to others. Now somebody else comes in: answer as {oc}, in the voice of the lines above and in the \
+         language of the newest line, and remember that you talk with {name}{pronouns}.{about}"
+    )
 }
 
 /// What was said, as it was written.
