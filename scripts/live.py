@@ -284,7 +284,9 @@ class Person:
 
     def sign_up(self):
         """Joins."""
-        body = {"username": self.name, "email": f"{self.name}@example.org", "password": PASSWORD}
+        body = {
+            "username": self.name, "email": f"{self.name}@example.org", "password": PASSWORD, "birth_date": "1990-01-31",
+        }
         answer = self.post("/api/accounts", body)
         expect(answer.status == 201, f"sign-up of {self.name}: {answer.status} {answer.text[:300]}")
         return self

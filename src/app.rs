@@ -99,8 +99,19 @@ pub fn PlainApp() -> impl IntoView {
                 <Routes fallback=|| view! { <ErrorView error=AppError::NotFound /> }>
                     <Route path=path!("/sign-in") view=crate::accounts::view::SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/sign-up") view=crate::accounts::view::SignUpPage ssr=SsrMode::Async />
+                    <Route path=path!("/forgot") view=crate::accounts::view::ForgotPage ssr=SsrMode::Async />
+                    <Route path=path!("/reset/:token") view=crate::accounts::view::ResetPage ssr=SsrMode::Async />
+                    <Route path=path!("/welcome") view=crate::accounts::view::WelcomePage ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=view::AdminPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/home") view=crate::ocs::view::FeaturedPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/people") view=crate::accounts::view::admin::PeoplePage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/accounts") view=crate::accounts::view::admin::DoorsPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/pages") view=crate::legal::view::PagesPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/pages/:page") view=crate::legal::view::EditPage ssr=SsrMode::Async />
+                    <Route path=path!("/terms") view=crate::legal::view::LegalPage ssr=SsrMode::Async />
+                    <Route path=path!("/privacy") view=crate::legal::view::LegalPage ssr=SsrMode::Async />
+                    <Route path=path!("/contact") view=crate::legal::view::LegalPage ssr=SsrMode::Async />
+                    <Route path=path!("/about-ai") view=crate::legal::view::LegalPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models") view=view::ModelsAdminPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models/provider/:id") view=view::ProviderPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models/model/:id") view=view::ModelPage ssr=SsrMode::Async />

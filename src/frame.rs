@@ -73,6 +73,7 @@ pub fn PageFrame(
                 <Transition fallback=|| ()>{move || Suspend::new(async move { frame.await.map(|f| view! { <Face frame=f /> }).ok() })}</Transition>
             </div>
             <main id="main" tabindex="-1">{children()}</main>
+            {move || (!is_talk(&path.get())).then(|| view! { <SmallPrint /> })}
             <nav class="tabs" aria-label="Main, short">
                 {DOORS.iter().map(|d| door(d, "")).collect_view()}
                 <Transition fallback=|| ()>{move || Suspend::new(async move { is_member(frame.await).then(|| door(MINE_TAB, "")) })}</Transition>
@@ -86,6 +87,20 @@ fn is_talk(path: &str) -> bool {
     path.strip_prefix("/chat/")
         .or(path.strip_prefix("/talk/"))
         .is_some_and(|rest| !rest.trim_end_matches('/').contains('/'))
+}
+
+/// What an operator must say, at the foot of every page.
+#[component]
+fn SmallPrint() -> impl IntoView {
+    use crate::legal::Page;
+    view! {
+        <footer class="small-print">
+            <p>"Characters are AI. What they say is made up."</p>
+            <nav aria-label="About this site">
+                {Page::ALL.map(|page| view! { <a href=page.path() rel="external">{page.title()}</a> }).collect_view()}
+            </nav>
+        </footer>
+    }
 }
 
 /// Whether somebody is signed in who can have characters.

@@ -21,6 +21,8 @@ pub mod accounts;
 pub mod chat;
 /// The public API, described for people.
 pub mod developers;
+/// Terms, privacy, contact: pages that an operator edits.
+pub mod legal;
 /// Models, keys, budgets, and the admin's pages about them.
 pub mod models;
 /// Characters: summoning, pages, gallery, portraits.

@@ -1,4 +1,4 @@
-import { PASSWORD, accessible, alive, expect, fits, freshName, hydrated, newPerson, test, visit } from "./helpers";
+import { BORN, PASSWORD, accessible, alive, expect, fits, freshName, hydrated, newPerson, test, visit } from "./helpers";
 import type { Page } from "@playwright/test";
 
 /** A name of the page itself, not of the rail. */
@@ -19,22 +19,35 @@ async function confirm(page: Page) {
 async function signIn(page: Page, login: string, password = PASSWORD) {
   await visit(page, "/sign-in");
   await page.getByLabel("Username or e-mail").fill(login);
-  await page.getByLabel("Password").fill(password);
+  await page.getByLabel("Password", { exact: true }).fill(password);
   await main(page).getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Fills the form for joining; the button is for the test. */
+async function fill(page: Page, name: string, other: { password?: string; email?: string; birth?: string; terms?: boolean } = {}) {
+  await page.getByLabel("Username", { exact: true }).fill(name);
+  await page.getByLabel("E-mail").fill(other.email ?? `${name}@example.org`);
+  await page.getByLabel("Password", { exact: true }).fill(other.password ?? PASSWORD);
+  await page.getByLabel("Date of birth").fill(other.birth ?? BORN);
+  if (other.terms ?? true) await page.getByLabel(/I accept the/).check();
+}
+
+/** Leaves the page of recovery codes; gives them. */
+async function codesOf(page: Page): Promise<string[]> {
+  await expect(page).toHaveURL(/\/welcome/);
+  const codes = await main(page).locator(".code-list code").allInnerTexts();
+  expect(codes).toHaveLength(10);
+  await main(page).getByRole("button", { name: "I saved them" }).click();
+  return codes;
 }
 
 test("joining, coming back, leaving the device", async ({ page }) => {
   const name = freshName("ada");
   await visit(page, "/sign-up?next=/settings");
-  await page.getByLabel("Username").fill(name);
-  await page.getByLabel("E-mail").fill(`${name}@example.org`);
-  await page.getByLabel("Password").fill("too short");
-  await main(page).getByRole("button", { name: "Create my account" }).click();
-  await expect(main(page).locator(".field .error").getByText("at least 15 characters")).toBeVisible();
-  // What was typed is still there.
-  await expect(page.getByLabel("Username")).toHaveValue(name);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await main(page).getByRole("button", { name: "Create my account" }).click();
+  await fill(page, name);
+  await main(page).getByRole("button", { name: "Create account" }).click();
+  await accessible(page);
+  await codesOf(page);
   await expect(page).toHaveURL(/\/settings$/);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(name);
   await alive(page);
@@ -45,33 +58,103 @@ test("joining, coming back, leaving the device", async ({ page }) => {
   expect(settings?.url()).toContain("/sign-in?next=/settings/account");
 
   await signIn(page, name, "not the right password");
-  await expect(main(page).getByText("do not belong together")).toBeVisible();
+  await expect(main(page).getByText("Wrong username or password.")).toHaveCount(1);
+  await expect(page).toHaveURL(/\/sign-in$/);
   await page.getByLabel("Username or e-mail").fill(name.toUpperCase());
-  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await main(page).getByRole("button", { name: "Sign in" }).click();
   await expect(page).toHaveURL(/\/$/);
   expect((await page.request.get("/api/me")).status()).toBe(200);
 });
 
-test("a taken name is told at its field", async ({ page }) => {
+test("all that is wrong is told at once, nothing is emptied, the address stays", async ({ page }) => {
   const taken = await newPerson(page, "taken");
   await page.context().clearCookies();
   await visit(page, "/sign-up");
-  await page.getByLabel("Username").fill(taken.toUpperCase());
-  await page.getByLabel("E-mail").fill(`other_${taken}@example.org`);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await main(page).getByRole("button", { name: "Create my account" }).click();
-  await expect(main(page).locator(".field .error").getByText("This name is taken")).toBeVisible();
+  await fill(page, taken.toUpperCase(), { password: "too short", birth: "2999-01-01", email: "nonsense@", terms: false });
+  for (let i = 0; i < 2; i += 1) {
+    await main(page).getByRole("button", { name: "Create account" }).click();
+    await expect(main(page).locator("#username-error")).toContainText("taken");
+    await expect(main(page).locator("#email-error")).toContainText("name@example.org");
+    await expect(main(page).locator("#password-error")).toContainText("15 characters");
+    await expect(main(page).locator("#birth_date-error")).toContainText("year");
+    await expect(main(page).locator("#terms-error")).toContainText("accept");
+    await expect(page).toHaveURL(/\/sign-up$/);
+  }
+  await expect(main(page).getByText("This username is taken.")).toHaveCount(1);
+  await expect(page.getByLabel("E-mail")).toHaveValue("nonsense@");
+  await expect(page.getByLabel("Password", { exact: true })).toHaveValue("too short");
+  await accessible(page);
+  await main(page).locator("#faults").getByRole("link", { name: "E-mail" }).click();
+  await expect(page).toHaveURL(/#email$/);
+  await fill(page, freshName("mended"));
+  await main(page).getByRole("button", { name: "Create account" }).click();
+  await codesOf(page);
+  await expect(page).toHaveURL(/\/$/);
+});
+
+test("a password is shown, proposed and good", async ({ page }) => {
+  await visit(page, "/sign-up");
+  const password = page.getByLabel("Password", { exact: true });
+  await password.fill("short");
+  if (hydrated(page)) await expect(page.locator("#password-count")).toHaveText("5 of 15 characters");
+  await main(page).getByRole("button", { name: "Show password" }).click();
+  await expect(password).toHaveAttribute("type", "text");
+  await expect(password).toHaveValue("short");
+  await main(page).getByRole("button", { name: "Hide password" }).click();
+  await expect(password).toHaveAttribute("type", "password");
+  await main(page).getByRole("button", { name: "Propose four words" }).click();
+  await expect(password).toHaveValue(/^[a-z]{4,}( [a-z]{4,}){3}$/);
+  await expect(password).toHaveAttribute("type", "text");
+  if (hydrated(page)) await expect(page.locator("#password-count")).toHaveText("Strong");
+  await fill(page, freshName("words"), { password: await password.inputValue() });
+  await main(page).getByRole("button", { name: "Create account" }).click();
+  await codesOf(page);
+});
+
+test("names are checked while one types", async ({ page }) => {
+  const taken = await newPerson(page, "taken");
+  await page.context().clearCookies();
+  await visit(page, "/sign-up");
+  if (!hydrated(page)) return;
+  const name = page.getByLabel("Username", { exact: true });
+  await name.pressSequentially(taken);
+  await expect(main(page).locator("#username-error")).toContainText("taken");
+  await name.pressSequentially("z");
+  await expect(main(page).locator("#username-error")).toBeEmpty();
+});
+
+test("a forgotten password is replaced with a recovery code", async ({ page }) => {
+  const name = freshName("lost");
+  await visit(page, "/sign-up");
+  await fill(page, name);
+  await main(page).getByRole("button", { name: "Create account" }).click();
+  const codes = await codesOf(page);
+  await page.context().clearCookies();
+  await visit(page, "/sign-in");
+  await main(page).getByRole("link", { name: "Forgot your password?" }).click();
+  await page.getByLabel("Username or e-mail").fill(name);
+  await page.getByLabel("Recovery code").fill(codes[3].toLowerCase());
+  await page.getByLabel("New password", { exact: true }).fill("amber thicket whistles softly");
+  await accessible(page);
+  await main(page).getByRole("button", { name: "Set new password" }).click();
+  await expect(page).toHaveURL(/\/settings\/account/);
+  await alive(page);
+  await expect(main(page).getByText("Your new password is set.")).toBeVisible();
+  await expect(main(page).getByText("You have 9 recovery codes left.")).toBeVisible();
+  await main(page).getByRole("button", { name: "Make new recovery codes" }).click();
+  expect(await codesOf(page)).not.toContain(codes[4]);
+  await expect(page).toHaveURL(/\/settings\/account/);
 });
 
 test("the profile is edited and seen by others", async ({ page, browser, baseURL }) => {
   const name = await newPerson(page);
   await visit(page, "/settings/profile");
-  await page.getByLabel("Name shown to others").fill("Zoë </title><script>alert(1)</script>");
-  await page.getByLabel("A few lines about you").fill("I draw maps.\n\n</textarea><b>And</b> I collect clouds.");
+  await page.getByLabel("Display name").fill("Zoë </title><script>alert(1)</script>");
+  await page.getByLabel("About you").fill("I draw maps.\n\n</textarea><b>And</b> I collect clouds.");
   await main(page).getByRole("button", { name: "Save" }).click();
   await expect(main(page).getByText("Saved.")).toBeVisible();
-  await expect(page.getByLabel("A few lines about you")).toHaveValue(/<b>And<\/b> I collect clouds/);
+  await expect(page.getByLabel("About you")).toHaveValue(/<b>And<\/b> I collect clouds/);
 
   const other = await browser.newContext({ baseURL });
   const visitor = await other.newPage();
@@ -94,7 +177,7 @@ test("a picture is set, refused and removed", async ({ page }) => {
   const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
   await file.setInputFiles({ name: "a.png", mimeType: "image/png", buffer: Buffer.from(pixel, "base64") });
   await main(page).getByRole("button", { name: "Upload" }).click();
-  await expect(main(page).getByText("Your picture is in place.")).toBeVisible();
+  await expect(main(page).getByText("Your picture is saved.")).toBeVisible();
   await alive(page);
   await expect(main(page).locator(".person.large img")).toHaveAttribute("src", /^\/avatars\//);
   await main(page).getByRole("button", { name: "Remove the picture" }).click();
@@ -172,7 +255,7 @@ test("e-mail and password change, then the account is deleted", async ({ page })
   await expect(main(page).getByText("Your password is changed.")).toBeVisible();
 
   await page.getByLabel(`Type ${name} to confirm`).fill(name);
-  await main(page).getByRole("button", { name: "Delete my account for good" }).click();
+  await main(page).getByRole("button", { name: "Delete my account" }).click();
   await expect(page).toHaveURL(/\/goodbye$/);
   expect((await page.request.post("/api/sessions", { data: { login: name, password: next } })).status()).toBe(422);
 });

@@ -3,6 +3,9 @@ import { test as base, expect, type Page } from "@playwright/test";
 
 export const PASSWORD = "violet harbour lantern nine";
 
+/** The day of birth of everybody who does not say otherwise. */
+export const BORN = "1990-01-31";
+
 /** A refused form is not a fault of the page: the browser notes its status in the console all the same. */
 const REFUSALS = /Failed to load resource: the server responded with a status of (401|403|404|409|413|422|429)/;
 
@@ -50,7 +53,7 @@ export async function alive(page: Page) {
 export async function newPerson(page: Page, prefix = "wren"): Promise<string> {
   const username = freshName(prefix);
   const answer = await page.request.post("/api/accounts", {
-    data: { username, email: `${username}@example.org`, password: PASSWORD },
+    data: { username, email: `${username}@example.org`, password: PASSWORD, birth_date: BORN },
   });
   expect(answer.status(), await answer.text()).toBe(201);
   return username;

@@ -35,8 +35,16 @@ test("from joining to talking by keyboard alone", async ({ page }) => {
   await page.keyboard.type(`${name}@example.org`);
   await tabTo(page, /^password/i);
   await page.keyboard.type(PASSWORD);
+  await tabTo(page, /^date of birth/i);
+  await page.keyboard.type("01311990");
+  await tabTo(page, /^I accept/);
+  await page.keyboard.press("Space");
+  await tabTo(page, /^create account/i);
   await page.keyboard.press("Enter");
-  await expect(page).not.toHaveURL(/sign-up/);
+  await expect(page).toHaveURL(/welcome/);
+  await tabTo(page, /^I saved them/);
+  await page.keyboard.press("Enter");
+  await expect(page).not.toHaveURL(/welcome/);
   await page.goto("/c/thorne");
   await alive(page);
   await tabTo(page, /talk with thorne/i);

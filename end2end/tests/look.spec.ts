@@ -1,7 +1,7 @@
 import { accessible, alive, expect, fits, newPerson, test, visit } from "./helpers";
 
 /** Pages for everybody. */
-const PUBLIC = ["/", "/characters", "/characters?q=lumina", "/characters?q=nobodyhasthisname", "/c/lumina", "/c/thorne", "/sign-in", "/sign-up", "/developers", "/no-such-page"];
+const PUBLIC = ["/", "/characters", "/characters?q=lumina", "/characters?q=nobodyhasthisname", "/c/lumina", "/c/thorne", "/sign-in", "/sign-up", "/forgot", "/terms", "/privacy", "/contact", "/about-ai", "/talk/lumina", "/developers", "/no-such-page"];
 /** Pages of somebody who is signed in. */
 const OWN = ["/", "/summon", "/characters/new", "/conversations", "/talk/lumina", "/settings", "/settings/account", "/settings/devices", "/settings/tokens", "/settings/appearance"];
 

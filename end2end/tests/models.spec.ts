@@ -26,7 +26,7 @@ async function asAdmin(page: Page) {
     return;
   }
   const answer = await page.request.post("/api/accounts", {
-    data: { username: name, email: `${name}@example.org`, password: PASSWORD },
+    data: { username: name, email: `${name}@example.org`, password: PASSWORD, birth_date: "1990-01-31" },
   });
   expect(answer.status()).toBe(201);
   await visit(page, `/setup/${token}`);
@@ -68,7 +68,7 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
   try {
     await asAdmin(page);
     await page.goto("/settings");
-    await main(page).getByRole("link", { name: "Run the site" }).click();
+    await main(page).getByRole("link", { name: "Administration" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Overview");
     await accessible(page);
     await fits(page);
@@ -166,7 +166,7 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
     await accessible(guest);
     await fits(guest);
     await guest.goto("/settings/models");
-    await expect(guest.getByText("does not allow own keys")).toBeVisible();
+    await expect(guest.getByText("API keys are turned off")).toBeVisible();
     await accessible(guest);
     expect((await guest.goto("/admin/models"))?.status()).toBe(404);
     await other.close();

@@ -6,7 +6,7 @@
 
 use super::{
     AccountSettings, Credentials, Frame, NewToken, Person, ProfileSettings, Setup, Theme, Tokens,
-    forms::{ConfirmForm, DeleteForm, EmailForm, PasswordForm, ProfileForm, SignInForm, SignUpForm, TokenForm},
+    forms::{ConfirmForm, DeleteForm, EmailForm, PasswordForm, ProfileForm, TokenForm},
 };
 use crate::{
     error::AppError,
@@ -67,12 +67,6 @@ mod answer {
         set_header(header::SET_COOKIE, &session::cookie(&ctx.app.config, token));
     }
 
-    /// As [`set_session`], and the browser is remembered.
-    pub fn enter(ctx: &Ctx, entered: &crate::accounts::store::Entered) {
-        set_session(ctx, &entered.token);
-        set_header(header::SET_COOKIE, &crate::server::device::cookie(&ctx.app.config, &entered.device));
-    }
-
     pub fn clear_site_data() {
         set_header(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
     }
@@ -112,36 +106,6 @@ mod answer {
         let value = format!("sf_theme={}; Path=/; SameSite=Lax; Max-Age=31536000{secure}", theme.as_str());
         set_header(header::SET_COOKIE, &value);
     }
-}
-
-/// Makes an account and signs in; answers where to go.
-#[server(prefix = "/fn", endpoint = "accounts/sign_up")]
-pub async fn sign_up(form: SignUpForm) -> Result<String, AppError> {
-    use super::store;
-    use crate::{error::reply, server::ctx};
-    reply(async {
-        let ctx = ctx()?;
-        let next = store::way_back(&form.next);
-        let entered = store::sign_up(&ctx, form).await?;
-        answer::enter(&ctx, &entered);
-        Ok(answer::lead_to(next))
-    })
-    .await
-}
-
-/// Signs in; answers where to go.
-#[server(prefix = "/fn", endpoint = "accounts/sign_in")]
-pub async fn sign_in(form: SignInForm) -> Result<String, AppError> {
-    use super::store;
-    use crate::{error::reply, server::ctx};
-    reply(async {
-        let ctx = ctx()?;
-        let next = store::way_back(&form.next);
-        let entered = store::sign_in(&ctx, form).await?;
-        answer::enter(&ctx, &entered);
-        Ok(answer::lead_to(next))
-    })
-    .await
 }
 
 /// Signs out; answers where to go.

@@ -2,16 +2,28 @@
 //!
 //! How somebody signs in (`users`, `sessions`, `api_tokens`) is kept apart from how others see them (`profiles`). A device
 //! is signed in by a random token in a cookie; the database knows its hash. Before a change of e-mail or password, and
-//! before leaving for good, the password must have been typed within the last five minutes.
+//! before leaving for good, the password must have been typed within the last five minutes. Whoever only wants to talk
+//! does so as a guest (`guests.rs`); what is posted at the doors is answered in `gate.rs`.
 
+pub mod admin_api;
 pub mod api;
+#[cfg(feature = "ssr")]
+pub mod doors;
 pub mod forms;
+#[cfg(feature = "ssr")]
+pub mod gate;
+#[cfg(feature = "ssr")]
+pub mod guests;
+#[cfg(feature = "ssr")]
+pub mod once;
 #[cfg(feature = "ssr")]
 pub mod routes;
 pub mod rules;
 #[cfg(feature = "ssr")]
 pub mod store;
 pub mod view;
+#[cfg(feature = "ssr")]
+pub mod words;
 
 use crate::ids::{ApiTokenId, ConversationId, OcId, SessionId, Stamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -90,6 +102,10 @@ pub struct Frame {
     pub lately: Vec<Lately>,
     /// Character whose colours the chrome takes: the one last talked with, or the featured one.
     pub accent: Option<OcId>,
+    /// Set for a guest: messages that they have left today.
+    pub guest: Option<u32>,
+    /// Whether people may use keys of their own for models.
+    pub own_keys: bool,
     /// Fields of a refused plain form, by name.
     pub draft: std::collections::BTreeMap<String, String>,
 }
@@ -148,8 +164,8 @@ pub struct AccountSettings {
     pub zones: Vec<String>,
     /// Whether the password was typed within the last five minutes on this device.
     pub fresh: bool,
-    /// Number in the register of the Arcanea.
-    pub arcanean_id: String,
+    /// How many recovery codes they have left.
+    pub codes_left: u32,
     /// Day of birth as `2001-02-28`; empty if it is not known.
     pub birth_date: String,
     /// What is stored of one's own, by kind.
@@ -255,8 +271,6 @@ pub struct Person {
     pub avatar_url: Option<String>,
     /// When they came.
     pub joined: Stamp,
-    /// Number in the register of the Arcanea.
-    pub arcanean_id: String,
     /// Their newest public characters.
     pub ocs: Vec<PersonOc>,
     /// How many public characters there are in all.
@@ -285,4 +299,86 @@ pub struct PersonOc {
 pub struct Setup {
     /// Username of who is signed in.
     pub me: Option<String>,
+}
+
+/// Somebody in an admin's list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Who.
+    pub id: UserId,
+    /// Name in addresses.
+    pub username: String,
+    /// Name as shown.
+    pub display_name: String,
+    /// Address for getting back in.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether they may sign in.
+    pub is_active: bool,
+    /// When they came.
+    pub joined: Stamp,
+    /// When they were last here.
+    pub last_seen: Stamp,
+}
+
+/// An admin's list of people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeopleList {
+    /// Those who were here last first.
+    pub people: Vec<Listed>,
+    /// There are others.
+    pub more: bool,
+    /// What was searched for.
+    pub q: String,
+    /// Whether the password was typed within the last five minutes.
+    pub fresh: bool,
+    /// A one-time link that was made a moment ago.
+    pub made: Option<Made>,
+}
+
+/// A secret that was made a moment ago, told once: a link, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The link.
+    pub link: String,
+    /// Whom it is for.
+    pub whom: String,
+}
+
+/// An invitation, without its link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// Its id.
+    pub id: String,
+    /// Whom it is for.
+    pub note: String,
+    /// How many may still join with it.
+    pub uses_left: u32,
+    /// Until when.
+    pub until: Stamp,
+    /// Whether it still opens the door.
+    pub is_good: bool,
+}
+
+/// A character at the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Face {
+    /// Its name.
+    pub name: String,
+    /// Address of its plate.
+    pub portrait_url: String,
+}
+
+/// Why somebody stands at the door.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purpose {
+    /// What they want to do, after "Create an account to"; empty if that is not known.
+    pub to: String,
+    /// Whom they want to talk with.
+    pub face: Option<Face>,
+    /// What they wrote.
+    pub line: Option<String>,
+    /// Where the browser keeps what they wrote, if it does.
+    pub place: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! Plain routes of the accounts room: JSON API, avatars, uploads.
 
-use super::{NewToken, Role, Token, forms, rules, store};
+use super::{NewToken, Role, Token, forms, gate, rules, store};
 use crate::{
     error::{AppError, AppResult},
     ids::{ApiTokenId, Stamp, UserId},
@@ -34,22 +34,37 @@ const AVATAR_SIDE: u32 = 512;
 /// The room's part of the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(
-    paths(create_account, create_session, delete_session, get_me, create_token, list_tokens, delete_token),
+    paths(
+        create_account,
+        create_session,
+        delete_session,
+        get_me,
+        gate::check_name,
+        create_token,
+        list_tokens,
+        delete_token
+    ),
     components(schemas(ErrorBody))
 )]
 pub struct Api;
 
 /// The room's routes.
 pub fn routes() -> Router<AppState> {
-    let mut router = Router::new();
-    for path in crate::app::ELSEWHERE {
-        router = router.route(path, get(page));
-    }
-    router
+    Router::new()
+        .route("/sign-up", get(page).post(gate::sign_up))
+        .route("/sign-in", get(page).post(gate::sign_in))
+        .route("/forgot", get(page).post(gate::forgot))
+        .route("/reset/{token}", get(page).post(gate::reset))
+        .route(gate::WELCOME, get(page).post(gate::welcomed))
+        .route("/welcome/codes", post(gate::new_codes))
+        .route("/welcome/codes.txt", get(gate::codes_file))
+        .route("/admin/people", get(page))
+        .route("/admin/accounts", get(page))
         .route("/api/accounts", post(create_account))
         .route("/api/sessions", post(create_session))
         .route("/api/sessions/current", delete(delete_session))
         .route("/api/me", get(get_me))
+        .route("/api/usernames/{name}", get(gate::check_name))
         .route("/api/tokens", get(list_tokens).post(create_token))
         .route("/api/tokens/{id}", delete(delete_token))
         .route("/avatars/{key}", get(avatar))
@@ -84,6 +99,9 @@ pub struct Account {
     pub url: String,
     /// When it was made.
     pub created_at: Stamp,
+    /// Ten codes that each set a new password once, told with a new account and never again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovery_codes: Vec<String>,
 }
 
 /// A new account.
@@ -101,16 +119,24 @@ pub struct NewAccount {
     /// Name as shown; the username if absent.
     #[serde(default)]
     display_name: String,
+    /// Day of birth. Accounts have a youngest age (13 unless the site says otherwise), and characters for adults are shown
+    /// from eighteen years on.
+    #[schema(example = "1990-01-31")]
+    birth_date: String,
     /// IANA name of the time zone; UTC if absent.
     #[serde(default)]
     timezone: String,
+    /// The token of an invitation, on sites where one is needed: the last part of its link.
+    #[serde(default)]
+    invite: String,
 }
 
-/// Makes an account and signs in: the answer carries the session cookie.
+/// Makes an account and signs in: the answer carries the session cookie. By making one you accept the terms at `/terms`.
 #[utoipa::path(
     post, path = "/api/accounts", tag = "Accounts", request_body = NewAccount,
     responses(
         (status = 201, body = Account, description = "The account; the session is in the cookie"),
+        (status = 403, body = ErrorBody, description = "New accounts are closed, or need an invitation"),
         (status = 409, body = ErrorBody, description = "The username or the address is taken"),
         (status = 422, body = ErrorBody, description = "A field does not hold what it must"),
         (status = 429, body = ErrorBody, description = "Too many accounts from this network")
@@ -118,14 +144,14 @@ pub struct NewAccount {
     security(())
 )]
 pub async fn create_account(ctx: Ctx, JsonBody(new): JsonBody<NewAccount>) -> ApiResult<Response> {
-    let NewAccount { username, email, password, display_name, timezone } = new;
-    let form = forms::SignUpForm { username, email, password, display_name, timezone, next: String::new() };
-    let entered = store::sign_up(&ctx, form).await?;
-    signed_in(&ctx, &entered).await
+    let NewAccount { username, email, password, display_name, birth_date, timezone, invite } = new;
+    let form = forms::SignUpForm { username, email, password, display_name, birth_date, timezone, invite, terms: true };
+    let joined = store::sign_up(&ctx, form).await.map_err(AppError::from)?;
+    signed_in(&ctx, &joined.entered, joined.codes).await
 }
 
-async fn signed_in(ctx: &Ctx, entered: &store::Entered) -> ApiResult<Response> {
-    let account = store::account_of(ctx, entered.id.0).await?;
+async fn signed_in(ctx: &Ctx, entered: &store::Entered, recovery_codes: Vec<String>) -> ApiResult<Response> {
+    let account = Account { recovery_codes, ..store::account_of(ctx, entered.id.0).await? };
     let cookies = AppendHeaders([
         (header::SET_COOKIE, session::cookie(&ctx.app.config, &entered.token)),
         (header::SET_COOKIE, device::cookie(&ctx.app.config, &entered.device)),
@@ -155,9 +181,9 @@ pub struct NewSession {
     security(())
 )]
 pub async fn create_session(ctx: Ctx, JsonBody(new): JsonBody<NewSession>) -> ApiResult<Response> {
-    let form = forms::SignInForm { login: new.login, password: new.password, next: String::new() };
+    let form = forms::SignInForm { login: new.login, password: new.password };
     let entered = store::sign_in(&ctx, form).await?;
-    signed_in(&ctx, &entered).await
+    signed_in(&ctx, &entered, Vec::new()).await
 }
 
 /// Signs out.

@@ -114,13 +114,13 @@ const RESERVED: &[&str] = &[
 pub fn username(field: &str, value: &str) -> AppResult<String> {
     let name = value.trim();
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(AppError::invalid(field, "Please use letters a to z, digits and underscores only."));
+        return Err(AppError::invalid(field, "Use letters a to z, digits and underscores only."));
     }
     if !(3..=30).contains(&name.len()) {
-        return Err(AppError::invalid(field, "Please use 3 to 30 characters."));
+        return Err(AppError::invalid(field, "Use 3 to 30 characters."));
     }
     if is_reserved(name) {
-        return Err(AppError::invalid(field, "This name is reserved. Please choose another."));
+        return Err(AppError::invalid(field, "This username is reserved. Choose another."));
     }
     Ok(name.to_owned())
 }
@@ -152,11 +152,7 @@ pub fn email(field: &str, value: &str) -> AppResult<String> {
             })
             && !address.chars().any(|c| c.is_whitespace() || "<>()[]\\,;:\"".contains(c))
     });
-    if good {
-        Ok(address)
-    } else {
-        Err(AppError::invalid(field, "Please fill in an e-mail address, like name@example.org."))
-    }
+    if good { Ok(address) } else { Err(AppError::invalid(field, "Enter an e-mail address, like name@example.org.")) }
 }
 
 /// Whether a new password is long enough and holds nothing that is known about the person. No composition rules: length is
@@ -167,13 +163,12 @@ pub fn email(field: &str, value: &str) -> AppResult<String> {
 pub fn password(field: &str, value: &str, username: &str, email: &str) -> AppResult<()> {
     let length = value.chars().count();
     if length < PASSWORD_MIN {
-        let message = format!(
-            "Please use at least {PASSWORD_MIN} characters. A few words that only you would put together do well."
-        );
+        let message =
+            format!("Use at least {PASSWORD_MIN} characters. Try four random words: “purple cat eats toast”.");
         return Err(AppError::invalid(field, message));
     }
     if length > PASSWORD_MAX {
-        return Err(AppError::invalid(field, format!("Please use at most {PASSWORD_MAX} characters.")));
+        return Err(AppError::invalid(field, format!("Use at most {PASSWORD_MAX} characters.")));
     }
     if value.chars().any(is_refused) {
         return Err(AppError::invalid(field, "This contains a hidden character. Please type it again."));
@@ -182,7 +177,7 @@ pub fn password(field: &str, value: &str, username: &str, email: &str) -> AppRes
     let local = local_part(email);
     for (name, what) in [(username, "your username"), (local, "your e-mail name"), (SITE, "the name of this site")] {
         if name.chars().count() >= 4 && lower.contains(&name.to_lowercase()) {
-            return Err(AppError::invalid(field, format!("Please leave {what} out of it: that is guessed first.")));
+            return Err(AppError::invalid(field, format!("Your password can't contain {what}.")));
         }
     }
     Ok(())
@@ -200,10 +195,7 @@ fn local_part(email: &str) -> &str {
 /// `Invalid` with the name of the field.
 pub fn hard_to_guess(field: &str, value: &str, username: &str, email: &str) -> AppResult<()> {
     if guessable(&value.to_lowercase()) || guessed_soon(value, &[username, local_part(email), SITE]) {
-        return Err(AppError::invalid(
-            field,
-            "This is among the first that would be guessed. Please choose something less common.",
-        ));
+        return Err(AppError::invalid(field, "That password is too easy to guess."));
     }
     Ok(())
 }
@@ -328,6 +320,68 @@ fn longest_repeat(seen: &[char], rest: &[char]) -> usize {
     (0..seen.len()).map(|from| seen.iter().skip(from).zip(rest).take_while(|(a, b)| a == b).count()).max().unwrap_or(0)
 }
 
+/// A day of birth as forms send it: `2001-02-28`.
+///
+/// # Errors
+/// `Invalid` with the name of the field for a day that is none, in the future, or too long ago.
+#[cfg(feature = "ssr")]
+pub fn birth_date(field: &str, value: &str, today: chrono::NaiveDate) -> AppResult<chrono::NaiveDate> {
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(AppError::invalid(field, "Enter your date of birth."));
+    }
+    let day: chrono::NaiveDate =
+        value.parse().map_err(|_| AppError::invalid(field, "Enter a date like 2001-02-28."))?;
+    if day > today || years_since(day, today).is_none_or(|years| years > 125) {
+        return Err(AppError::invalid(field, "Check the year of this date."));
+    }
+    Ok(day)
+}
+
+/// Full years since a day of birth; `None` before it.
+#[cfg(feature = "ssr")]
+#[must_use]
+pub fn years_since(birth: chrono::NaiveDate, today: chrono::NaiveDate) -> Option<u32> {
+    today.years_since(birth)
+}
+
+/// Whether somebody born then is old enough for an account here.
+///
+/// # Errors
+/// `Invalid` with the name of the field, in kind words.
+#[cfg(feature = "ssr")]
+pub fn old_enough(field: &str, birth: chrono::NaiveDate, minimum: u32, today: chrono::NaiveDate) -> AppResult<()> {
+    if years_since(birth, today).is_some_and(|years| years >= minimum) {
+        return Ok(());
+    }
+    Err(AppError::invalid(
+        field,
+        format!(
+            "Accounts here are for people aged {minimum} or older. Thank you for being honest; please come back then."
+        ),
+    ))
+}
+
+/// Whether a change of the day of birth is one that people make themselves. Nobody grows up by typing: whoever is under
+/// eighteen by the day that is kept neither takes it back nor makes themselves older with it.
+///
+/// # Errors
+/// `Forbidden` for such a change.
+#[cfg(feature = "ssr")]
+pub fn may_change_birth(
+    kept: Option<chrono::NaiveDate>,
+    wanted: Option<chrono::NaiveDate>,
+    today: chrono::NaiveDate,
+) -> AppResult<()> {
+    let grown = |day: chrono::NaiveDate| years_since(day, today).is_some_and(|y| y >= super::doors::GROWN);
+    if kept.is_some_and(|day| !grown(day)) && wanted.is_none_or(grown) {
+        return Err(AppError::forbidden(
+            "This date can't be changed here. If it is wrong, write to the people who run this site.",
+        ));
+    }
+    Ok(())
+}
+
 /// A way back: a path of this site, or else the start page. Never another host, whatever the browser makes of it.
 #[must_use]
 pub fn own_path(next: &str) -> String {
@@ -432,6 +486,41 @@ mod tests {
             assert_eq!(check(bad).err().map(|e| e.field().to_owned()).as_deref(), Some("password"), "{bad}");
         }
         assert!(check(&"lantern harbour violet ".repeat(50)).is_err());
+    }
+
+    #[test]
+    fn ages() {
+        let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
+        let today = day("2026-03-01");
+        for (text, good) in [
+            ("2001-02-28", true),
+            (" 2001-02-28 ", true),
+            ("2026-03-01", true),
+            ("2026-03-02", false),
+            ("1880-01-01", false),
+            ("28.2.2001", false),
+            ("2001-02-30", false),
+            ("", false),
+        ] {
+            assert_eq!(birth_date("b", text, today).is_ok(), good, "{text}");
+        }
+        for (birth, enough) in
+            [("2013-03-01", true), ("2013-03-02", false), ("1990-01-01", true), ("2030-01-01", false)]
+        {
+            assert_eq!(old_enough("b", day(birth), 13, today).is_ok(), enough, "{birth}");
+        }
+        let (child, grown) = (Some(day("2012-01-01")), Some(day("1990-01-01")));
+        for (kept, wanted, may) in [
+            (None, child, true),
+            (None, grown, true),
+            (grown, child, true),
+            (grown, None, true),
+            (child, Some(day("2011-01-01")), true),
+            (child, grown, false),
+            (child, None, false),
+        ] {
+            assert_eq!(may_change_birth(kept, wanted, today).is_ok(), may, "{kept:?} {wanted:?}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub async fn get_lines(conversation_id: String, #[server(default)] before: Strin
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        let me = ctx.require()?.id;
+        let me = ctx.talker()?.id;
         let id = server::id(&conversation_id)?;
         let mut tx = ctx.begin().await?;
         let read = super::store::window(&mut tx, id, server::at(&before, "", "")?).await?;
@@ -80,7 +80,9 @@ pub async fn send_message(
 ) -> Result<Delivered, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
-        let ctx = ctx()?;
+        // The first line of a stranger makes them a guest.
+        let to = if conversation_id.is_empty() { oc_id.as_str() } else { "" };
+        let ctx = crate::accounts::guests::enter(ctx()?, to, &content).await?;
         let sent = server::send(&ctx, &oc_id, &conversation_id, &content, &key, opening).await?;
         if conversation_id.is_empty() || server::is_plain_form() {
             server::show(sent.conversation_id);
@@ -251,15 +253,11 @@ pub async fn delete_conversation(conversation_id: String, #[server(default)] sta
 #[cfg(feature = "ssr")]
 pub(super) mod server {
     use crate::{
-        accounts::Role,
+        accounts::{Role, guests},
         chat::{Answering, At, ConversationList, Lines, Sent, Talk, check_message, run, store},
         error::{AppError, AppResult},
         ids::{ConversationId, RunId, UserId},
-        server::{
-            Ctx,
-            limits::{self, Action},
-            markdown,
-        },
+        server::{Ctx, markdown},
     };
     use leptos::prelude::use_context;
     use std::str::FromStr;
@@ -292,7 +290,7 @@ pub(super) mod server {
     }
 
     pub async fn limit(ctx: &Ctx) -> AppResult<()> {
-        limits::take(&ctx.app, Action::Message, &ctx.require_write()?.id.to_string()).await
+        guests::take_line(ctx).await
     }
 
     /// Begins a run and gives the lines as they are now.
@@ -326,7 +324,7 @@ pub(super) mod server {
         key: &str,
         opening: u32,
     ) -> AppResult<Sent> {
-        ctx.require_write()?;
+        ctx.talker_write()?;
         let content = check_message(content)?;
         let key = match key.trim() {
             "" => store::new_key(),
@@ -348,10 +346,18 @@ pub(super) mod server {
 
     /// Who answers in a conversation, or in a new one.
     pub async fn answering(ctx: &Ctx, me: UserId, conversation: Option<ConversationId>) -> Answering {
-        let order = match conversation {
+        named(match conversation {
             Some(id) => ctx.app.models.for_conversation(me, id).await,
             None => ctx.app.models.for_new_conversation().await,
-        };
+        })
+    }
+
+    /// Who answers in a new conversation.
+    async fn answering_anew(ctx: &Ctx) -> Answering {
+        named(ctx.app.models.for_new_conversation().await)
+    }
+
+    fn named(order: AppResult<Vec<crate::models::registry::Candidate>>) -> Answering {
         let first = match order {
             Ok(order) => {
                 let status = crate::models::status::of(&order);
@@ -377,13 +383,17 @@ pub(super) mod server {
     }
 
     pub async fn talk(ctx: &Ctx, conversation: ConversationId, at: At) -> AppResult<Talk> {
-        let viewer = ctx.require()?;
+        let viewer = ctx.talker()?;
         let (me, manages_models) = (viewer.id, viewer.role == Role::Admin);
         let mut tx = ctx.begin().await?;
         let oc = store::conversation_of(&mut tx, conversation).await?;
         let (oc, _) = store::partner(&mut tx, oc).await?;
         let read = store::window(&mut tx, conversation, at).await?;
-        let choices = crate::models::store::choices(ctx, &mut tx, me, Some(conversation)).await?;
+        // A guest takes the model that the site gives.
+        let mut choices = crate::models::store::choices(ctx, &mut tx, me, Some(conversation)).await?;
+        if viewer.is_guest {
+            choices.options.clear();
+        }
         drop(tx);
         let lines = read.drawn().await;
         // The model reads ahead while the person does.
@@ -396,24 +406,33 @@ pub(super) mod server {
     }
 
     pub async fn talk_with(ctx: &Ctx, slug: &str) -> AppResult<Talk> {
-        let me = ctx.require()?;
+        let me = ctx.info.viewer.as_ref();
         let mut tx = ctx.begin().await?;
         let oc = store::partner_by_slug(&mut tx, slug).await?;
-        if let Some(conversation) = store::newest_with(&mut tx, me.id, oc).await? {
-            drop(tx);
-            return talk(ctx, conversation, At::Newest).await;
+        let mut known_as = guests::NAME.to_owned();
+        if let Some(me) = me {
+            if let Some(conversation) = store::newest_with(&mut tx, me.id, oc).await? {
+                drop(tx);
+                return talk(ctx, conversation, At::Newest).await;
+            }
+            let persona = crate::personas::store::default_name(&mut tx, me.id).await?;
+            known_as = persona.unwrap_or_else(|| me.display_name.clone());
+        } else {
+            // A stranger may look and begin, where guests may talk at all.
+            guests::may_come(&mut tx).await?;
         }
         let (oc, persona) = store::partner(&mut tx, oc).await?;
-        let known_as = crate::personas::store::default_name(&mut tx, me.id).await?;
         drop(tx);
-        run::warm(&ctx.app, me.id, oc.id, None, None);
-        let known_as = known_as.as_deref().unwrap_or(&me.display_name);
-        let openings = store::openings(&persona, known_as);
+        // Nothing is read ahead for somebody who may only be passing.
+        if let Some(me) = me {
+            run::warm(&ctx.app, me.id, oc.id, None, None);
+        }
+        let openings = store::openings(&persona, &known_as);
         let texts: Vec<&str> = openings.iter().map(String::as_str).collect();
         let openings = markdown::drawn_all(&texts).await;
         Ok(Talk {
-            model: answering(ctx, me.id, None).await,
-            manages_models: me.role == Role::Admin,
+            model: answering_anew(ctx).await,
+            manages_models: me.is_some_and(|me| me.role == Role::Admin),
             choices: crate::models::Choices {
                 status: crate::models::status::here(ctx, None).await?,
                 ..crate::models::Choices::default()
@@ -426,7 +445,7 @@ pub(super) mod server {
     }
 
     pub async fn list(ctx: &Ctx, archived: bool, after: &str) -> AppResult<ConversationList> {
-        let me = ctx.require()?.id;
+        let me = ctx.talker()?.id;
         let mut tx = ctx.begin().await?;
         let (cards, next) = store::conversations(&mut tx, me, archived, after).await?;
         let suggestions = if cards.is_empty() && after.is_empty() && !archived {

@@ -9,14 +9,12 @@ use super::{
     store,
 };
 use crate::{
+    accounts::guests,
     ai::{Chunk, Message, ModelInfo, Reply, Request},
     error::{AppError, AppResult},
     ids::{ConversationId, OcId},
     models::metered,
-    server::{
-        Ctx,
-        limits::{self, Action},
-    },
+    server::Ctx,
     text::{clean_text, readable},
 };
 use std::time::Duration;
@@ -68,8 +66,8 @@ pub struct Draft {
 /// `NotFound`, also for somebody else's talk; `Invalid` at `field` for words that may not stand in a message; `Conflict`
 /// while the character is still answering; `TooMany`.
 pub async fn ask(ctx: &Ctx, talk: Talk, field: &str, begun: &str) -> AppResult<Draft> {
-    let me = ctx.require_write()?;
-    limits::take(&ctx.app, Action::Message, &me.id.to_string()).await?;
+    let me = ctx.talker_write()?;
+    guests::take_line(ctx).await?;
     let begun = clean_text(field, begun, 0, MESSAGE_MAX)?;
     let mut tx = ctx.begin().await?;
     let (oc, until, conversation) = match talk {

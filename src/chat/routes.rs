@@ -6,12 +6,12 @@ use super::{
     stream::{self, Pass},
 };
 use crate::{
+    accounts::guests,
     error::AppError,
     ids::{ConversationId, MessageId, OcId, RunId, Stamp},
     server::{
         AppState, Ctx,
         api::{ApiResult, ErrorBody, JsonBody, Page},
-        limits::{self, Action},
     },
 };
 use axum::{
@@ -211,9 +211,9 @@ pub async fn send_message(
     headers: HeaderMap,
     JsonBody(body): JsonBody<NewMessage>,
 ) -> ApiResult<Response> {
-    let user = ctx.require_write()?.id;
+    ctx.talker_write()?;
     let oc: OcId = id(&oc_id)?;
-    limits::take(&ctx.app, Action::Message, &user.to_string()).await?;
+    guests::take_line(&ctx).await?;
     let content = check_message(&body.content)?;
     let key = match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or_default().trim()) {
         None => store::new_key(),
@@ -272,7 +272,7 @@ pub async fn run_events(
     responses((status = 204, description = "The run stops, or had ended"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
 pub async fn stop_run(ctx: Ctx, Path(run_id): Path<String>) -> ApiResult<StatusCode> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let run: RunId = id(&run_id)?;
     store::stop(&ctx, run).await?;
     ctx.app.runs.stop(run);
@@ -289,7 +289,7 @@ pub async fn stop_run(ctx: Ctx, Path(run_id): Path<String>) -> ApiResult<StatusC
     responses((status = 200, body = Page<ConversationCard>), (status = 401, body = ErrorBody), (status = 422, body = ErrorBody))
 )]
 pub async fn list_conversations(ctx: Ctx, RawQuery(query): RawQuery) -> ApiResult<Json<Page<ConversationCard>>> {
-    let me = ctx.require()?.id;
+    let me = ctx.talker()?.id;
     let after = parameter(query.as_deref(), "after").unwrap_or_default();
     let archived = parameter(query.as_deref(), "archived").is_some_and(|v| v == "true");
     let mut tx = ctx.begin().await?;
@@ -311,7 +311,7 @@ pub async fn list_messages(
     Path(conversation): Path<String>,
     RawQuery(query): RawQuery,
 ) -> ApiResult<Json<Page<ApiMessage>>> {
-    ctx.require()?;
+    ctx.talker()?;
     let before = match parameter(query.as_deref(), "after").filter(|a| !a.is_empty()) {
         Some(text) => Some(id::<MessageId>(&text)?),
         None => None,
@@ -354,7 +354,7 @@ pub async fn change_conversation(
     Path(conversation): Path<String>,
     JsonBody(change): JsonBody<ConversationChange>,
 ) -> ApiResult<StatusCode> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let conversation: ConversationId = id(&conversation)?;
     // All of it is looked at before any of it is done.
     let title = change.title.as_deref().map(check_title).transpose()?;
@@ -376,7 +376,7 @@ pub async fn change_conversation(
     responses((status = 204, description = "It is gone"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
 pub async fn delete_conversation(ctx: Ctx, Path(conversation): Path<String>) -> ApiResult<StatusCode> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let conversation: ConversationId = id(&conversation)?;
     for run in store::delete_conversation(&ctx, conversation).await? {
         ctx.app.runs.stop(run);

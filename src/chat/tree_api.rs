@@ -92,7 +92,7 @@ pub async fn rate_reply(
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        ctx.require_write()?;
+        ctx.talker_write()?;
         let rating = match rating.trim() {
             "" => None,
             "0" => Some(None),
@@ -129,7 +129,7 @@ pub async fn draft_line(
     };
     reply(async {
         let ctx = ctx()?;
-        ctx.require_write()?;
+        ctx.talker_write()?;
         let talk = if conversation_id.is_empty() {
             impersonate::Talk::Beginning(server::id(&oc_id)?, opening)
         } else {

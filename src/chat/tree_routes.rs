@@ -11,7 +11,6 @@ use crate::{
     server::{
         AppState, Ctx,
         api::{ApiResult, ErrorBody, JsonBody, Page},
-        limits::{self, Action},
         pass::{self, Pass},
     },
 };
@@ -159,7 +158,7 @@ fn begin(ctx: &Ctx, start: Start) -> (StatusCode, Json<Writing>) {
 }
 
 async fn limit(ctx: &Ctx) -> ApiResult<()> {
-    Ok(limits::take(&ctx.app, Action::Message, &ctx.require_write()?.id.to_string()).await?)
+    Ok(crate::accounts::guests::take_line(ctx).await?)
 }
 
 /// Ask for another wording of a reply. It is shown from now on; what followed the old one stays with it.
@@ -203,7 +202,7 @@ pub async fn continue_reply(ctx: Ctx, Path(message): Path<String>) -> ApiResult<
     responses((status = 200, body = Page<ApiWording>), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
 pub async fn list_wordings(ctx: Ctx, Path(message): Path<String>) -> ApiResult<Json<Page<ApiWording>>> {
-    ctx.require()?;
+    ctx.talker()?;
     let mut tx = ctx.begin().await?;
     let found = store::wordings(&mut tx, id(&message)?).await?;
     let items = found.into_iter().map(|w| ApiWording { id: w.id, content: w.content, is_shown: w.is_shown }).collect();
@@ -257,7 +256,7 @@ pub async fn add_wording(
     )
 )]
 pub async fn show_message(ctx: Ctx, Path(message): Path<String>) -> ApiResult<StatusCode> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let conversation = store::show_message(&ctx, id(&message)?).await?;
     ctx.app.runs.touch(conversation);
     Ok(StatusCode::NO_CONTENT)
@@ -292,7 +291,7 @@ pub async fn edit_message(
     responses((status = 204, description = "It is gone"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
 pub async fn delete_message(ctx: Ctx, Path(message): Path<String>) -> ApiResult<StatusCode> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let (conversation, open) = store::delete_message(&ctx, id(&message)?).await?;
     open.into_iter().for_each(|run| ctx.app.runs.stop(run));
     ctx.app.runs.touch(conversation);
@@ -331,7 +330,7 @@ pub async fn rate_reply(
     Path(message): Path<String>,
     JsonBody(body): JsonBody<Rating>,
 ) -> ApiResult<StatusCode> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let opinion = Opinion { rating: Some(body.rating), helpful: Some(body.helpful) };
     let conversation = store::rate(&ctx, id(&message)?, opinion).await?;
     ctx.app.runs.touch(conversation);
@@ -360,7 +359,7 @@ pub async fn draft_line(
     headers: HeaderMap,
     JsonBody(body): JsonBody<NewDraft>,
 ) -> ApiResult<Response> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let oc: OcId = id(&oc_id)?;
     let talk = match body.conversation_id {
         Some(conversation) => Talk::Conversation(conversation, Some(oc)),

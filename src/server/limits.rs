@@ -35,9 +35,14 @@ pub enum Action {
     Search,
     /// Refused forms that are kept for their page, of one person or one address block.
     Draft,
+    /// Whether a username is free, asked by one address block while somebody types.
+    CheckName,
+    /// New guests from one address block; what they may say has a limit of its own.
+    NewGuest,
 }
 
 impl Action {
+    /// Name in the bucket's key, bucket size, tokens per minute, message.
     const fn rule(self) -> Rule {
         match self {
             Self::SignUp => {
@@ -69,6 +74,10 @@ impl Action {
             Self::Upload => ("upload", 20.0, 2.0, "Many uploads in a short time. Please wait a little."),
             Self::Search => ("search", 60.0, 60.0, "You are searching very quickly. Please wait a little."),
             Self::Draft => ("draft", 60.0, 20.0, "Many forms were sent in a short time. Please wait a little."),
+            Self::CheckName => ("check_name", 60.0, 60.0, "You are asking very quickly. Please wait a little."),
+            Self::NewGuest => {
+                ("new_guest", 20.0, 0.5, "Many guests came from your network just now. Create a free account to chat.")
+            }
             Self::EditOc => ("edit_oc", 30.0, 6.0, "Many changes in a short time. Please wait a little."),
         }
     }
@@ -97,13 +106,56 @@ pub async fn take(app: &AppState, action: Action, whom: &str) -> AppResult<()> {
     take_from(app, action.rule(), whom).await
 }
 
+/// As [`take`], from a bucket of so many a day, as an operator set it.
+///
+/// # Errors
+/// As [`take`].
+pub async fn take_of_day(
+    app: &AppState,
+    name: &'static str,
+    per_day: u32,
+    message: &'static str,
+    whom: &str,
+) -> AppResult<()> {
+    take_from(app, (name, f64::from(per_day), f64::from(per_day) / MINUTES_OF_DAY, message), whom).await
+}
+
+/// How many whole tokens such a bucket has left; nothing is taken.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn left_of_day(app: &AppState, name: &'static str, per_day: u32, whom: &str) -> AppResult<u32> {
+    let size = f64::from(per_day) * app.config.limit_factor;
+    let mut tx = app.db.system().await?;
+    let left = sqlx::query_scalar!(
+        r#"select least($2, tokens + extract(epoch from now() - updated_at) * $3::float8)::float8 as "left!"
+           from limit_buckets where key = $1"#,
+        key_of(name, whom),
+        size,
+        size / (MINUTES_OF_DAY * 60.0)
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .unwrap_or(size);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range")]
+    let whole = left.floor().clamp(0.0, f64::from(u32::MAX)) as u32;
+    Ok(whole)
+}
+
+/// Minutes of a day.
+const MINUTES_OF_DAY: f64 = 1440.0;
+
+fn key_of(name: &str, whom: &str) -> String {
+    format!("{name}:{whom}").chars().take(200).collect()
+}
+
 /// Name in the bucket's key, bucket size, tokens per minute, message.
 type Rule = (&'static str, f64, f64, &'static str);
 
 async fn take_from(app: &AppState, rule: Rule, whom: &str) -> AppResult<()> {
     let (name, size, per_minute, message) = rule;
     let (size, rate) = (size * app.config.limit_factor, per_minute * app.config.limit_factor / 60.0);
-    let key: String = format!("{name}:{whom}").chars().take(200).collect();
+    let key = key_of(name, whom);
     let mut tx = app.db.system().await?;
     // One statement, so that parallel requests cannot spend the same token.
     let left = sqlx::query_scalar!(

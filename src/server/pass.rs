@@ -72,7 +72,7 @@ impl Pass {
     /// # Errors
     /// `SignInRequired` if nobody is signed in.
     pub fn of(ctx: &Ctx, headers: &HeaderMap) -> AppResult<Self> {
-        let viewer = ctx.require()?;
+        let viewer = ctx.talker()?;
         let key = match viewer.session {
             Some(session) => Key::Session(session),
             None => {

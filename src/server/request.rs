@@ -51,10 +51,29 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// Somebody with an account. Whatever is for guests as well asks with [`Ctx::talker`] instead.
+    ///
     /// # Errors
-    /// `SignInRequired` if nobody is signed in.
+    /// `SignInRequired` if nobody is signed in, and for guests.
     pub fn require(&self) -> AppResult<&Viewer> {
+        self.info.viewer.as_ref().filter(|v| !v.is_guest).ok_or(AppError::SignInRequired)
+    }
+
+    /// Somebody who talks: with an account, or a guest.
+    ///
+    /// # Errors
+    /// `SignInRequired` if there is neither.
+    pub fn talker(&self) -> AppResult<&Viewer> {
         self.info.viewer.as_ref().ok_or(AppError::SignInRequired)
+    }
+
+    /// As [`Ctx::talker`], for a change: a read-only API token may not.
+    ///
+    /// # Errors
+    /// `SignInRequired`, or `Forbidden` for a token without the scope `write`.
+    pub fn talker_write(&self) -> AppResult<&Viewer> {
+        let viewer = self.talker()?;
+        if viewer.can_write { Ok(viewer) } else { Err(AppError::forbidden("This token may only read.")) }
     }
 
     /// As [`Ctx::require`], for a change: a read-only API token may not.

@@ -4,7 +4,7 @@ use super::{AppState, drafts, guard, hosts, pages, request, telemetry};
 use crate::{
     accounts,
     app::{plain_shell, shell},
-    chat, models, ocs, personas,
+    chat, legal, models, ocs, personas,
 };
 use axum::{
     Router,
@@ -71,6 +71,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(personas::routes::routes())
         .merge(chat::tree_routes::routes())
         .merge(models::routes::routes())
+        .merge(legal::routes::routes())
         .merge(super::openapi::routes())
         .route("/metrics", get(telemetry::figures::for_admins))
         // The server functions, and then the pages.

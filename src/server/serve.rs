@@ -120,6 +120,7 @@ async fn serve(config: Config) -> Result<(), String> {
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
     super::files::sweep::watch(&state);
+    crate::accounts::guests::watch(&state);
     hear_others(&state);
     tokio::spawn(figures::upkeep());
     super::drafts::watch(&state);

@@ -44,6 +44,8 @@ pub struct Viewer {
     pub authenticated_at: DateTime<Utc>,
     /// Whether this access may change things (API tokens may be read-only).
     pub can_write: bool,
+    /// Without an account: they may talk and nothing else.
+    pub is_guest: bool,
 }
 
 impl Viewer {
@@ -187,6 +189,7 @@ struct Found {
     used_at: Option<DateTime<Utc>>,
     /// What a token may do; a session may do everything.
     scopes: Option<Vec<String>>,
+    is_guest: bool,
 }
 
 impl Found {
@@ -207,6 +210,7 @@ impl Found {
             session: self.authenticated_at.map(|_| SessionId(self.access_id)),
             authenticated_at: self.authenticated_at.unwrap_or(DateTime::UNIX_EPOCH),
             can_write: self.scopes.is_none_or(|scopes| scopes.iter().any(|s| s == "write")),
+            is_guest: self.is_guest,
         }
     }
 }
@@ -222,6 +226,7 @@ pub async fn find_by_cookie(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
         Found,
         r#"select s.session_id as access_id, s.user_id, s.authenticated_at as "authenticated_at?", s.last_seen_at as "used_at?",
                null::text[] as scopes, p.username, p.display_name, p.avatar_key, u.timezone, u.theme_preference,
+               u.kind = 'guest' as "is_guest!",
                (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
            from sessions s join users u using (user_id) join profiles p using (user_id)
            where s.token_hash = $1 and s.expires_at > now() and s.last_seen_at > now() - make_interval(days => $2) and p.is_active"#,
@@ -309,6 +314,7 @@ pub async fn find_by_bearer(db: &Db, token: &str) -> AppResult<Option<Viewer>> {
         Found,
         r#"select t.api_token_id as access_id, t.user_id, null::timestamptz as authenticated_at, t.last_used_at as used_at,
                t.scopes as "scopes?", p.username, p.display_name, p.avatar_key, u.timezone, u.theme_preference,
+               u.kind = 'guest' as "is_guest!",
                (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
            from api_tokens t join users u using (user_id) join profiles p using (user_id)
            where t.token_hash = $1 and t.expires_at > now() and p.is_active"#,

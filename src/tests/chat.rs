@@ -215,7 +215,7 @@ async fn other_peoples_talks_do_not_exist() {
     assert_eq!(bob.get(&format!("/chat/{}", uuid::Uuid::now_v7())).await.status, 404);
     assert_eq!(bob.get("/chat/nonsense").await.status, 404);
     let page = nobody.get(&format!("/chat/{conversation}")).await;
-    assert!(page.location().starts_with("/sign-in?next="), "{} {}", page.status, page.location());
+    assert!(page.location().starts_with("/sign-up?next="), "{} {}", page.status, page.location());
     assert_eq!(messages(&ada, &conversation).await.len(), 3);
     // One's own conversation, but with somebody else's character in the address.
     let thorne = app.oc("thorne").await;

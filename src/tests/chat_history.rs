@@ -137,7 +137,7 @@ async fn words_are_found_in_every_language_and_only_by_their_owner() {
     assert_eq!(bob.get(&format!("/chat/{conversation}?at={}", ids[0])).await.status, 404);
     assert_eq!(ada.get(&format!("/chat/{conversation}?at={}", Uuid::now_v7())).await.status, 404);
     let nobody = app.client().get("/conversations?q=lamp").await;
-    assert!(nobody.location().starts_with("/sign-in"), "{} {}", nobody.status, nobody.location());
+    assert!(nobody.location().starts_with("/sign-up"), "{} {}", nobody.status, nobody.location());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -418,7 +418,7 @@ async fn the_form_takes_a_chat_or_says_what_is_wrong_with_it() {
     assert_eq!(page.status, 200);
     assert!(page.text.contains("multipart/form-data") && page.text.contains("Thorne"), "{}", page.text);
     let nobody = app.client().get("/conversations/import").await;
-    assert!(nobody.location().starts_with("/sign-in"), "{} {}", nobody.status, nobody.location());
+    assert!(nobody.location().starts_with("/sign-up"), "{} {}", nobody.status, nobody.location());
 
     let made = post_file(&client, form(&[("with", None, "thorne"), ("file", Some("a.jsonl"), CHAT)])).await;
     assert!(made.location().starts_with("/chat/"), "{} {}", made.status, made.text);

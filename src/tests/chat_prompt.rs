@@ -182,7 +182,7 @@ async fn what_belongs_to_others_does_not_exist() {
     assert_eq!(nobody.get_json(&format!("/api/runs/{run}/receipt")).await.status, 401);
     assert_eq!(nobody.get_json("/api/personas").await.status, 401);
     let page = nobody.get(&format!("/chat/{conversation}/notes")).await;
-    assert_eq!(page.location(), format!("/sign-in?next=/chat/{conversation}/notes"));
+    assert_eq!(page.location(), format!("/sign-up?next=/chat/{conversation}/notes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

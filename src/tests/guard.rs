@@ -6,8 +6,8 @@ use serde_json::json;
 use sqlx::Row;
 
 async fn form(client: &Client, host: &str, origin: Option<&str>) -> Answer {
-    let body = "form%5Blogin%5D=nobody&form%5Bpassword%5D=not+the+right+password";
-    let mut request = Request::post("/fn/accounts/sign_in")
+    let body = "token=nonsense";
+    let mut request = Request::post("/fn/accounts/claim_admin")
         .header("host", host)
         .header("accept", "text/html")
         .header("content-type", "application/x-www-form-urlencoded")
@@ -110,23 +110,24 @@ fn an_address_with_a_path_is_refused_at_the_start() {
 async fn a_draft_is_shown_in_its_browser_on_its_page() {
     let app = TestApp::new().await;
     let (ada, eve) = (app.client(), app.client());
-    let fields = [("form[username]", "x"), ("form[email]", "ada@example.org"), ("form[password]", "a secret")];
-    let refused = ada.post_form_from("/fn/accounts/sign_up", "/sign-up", &fields).await;
+    // To nobody in particular: the form is refused.
+    let fields = [("oc_id", ""), ("content", "ada@example.org")];
+    let refused = ada.post_form_from("/fn/chat/send_message", "/talk/lumina", &fields).await;
     let address = refused.location().to_owned();
     assert!(
-        address.starts_with("/sign-up?") && address.contains("__err=") && address.contains("__draft="),
+        address.starts_with("/talk/lumina?") && address.contains("__err=") && address.contains("__draft="),
         "{address}"
     );
     let shown = ada.get(&address).await;
     assert!(shown.text.contains("ada@example.org"), "{}", shown.text);
     // The same address elsewhere: no fields, and no words of ours either.
     let elsewhere = eve.get(&address).await;
-    assert_eq!((elsewhere.status, elsewhere.location()), (303, "/sign-up"));
+    assert_eq!((elsewhere.status, elsewhere.location()), (303, "/talk/lumina"));
     let draft = address.split("__draft=").nth(1).unwrap();
-    let bare = eve.get(&format!("/sign-up?__draft={draft}")).await;
+    let bare = eve.get(&format!("/talk/lumina?__draft={draft}")).await;
     assert!(bare.status == 200 && !bare.text.contains("ada@example.org"));
     // On another page of the same browser it is nothing either.
-    let other = ada.get(&format!("/sign-in?__draft={draft}")).await;
+    let other = ada.get(&format!("/talk/elara?__draft={draft}")).await;
     assert!(other.status == 200 && !other.text.contains("ada@example.org"));
     // Somebody who has signed in since is somebody else.
     let (signed, _) = app.person("grace").await;
@@ -184,7 +185,7 @@ async fn refused_forms_are_few_small_and_short_lived() {
     let mut kept = 0;
     for _ in 0..110 {
         let answer = stranger
-            .post_form_from("/fn/accounts/sign_in", "/sign-in", &[("form[login]", ""), ("form[name]", &long)])
+            .post_form_from("/fn/chat/send_message", "/talk/lumina", &[("content", ""), ("form[name]", &long)])
             .await;
         kept += u32::from(answer.location().contains("__draft="));
     }

@@ -3,6 +3,10 @@
 //! `TEST_DATABASE_URL` names a superuser's connection to a scratch cluster (`make test` starts one).
 
 mod accounts;
+mod accounts_doors;
+mod accounts_guests;
+mod accounts_join;
+mod accounts_recovery;
 mod avatars;
 mod banners;
 mod chat;
@@ -60,6 +64,9 @@ use uuid::Uuid;
 
 /// A password that every rule accepts.
 pub const PASSWORD: &str = "violet harbour lantern nine";
+
+/// The day of birth of everybody who does not say otherwise.
+pub const BORN: &str = "1990-01-31";
 
 /// A running site with its own database, data folder and scripted model.
 pub struct TestApp {
@@ -130,7 +137,9 @@ impl TestApp {
     /// A browser in which a new person has signed up through the API, and their id.
     pub async fn person(&self, name: &str) -> (Client, UserId) {
         let client = self.client();
-        let body = serde_json::json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let body = serde_json::json!({
+            "username": name, "email": format!("{name}@example.org"), "password": PASSWORD, "birth_date": BORN,
+        });
         let answer = client.post_json("/api/accounts", &body).await;
         assert_eq!(answer.status, 201, "sign-up of {name}: {}", answer.text);
         let id = answer.json()["id"].as_str().expect("an id").parse().expect("a uuid");

@@ -158,13 +158,20 @@ async fn passwords(app: &TestApp) -> (Vec<Secret>, Client) {
     let [weak, first, second, wrong] =
         ["canaryshort", "Perlmutt canary kiosk 71", "Quarzit canary fjord 28", "Wrongly canary typed 55"];
     let client = app.client();
-    let sign_up =
-        |password| [("form[username]", "ada"), ("form[email]", "ada@example.org"), ("form[password]", password)];
-    form(&client, "/fn/accounts/sign_up", "/sign-up", &sign_up(weak)).await;
-    form(&client, "/fn/accounts/sign_up", "/sign-up", &sign_up(first)).await;
+    let sign_up = |password| {
+        [
+            ("username", "ada"),
+            ("email", "ada@example.org"),
+            ("password", password),
+            ("birth_date", super::BORN),
+            ("terms", "true"),
+        ]
+    };
+    form(&client, "/sign-up", "/sign-up", &sign_up(weak)).await;
+    form(&client, "/sign-up", "/sign-up", &sign_up(first)).await;
     assert_eq!(client.get_json("/api/me").await.status, 200, "signed up");
     // A name that is taken, with a password that would do.
-    form(&app.client(), "/fn/accounts/sign_up", "/sign-up", &sign_up(wrong)).await;
+    form(&app.client(), "/sign-up", "/sign-up", &sign_up(wrong)).await;
     for password in [wrong, first] {
         form(&client, "/fn/accounts/confirm_password", "/confirm", &[("form[password]", password)]).await;
     }
@@ -174,7 +181,7 @@ async fn passwords(app: &TestApp) -> (Vec<Secret>, Client) {
     }
     for password in [first, wrong, second] {
         let other = app.client();
-        form(&other, "/fn/accounts/sign_in", "/sign-in", &[("form[login]", "ada"), ("form[password]", password)]).await;
+        form(&other, "/sign-in", "/sign-in", &[("login", "ada"), ("password", password)]).await;
         other.post_json("/api/sessions", &json!({"login": "ada", "password": password})).await;
         form(&other, "/fn/accounts/sign_out", "/", &[]).await;
     }
@@ -192,9 +199,11 @@ async fn passwords(app: &TestApp) -> (Vec<Secret>, Client) {
         }
     }
     let secrets = vec![
-        Secret::new("the first password", first),
-        Secret::new("the new password", second),
-        Secret::new("a wrong password", wrong),
+        Secret { name: "the first password", value: first.to_owned(), told_by: &["/sign-in"] },
+        // Typed before it was set, or after: a wrong one comes back at the door.
+        Secret { name: "the new password", value: second.to_owned(), told_by: &["/sign-in"] },
+        // A form that is refused comes back as it was filled in, to whoever filled it in.
+        Secret { name: "a wrong password", value: wrong.to_owned(), told_by: &["/sign-up", "/sign-in"] },
     ];
     (secrets, client)
 }
@@ -221,8 +230,13 @@ async fn tokens(client: &Client) -> Vec<Secret> {
 async fn first_admin(app: &TestApp) -> (Vec<Secret>, Client) {
     let password = "Regent canary obelisk 93";
     let client = app.client();
-    let account = json!({"username": "keeper", "email": "keeper@example.org", "password": password});
-    assert_eq!(client.post_json("/api/accounts", &account).await.status, 201);
+    let account = json!({
+        "username": "keeper", "email": "keeper@example.org", "password": password, "birth_date": super::BORN,
+    });
+    let made = client.post_json("/api/accounts", &account).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let code = made.json()["recovery_codes"][0].as_str().expect("a code").to_owned();
+    form(&app.client(), "/forgot", "/forgot", &[("login", "keeper"), ("code", &code), ("password", "short")]).await;
     let link = crate::accounts::store::first_admin_link(&app.state).await.unwrap().unwrap();
     let token = link.rsplit('/').next().unwrap().to_owned();
     let path = format!("/setup/{token}");
@@ -237,6 +251,7 @@ async fn first_admin(app: &TestApp) -> (Vec<Secret>, Client) {
     form(&client, "/fn/accounts/claim_admin", &path, &[("token", &token)]).await;
     let secrets = vec![
         Secret::new("the admin's password", password),
+        Secret { name: "a recovery code", value: code, told_by: &["/api/accounts", "/forgot"] },
         // Whoever opens the link knows it: the page is its own.
         Secret { name: "the one-time link", value: token, told_by: &["/setup/", "/sign-", "/fn/accounts/claim_admin"] },
     ];

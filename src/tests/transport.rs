@@ -60,7 +60,7 @@ const SOON: Duration = Duration::from_secs(5);
 async fn whoever_lets_us_wait_is_let_go() {
     let app = TestApp::new().await;
     let served = serve(&app, short()).await;
-    let half_form = "POST /fn/accounts/sign_in HTTP/1.1\r\nhost: 127.0.0.1:3000\r\nsec-fetch-site: same-origin\r\n\
+    let half_form = "POST /sign-in HTTP/1.1\r\nhost: 127.0.0.1:3000\r\nsec-fetch-site: same-origin\r\n\
                      content-type: application/x-www-form-urlencoded\r\n";
     let ways = [
         ("silence", String::new()),

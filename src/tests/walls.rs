@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// Who may do what to one row of the owner's. Letters: `o` its owner, `s` a stranger, `m` a moderator, `a` an admin,
-/// `n` nobody signed in. Updates and deletes are sent without a condition, so that no other policy helps.
+/// `n` nobody signed in, `g` a guest. Updates and deletes are sent without a condition, so that no other policy helps.
 struct Cell {
     table: &'static str,
     /// Condition that finds the fixture row.
@@ -42,6 +42,10 @@ pub(super) const OWNER: &str = "00000000-0000-7000-8000-00000000000a";
 pub(super) const STRANGER: &str = "00000000-0000-7000-8000-00000000000b";
 const MODERATOR: &str = "00000000-0000-7000-8000-00000000000c";
 const ADMIN: &str = "00000000-0000-7000-8000-00000000000d";
+/// A person without an account.
+pub(super) const GUEST: &str = "00000000-0000-7000-8000-00000000009a";
+/// A row of each kind that guests may not make.
+const OF_GUEST: &str = "00000000-0000-7000-8000-00000000009b";
 /// Every fixture row has this id where it has one of its own.
 pub(super) const ROW: &str = "00000000-0000-7000-8000-0000000000f0";
 
@@ -50,7 +54,9 @@ fn matrix() -> Vec<Cell> {
     vec![
         cell("users", "user_id = '{owner}'", ["oa", "", "o", "o"], "timezone = 'Mars'"),
         cell("identities", "identity_id = '{row}'", ["o", "", "", "o"], "issuer = 'x'"),
-        cell("profiles", "user_id = '{owner}'", ["osman", "", "o", ""], "bio = 'x'"),
+        cell("profiles", "user_id = '{owner}'", ["osmang", "", "o", ""], "bio = 'x'"),
+        // A guest's is seen by nobody else.
+        cell("profiles", "user_id = '{guest}'", ["mag", "", "g", ""], "bio = 'x'"),
         cell("profiles", "user_id = '00000000-0000-7000-8000-00000000000e'", ["ma", "", "", ""], "bio = 'x'"),
         cell("profile_private", "user_id = '{owner}'", ["o", "", "o", ""], "birth_date = '2001-02-28'"),
         cell("user_roles", "user_id = '{moderator}'", ["ma", "", "", ""], "role = 'admin'"),
@@ -79,13 +85,13 @@ fn matrix() -> Vec<Cell> {
         ),
         cell("oc_slugs", "oc_id = '{row}'", ["oma", "o", "", "o"], "created_at = 'epoch'"),
         other(
-            cell("featured_ocs", "oc_id = '{row}'", ["osman", "a", "a", "a"], "sort = 7"),
+            cell("featured_ocs", "oc_id = '{row}'", ["osmang", "a", "a", "a"], "sort = 7"),
             r#"{"oc_id": "00000000-0000-7000-8000-0000000000f2"}"#,
         ),
         cell("seeded_ocs", "oc_id = '{row}'", ["", "", "", ""], "seeded_at = 'epoch'"),
         other(cell("oc_versions", "oc_id = '{row}'", ["o", "o", "", ""], "content = '1'"), r#"{"version": 99}"#),
         gives(
-            cell("items", "item_id = '{row}'", ["osman", "o", "oa", "oa"], "description = 'x'"),
+            cell("items", "item_id = '{row}'", ["osmang", "o", "oa", "oa"], "description = 'x'"),
             "created_by = '{stranger}'",
             "a",
         ),
@@ -148,7 +154,7 @@ fn matrix() -> Vec<Cell> {
             r#"{"name": "Second"}"#,
         ),
         other(
-            cell("models", "model_id = '{row}'", ["osma", "a", "a", "a"], "sort = 9"),
+            cell("models", "model_id = '{row}'", ["osmag", "a", "a", "a"], "sort = 9"),
             r#"{"remote_name": "second"}"#,
         ),
         other(
@@ -157,6 +163,35 @@ fn matrix() -> Vec<Cell> {
         ),
         cell("system_config", "key = 'row'", ["a", "a", "a", "a"], "value = '2'"),
         cell("crisis_cards", "day = '2026-01-01'", ["a", "", "", ""], "cards = 7"),
+        // What every visitor's page must know.
+        other(
+            cell("system_config", "key = 'accounts'", ["osmang", "a", "a", "a"], "value = '2'"),
+            r#"{"key": "accounts2"}"#,
+        ),
+        cell("recovery_codes", "recovery_code_id = '{row}'", ["", "", "", ""], "created_at = 'epoch'"),
+        other(
+            cell("invitations", "invitation_id = '{row}'", ["a", "a", "", "a"], "note = 'x'"),
+            r#"{"token_hash": "\\x0202020202020202020202020202020202020202020202020202020202020202"}"#,
+        ),
+        cell("site_pages", "site_page_id = '{row}'", ["osmang", "a", "", ""], "body = 'x'"),
+        // A guest's own rows of what guests may not make: another one of theirs is refused.
+        other(
+            cell("ocs", "oc_id = '{of_guest}'", ["mag", "", "g", "g"], "title = 'x'"),
+            r#"{"name": "Fourth", "slug": "fourth"}"#,
+        ),
+        cell("items", "item_id = '{of_guest}'", ["osmang", "", "ga", "ga"], "description = 'x'"),
+        other(cell("jobs", "job_id = '{of_guest}'", ["g", "", "", ""], "prompt = 'x'"), r#"{"idempotency_key": null}"#),
+        cell("forum_posts", "forum_post_id = '{of_guest}'", ["mag", "", "mag", ""], "title = 'x'"),
+        cell("world_events", "world_event_id = '{of_guest}'", ["mag", "", "", ""], "description = 'x'"),
+        other(
+            cell("api_tokens", "api_token_id = '{of_guest}'", ["g", "", "", "g"], "name = 'x'"),
+            r#"{"token_hash": "\\x0303030303030303030303030303030303030303030303030303030303030303"}"#,
+        ),
+        cell("personas", "persona_id = '{of_guest}'", ["g", "", "g", "g"], "description = 'x'"),
+        other(
+            cell("user_keys", "user_key_id = '{of_guest}'", ["g", "", "g", "g"], "model = 'x'"),
+            r#"{"kind": "anthropic"}"#,
+        ),
         gives(
             other(
                 cell("user_keys", "user_key_id = '{row}'", ["o", "o", "o", "o"], "model = 'x'"),
@@ -166,7 +201,7 @@ fn matrix() -> Vec<Cell> {
             "",
         ),
         cell("stored_files", "key = 'row'", ["o", "o", "", "o"], "bytes = 9"),
-        cell("storage_limits", "kind = 'pictures' and tier = 'explorer'", ["osman", "", "", ""], "bytes = 9"),
+        cell("storage_limits", "kind = 'pictures' and tier = 'explorer'", ["osmang", "", "", ""], "bytes = 9"),
         cell("chores", "name = 'row'", ["", "", "", ""], "done_at = 'epoch'"),
         cell("usage_log", "usage_id = '{row}'", ["oa", "", "", ""], "model = 'x'"),
         cell("daily_usage", "user_id = '{owner}'", ["oa", "", "", ""], "used = 7"),
@@ -177,6 +212,8 @@ fn fill(text: &str) -> String {
     text.replace("{owner}", OWNER)
         .replace("{stranger}", STRANGER)
         .replace("{moderator}", MODERATOR)
+        .replace("{guest}", GUEST)
+        .replace("{of_guest}", OF_GUEST)
         .replace("{row}", ROW)
 }
 
@@ -231,6 +268,22 @@ insert into chores (name) values ('row');
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
 insert into crisis_cards (day, cards) values ('2026-01-01', 1);
+insert into system_config (key, value) values ('accounts', '{}');
+insert into recovery_codes (recovery_code_id, user_id, code_hash) values ('{row}', '{owner}', sha256('1'));
+insert into invitations (invitation_id, token_hash, uses_left, expires_at, created_by)
+    values ('{row}', sha256('1'), 1, now() + interval '1 day', '00000000-0000-7000-8000-00000000000d');
+insert into site_pages (site_page_id, page, body) values ('{row}', 'terms', 'b');
+insert into users (user_id, kind, email) values ('{guest}', 'guest', '~0123456789abcdef0123456789ab');
+insert into profiles (user_id, username, display_name) values ('{guest}', '~0123456789abcdef0123456789ab', 'Guest');
+insert into ocs (oc_id, owner_id, name, slug, description, personality) values ('{of_guest}', '{guest}', 'Fleeting', 'fleeting', 'd', 'p');
+insert into items (item_id, created_by, name, personality_effects, rarity) values ('{of_guest}', '{guest}', 'k', 'e', 'common');
+insert into jobs (job_id, user_id, job_type) values ('{of_guest}', '{guest}', 'summon');
+insert into forum_posts (forum_post_id, author_id, oc_id, title, content) values ('{of_guest}', '{guest}', '{of_guest}', 't', 'c');
+insert into world_events (world_event_id, event_type, description, actor_id, oc_id) values ('{of_guest}', 'oc_summoned', 'd', '{guest}', '{of_guest}');
+insert into api_tokens (api_token_id, user_id, name, token_hash, hint, scopes) values ('{of_guest}', '{guest}', 'n', sha256('2'), 'h', '{read}');
+insert into personas (persona_id, user_id, name) values ('{of_guest}', '{guest}', 'n');
+insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key, master_key_id, key_last_four)
+    values ('{of_guest}', '{guest}', 'openai', 'https://example.org', 'm', 4096, 's', 'w', 'k', '1234');
 ";
 
 /// Asks for one command under one identity inside the open transaction and undoes it; whether it took effect.
@@ -240,6 +293,7 @@ async fn may(sql: &mut PgConnection, identity: char, statement: &str, effect: Op
         's' => STRANGER,
         'm' => MODERATOR,
         'a' => ADMIN,
+        'g' => GUEST,
         _ => "",
     };
     let start = format!("savepoint s; set local role sf_app; select set_config('app.user_id', '{id}', true)");
@@ -335,7 +389,7 @@ async fn differences(sql: &mut PgConnection, cell: &Cell) -> Vec<String> {
     }
     let mut found = Vec::new();
     for (command, letters, statement, effect) in statements {
-        for identity in "osman".chars() {
+        for identity in "osmang".chars() {
             let expected = letters.contains(identity);
             if may(sql, identity, &statement, effect.as_deref()).await != expected {
                 let verb = if expected { "may not" } else { "may" };
@@ -382,7 +436,7 @@ async fn every_table_stands_behind_the_wall() {
     );
     for policy in policies.fetch_all(&mut sql).await.unwrap() {
         let (name, text): (String, String) = (policy.get("name"), policy.get("text"));
-        for function in ["app.user_id()", "app.has_role("] {
+        for function in ["app.user_id()", "app.has_role(", "app.is_guest()"] {
             let all = text.matches(function).count();
             let wrapped = text.matches(&format!("SELECT {function}")).count();
             assert_eq!(all, wrapped, "{name} calls {function} for every row");

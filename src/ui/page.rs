@@ -31,7 +31,7 @@ pub fn ErrorView(
     }
     let (title, advice) = match &error {
         AppError::NotFound => ("Page not found", "Check the address. The page may have been moved or deleted."),
-        AppError::SignInRequired => ("Please sign in", "You need an account to see this page."),
+        AppError::SignInRequired => ("You need an account for this", "Create a free account, or sign in to yours."),
         AppError::Forbidden { .. } | AppError::ConfirmPassword => ("You can't open this page", ""),
         AppError::Unavailable { .. } | AppError::Transport { .. } => {
             ("Back in a moment", "Nothing you sent was lost. Reload the page to try again.")
@@ -46,7 +46,13 @@ pub fn ErrorView(
             <h1>{title}</h1>
             <p class="lead">{if advice.is_empty() { error.to_string() } else { advice.to_owned() }}</p>
             <p class="row-actions">
-                {sign_in.then(|| view! { <a class="btn" href="/sign-in" rel="external">"Sign in"</a> })}
+                {sign_in
+                    .then(|| {
+                        view! {
+                            <a class="btn" href="/sign-up" rel="external">"Create an account"</a>
+                            <a class="btn ghost" href="/sign-in" rel="external">"Sign in"</a>
+                        }
+                    })}
                 <a class="btn ghost" href="/">"Go home"</a>
                 <a class="btn ghost" href="/characters">"Browse characters"</a>
             </p>

@@ -14,6 +14,9 @@ pub fn Sections(
     links: Vec<(&'static str, &'static str, IconName, Option<&'static str>)>,
     /// Address of the page that is shown.
     here: &'static str,
+    /// Further links, which depend on something that must be read first.
+    #[prop(optional)]
+    more: Option<AnyView>,
     /// What it is called.
     title: String,
     /// The page.
@@ -33,6 +36,7 @@ pub fn Sections(
                         }
                     })
                     .collect_view()}
+                {more}
             </nav>
             <div class="settings-page">
                 <h1>{title}</h1>

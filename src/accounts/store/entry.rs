@@ -1,8 +1,8 @@
-//! Coming in and going out: joining, signing in, confirming, the first admin.
+//! Coming in and going out: signing in, confirming, the first admin.
 
 use crate::{
     accounts::{forms, rules},
-    error::{AppError, AppResult, OnConstraint},
+    error::{AppError, AppResult},
     ids::UserId,
     server::{
         AppState, Ctx, Tx, Viewer, device,
@@ -23,51 +23,9 @@ pub struct Entered {
     pub device: String,
 }
 
-/// Makes an account and signs its device in.
-///
-/// # Errors
-/// `Invalid` or `Conflict` with the field; `TooMany`.
-pub async fn sign_up(ctx: &Ctx, form: forms::SignUpForm) -> AppResult<Entered> {
-    limits::take_address(&ctx.app, Action::SignUpTry, &ctx.info).await?;
-    let form = form.check()?;
-    limits::take_address(&ctx.app, Action::SignUp, &ctx.info).await?;
-    passwords::judge("password", &form.password, &form.username, &form.email).await?;
-    let hash = passwords::hash(&form.password).await?;
-    let id = UserId::new();
-    let mut tx = ctx.app.db.system().await?;
-    sqlx::query!(
-        "insert into users (user_id, email, password_hash, timezone, theme_preference) values ($1, $2, $3, $4, $5)",
-        id.0,
-        form.email,
-        hash,
-        timezone(&form.timezone),
-        ctx.info.theme.as_str()
-    )
-    .execute(&mut *tx)
-    .await
-    .on_constraint("users_email_key", email_taken)?;
-    sqlx::query!(
-        "insert into profiles (user_id, username, display_name) values ($1, $2, $3)",
-        id.0,
-        form.username,
-        form.display_name
-    )
-    .execute(&mut *tx)
-    .await
-    .on_constraint("profiles_username_key", username_taken)?;
-    let token = enter(ctx, &mut tx, id, "sign_up").await?;
-    tx.commit().await?;
-    Ok(Entered { id, token, device: device::remember(&ctx.app.vault, &ctx.info.device, id) })
-}
-
-/// The answer to a username that somebody has.
-pub(super) fn username_taken() -> AppError {
-    AppError::conflict("username", "This name is taken. Please choose another.")
-}
-
-/// The answer to an address that somebody has.
-pub(super) fn email_taken() -> AppError {
-    AppError::conflict("email", "There is an account with this address already. Sign in instead?")
+/// Somebody who is in: what their browser keeps.
+pub(super) fn entered(ctx: &Ctx, id: UserId, token: String) -> Entered {
+    Entered { id, token, device: device::remember(&ctx.app.vault, &ctx.info.device, id) }
 }
 
 /// A known time zone, or UTC.
@@ -101,11 +59,12 @@ pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     let found = passwords::check(&form.password, kept).await?;
     let row = match (row, found) {
         (Some(row), Check::Right | Check::RightButOld) => row,
-        _ => return Err(AppError::invalid("", "This name and password do not belong together. Please check both.")),
+        _ => return Err(AppError::invalid("", "Wrong username or password.")),
     };
     if !row.is_active {
-        return Err(AppError::forbidden("This account is closed. Please write to the people who run this site."));
+        return Err(super::recovery::closed());
     }
+    settle_guest(ctx).await?;
     let renewed = if found == Check::RightButOld { Some(passwords::hash(&form.password).await?) } else { None };
     let mut tx = app.db.system().await?;
     if let Some(hash) = renewed {
@@ -116,11 +75,11 @@ pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     let id = UserId(row.user_id);
     let token = enter(ctx, &mut tx, id, "sign_in").await?;
     tx.commit().await?;
-    Ok(Entered { id, token, device: device::remember(&app.vault, &ctx.info.device, id) })
+    Ok(entered(ctx, id, token))
 }
 
 /// Takes one of the tries to sign in to an account, or to what somebody typed and nobody is called.
-async fn take_tries(ctx: &Ctx, found: Option<UserId>, login: &str) -> AppResult<()> {
+pub(super) async fn take_tries(ctx: &Ctx, found: Option<UserId>, login: &str) -> AppResult<()> {
     let app = &ctx.app;
     if let Some(browser) = found.and_then(|id| device::known(&app.vault, &ctx.info.device, id)) {
         return limits::take(app, Action::SignInDevice, &browser).await;
@@ -134,10 +93,31 @@ async fn take_tries(ctx: &Ctx, found: Option<UserId>, login: &str) -> AppResult<
     limits::take(app, Action::SignInTarget, &whom).await
 }
 
-/// A new session; the one that this browser had before is over.
-async fn enter(ctx: &Ctx, tx: &mut Tx, id: UserId, action: &str) -> AppResult<String> {
-    if let Some(old) = ctx.info.viewer.as_ref().and_then(|v| v.session) {
-        sqlx::query!("delete from sessions where session_id = $1", old.0).execute(&mut **tx).await?;
+/// How long a guest's replies may take to stop before their talks move.
+const SETTLE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Ends what is being written for the guest who is about to sign in, so that their talks can move whole.
+pub(super) async fn settle_guest(ctx: &Ctx) -> AppResult<()> {
+    let Some(guest) = ctx.info.viewer.as_ref().filter(|v| v.is_guest) else { return Ok(()) };
+    for run in super::stop_runs_of(&ctx.app, guest.id).await? {
+        ctx.app.runs.stop(run);
+    }
+    let began = std::time::Instant::now();
+    while began.elapsed() < SETTLE && super::is_answered(&ctx.app, guest.id).await? {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// A new session; the one that this browser had before is over, and what a guest said in it is the account's.
+pub(super) async fn enter(ctx: &Ctx, tx: &mut Tx, id: UserId, action: &str) -> AppResult<String> {
+    if let Some(viewer) = &ctx.info.viewer {
+        if viewer.is_guest && viewer.id != id {
+            super::move_guest(tx, viewer.id, id).await?;
+        }
+        if let Some(old) = viewer.session {
+            sqlx::query!("delete from sessions where session_id = $1", old.0).execute(&mut **tx).await?;
+        }
     }
     note(tx, id, action).await?;
     session::create(tx, id, &ctx.info.user_agent).await

@@ -1,14 +1,26 @@
 //! All SQL of the accounts room.
 
 mod access;
+mod admin;
+mod birth;
 mod entry;
 mod erase;
+mod guests;
+mod join;
 mod people;
+mod purpose;
+mod recovery;
 mod settings;
 
 pub use access::*;
+pub use admin::*;
+pub use birth::*;
 pub use entry::*;
+pub use guests::*;
+pub use join::*;
 pub use people::*;
+pub use purpose::*;
+pub use recovery::*;
 pub use settings::*;
 
 use super::{Frame, Lately, Me};
@@ -32,13 +44,18 @@ pub async fn frame(ctx: &Ctx) -> AppResult<Frame> {
         frame.accent = featured.fetch_optional(&mut *tx).await?.map(OcId);
         return Ok(frame);
     };
-    frame.me = Some(Me {
-        id: viewer.id,
-        username: viewer.username.clone(),
-        display_name: viewer.display_name.clone(),
-        avatar_url: avatar_url(viewer.avatar_key.as_ref()),
-        role: viewer.role,
-    });
+    if viewer.is_guest {
+        frame.guest = Some(super::guests::lines_left(ctx, viewer.id).await?);
+    } else {
+        frame.own_keys = ctx.app.models.current().await?.settings.own_keys;
+        frame.me = Some(Me {
+            id: viewer.id,
+            username: viewer.username.clone(),
+            display_name: viewer.display_name.clone(),
+            avatar_url: avatar_url(viewer.avatar_key.as_ref()),
+            role: viewer.role,
+        });
+    }
     // Two chats with one character are told apart by their titles, else by the first words that the person said in them.
     let rows = sqlx::query!(
         r#"select c.conversation_id, c.oc_id, c.last_line, c.title, o.name, o.version,

@@ -20,9 +20,9 @@ const SHOWN: i64 = 12;
 pub async fn person(ctx: &Ctx, username: &str) -> AppResult<Person> {
     let mut tx = ctx.begin().await?;
     let row = sqlx::query!(
-        r#"select user_id, username, display_name, bio, avatar_key, created_at, arcanean_id as "arcanean_id!",
+        r#"select user_id, username, display_name, bio, avatar_key, created_at,
                (select count(*) from ocs o where o.owner_id = p.user_id and o.is_public) as "oc_total!"
-           from profiles p where lower(username) = lower($1)"#,
+           from profiles p where lower(username) = lower($1) and left(username, 1) <> '~'"#,
         username
     )
     .fetch_optional(&mut *tx)
@@ -46,7 +46,6 @@ pub async fn person(ctx: &Ctx, username: &str) -> AppResult<Person> {
         bio: row.bio,
         avatar_url: avatar_url(row.avatar_key.as_ref()),
         joined: row.created_at.into(),
-        arcanean_id: row.arcanean_id,
         oc_total: row.oc_total,
         ocs: ocs
             .into_iter()
@@ -86,5 +85,6 @@ pub async fn account_of(ctx: &Ctx, id: Uuid) -> AppResult<crate::accounts::route
         timezone: row.timezone,
         avatar_url: avatar_url(row.avatar_key.as_ref()),
         created_at: row.created_at.into(),
+        recovery_codes: Vec::new(),
     })
 }

@@ -1,6 +1,9 @@
 //! What people set: profile, avatar, e-mail, password, time zone, theme, and leaving for good.
 
-use super::{access::revoke_all, avatar_url, email_taken, erase, note, timezone, username_taken};
+use super::{
+    access::revoke_all, avatar_url, birth_date, entry::note, entry::timezone, erase, join::email_taken,
+    join::username_taken, keep_birth_date,
+};
 use crate::{
     accounts::{AccountSettings, ProfileSettings, Theme, forms, rules},
     error::{AppError, AppResult, OnConstraint},
@@ -90,14 +93,11 @@ pub async fn set_avatar(ctx: &Ctx, picture: Option<Picture>) -> AppResult<()> {
 pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
     let viewer = ctx.require()?;
     let mut tx = ctx.begin().await?;
-    let row = sqlx::query!(
-        r#"select u.email, u.timezone, p.arcanean_id as "arcanean_id!", coalesce(v.birth_date::text, '') as "birth_date!"
-           from users u join profiles p using (user_id) left join profile_private v using (user_id) where u.user_id = $1"#,
-        viewer.id.0
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let row =
+        sqlx::query!("select email, timezone from users where user_id = $1", viewer.id.0).fetch_one(&mut *tx).await?;
+    let born = birth_date(&mut tx, viewer.id).await?;
     let storage = quota::all(&mut tx, viewer.id).await?;
+    drop(tx);
     Ok(AccountSettings {
         storage,
         username: viewer.username.clone(),
@@ -105,33 +105,26 @@ pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
         timezone: row.timezone,
         zones: zones(),
         fresh: viewer.is_fresh(),
-        arcanean_id: row.arcanean_id,
-        birth_date: row.birth_date,
+        birth_date: born.map(|day| day.to_string()).unwrap_or_default(),
+        codes_left: super::codes_left(ctx).await?,
     })
 }
 
 /// Keeps the day of birth, or forgets it. It decides which characters the database shows to them (`app.ratings`).
 ///
 /// # Errors
-/// `Invalid` for a day that is none, in the future, or too long ago.
+/// `Invalid` for a day that is none, in the future, or too long ago; `Forbidden` when somebody would make themselves
+/// grown up with it.
 pub async fn set_birth_date(ctx: &Ctx, date: &str) -> AppResult<()> {
     let viewer = ctx.require_write()?;
+    let today = chrono::Utc::now().date_naive();
     let day = match date.trim() {
         "" => None,
-        text => {
-            let day: chrono::NaiveDate =
-                text.parse().map_err(|_| AppError::invalid("date", "Please write the day like this: 2001-02-28."))?;
-            let today = chrono::Utc::now().date_naive();
-            if day > today || today.years_since(day).is_none_or(|years| years > 125) {
-                return Err(AppError::invalid("date", "This is not a day on which somebody was born who reads this."));
-            }
-            Some(day)
-        }
+        text => Some(rules::birth_date("date", text, today)?),
     };
     let mut tx = ctx.begin().await?;
-    sqlx::query!("update profile_private set birth_date = $2 where user_id = $1", viewer.id.0, day)
-        .execute(&mut *tx)
-        .await?;
+    rules::may_change_birth(birth_date(&mut tx, viewer.id).await?, day, today)?;
+    keep_birth_date(&mut tx, viewer.id, day).await?;
     tx.commit().await
 }
 

@@ -37,8 +37,8 @@ pub fn ConfirmPage() -> impl IntoView {
 fn form(action: ServerAction<ConfirmPassword>, next: String, username: String) -> impl IntoView {
     view! {
         <section class="narrow">
-            <h1>"Is it you?"</h1>
-            <p class="lead">"This is a change that only you should make. Type your password, and you have five minutes for it."</p>
+            <h1>"Confirm your password"</h1>
+            <p class="lead">"For security, enter your password again. You can then make this change within five minutes."</p>
             <div class="card">
                 <Form action=action>
                     <FormNote />
@@ -58,8 +58,8 @@ pub fn GoodbyePage() -> impl IntoView {
     view! {
         <PageTitle text="Goodbye" />
         <section class="narrow">
-            <h1>"Your account is gone"</h1>
-            <p class="lead">"Everything private in it was deleted with it. Thank you for the time you spent here."</p>
+            <h1>"Your account is deleted"</h1>
+            <p class="lead">"Everything private in it was deleted with it. Thank you for your time here."</p>
             <p class="row-actions"><a class="btn ghost" href="/">"Go home"</a></p>
         </section>
     }

@@ -1,5 +1,7 @@
 //! Pages of the accounts room, and its parts of the page frame.
 
+#[cfg(feature = "ssr")]
+pub mod admin;
 mod confirm;
 #[cfg(feature = "ssr")]
 mod door;
@@ -10,7 +12,7 @@ mod setup;
 
 pub use confirm::{ConfirmPage, GoodbyePage};
 #[cfg(feature = "ssr")]
-pub use door::{SignInPage, SignUpPage};
+pub use door::{ForgotPage, ResetPage, SignInPage, SignUpPage, WelcomePage};
 pub use menu::{AccountMenu, ThemeSwitch};
 pub use person::PersonPage;
 pub use setup::SetupPage;
@@ -77,9 +79,17 @@ fn escape_query(path: &str) -> String {
         .collect()
 }
 
-/// A page that somebody may not see: those who are signed out are led to sign in and come back.
+/// Where somebody without an account is led who wants to go to `here`. Who wants to talk or make something is new as a
+/// rule and joins; whose own settings they are has an account already. Each of the two pages leads to the other.
+#[must_use]
+pub fn door_to(here: &str) -> String {
+    let is_own = ["/settings", "/admin", "/confirm", "/setup", "/welcome"].iter().any(|own| here.starts_with(own));
+    with_next(if is_own { "/sign-in" } else { "/sign-up" }, here)
+}
+
+/// A page that somebody may not see: those without an account are led to the door and come back.
 pub(crate) fn refused(error: AppError, here: &str) -> AnyView {
-    let sign_in = (error == AppError::SignInRequired).then(|| with_next("/sign-in", here));
+    let sign_in = (error == AppError::SignInRequired).then(|| door_to(here));
     let view = view! { <ErrorView error=error /> }.into_any();
     #[cfg(feature = "ssr")]
     if let Some(path) = &sign_in {

@@ -37,8 +37,8 @@ fn page(action: ServerAction<ClaimAdmin>, token: String, setup: Setup) -> impl I
     let here = format!("/setup/{token}");
     view! {
         <section class="narrow">
-            <h1>"Somebody must run the place"</h1>
-            <p class="lead">"This link makes one person the first admin. It works once, and only as long as there is none."</p>
+            <h1>"Become the first admin"</h1>
+            <p class="lead">"This link makes one person the admin of this site. It works once, and only while there is no admin."</p>
             <div class="card">
                 {match setup.me {
                     Some(name) => {
@@ -54,9 +54,9 @@ fn page(action: ServerAction<ClaimAdmin>, token: String, setup: Setup) -> impl I
                     }
                     None => {
                         view! {
-                            <p>"Join or sign in first; you come back here."</p>
+                            <p>"Create an account or sign in first. You come back here."</p>
                             <p class="row-actions mt-4">
-                                <a class="btn" href=with_next("/sign-up", &here) rel="external">"Join"</a>
+                                <a class="btn" href=with_next("/sign-up", &here) rel="external">"Create an account"</a>
                                 <a class="btn ghost" href=with_next("/sign-in", &here) rel="external">"Sign in"</a>
                             </p>
                         }

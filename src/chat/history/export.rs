@@ -60,7 +60,7 @@ impl Kind {
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn file(ctx: Ctx, id: ConversationId, kind: Kind) -> AppResult<Response> {
-    let me = ctx.require()?.id;
+    let me = ctx.talker()?.id;
     let most = ctx.app.config.most(ctx.app.config.bounds.exports_per_person);
     let words = "Several files are being written for you already. Please wait until they are done.";
     let held = ctx.app.crowd.take(crowd::Kind::Export, me, most, words)?;

@@ -208,7 +208,7 @@ async fn import_form(ctx: Ctx, headers: HeaderMap, form: Multipart) -> Response 
         Ok(made) if html => Redirect::to(&format!("/chat/{}", made.conversation_id)).into_response(),
         Ok(made) => (StatusCode::CREATED, Json(made)).into_response(),
         Err(error) if !html => ApiError(error).into_response(),
-        Err(AppError::SignInRequired) => Redirect::to("/sign-in?next=/conversations/import").into_response(),
+        Err(AppError::SignInRequired) => Redirect::to("/sign-up?next=/conversations/import").into_response(),
         Err(error) => {
             let page = import_page(&with);
             drafts::refused(&ctx, &page, &error).await

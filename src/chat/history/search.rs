@@ -25,7 +25,7 @@ const SHOWN: usize = 220;
 /// # Errors
 /// `SignInRequired`; `Invalid` at `q` or `after`; `TooMany`; `NotFound` for somebody else's conversation.
 pub async fn find(ctx: &Ctx, q: &str, within: &str, after: &str) -> AppResult<Found> {
-    let me = ctx.require()?.id;
+    let me = ctx.talker()?.id;
     if q.trim().is_empty() {
         return Ok(Found::default());
     }

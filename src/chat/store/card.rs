@@ -20,7 +20,7 @@ pub(super) async fn instead(
     parent: MessageId,
     key: Option<&str>,
 ) -> AppResult<Option<Start>> {
-    let me = ctx.require_write()?;
+    let me = ctx.talker_write()?;
     let line = sqlx::query!(
         r#"select sender_type, content, exists (select from messages c where c.parent_id = m.message_id and c.kind = $2) as "has_card!"
            from messages m where message_id = $1"#,

@@ -63,7 +63,7 @@ pub fn new_key() -> String {
 /// # Errors
 /// `NotFound`; `Conflict` while the character is still answering, or when the key belongs to another message.
 pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sent, Option<Start>)> {
-    let me = ctx.require_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     // Copies of the same request wait here for the first one, and then find what it did.
     lock(&mut tx, &format!("key:{}:{key}", me.id)).await?;
@@ -137,7 +137,7 @@ pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sen
 /// # Errors
 /// `NotFound`, also for somebody else's draft.
 pub async fn start(ctx: &Ctx, oc: OcId) -> AppResult<ConversationId> {
-    let me = ctx.require_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     lock(&mut tx, &format!("talk:{}:{oc}", me.id)).await?;
     // A conversation in which nothing has been said yet is new enough: pressing twice makes one.
@@ -182,7 +182,7 @@ async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona, open
 /// # Errors
 /// `NotFound`; `Conflict` while the character is still answering; `Invalid` for lines that no model wrote.
 pub async fn regenerate(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
-    let me = ctx.require_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
     let start = add_reply(ctx, &mut tx, &conversation, me.id, parent, None).await?;
@@ -207,7 +207,7 @@ pub async fn retry(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
 }
 
 async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
-    let me = ctx.require_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
     if parent == message {
@@ -353,7 +353,7 @@ async fn add_run(
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn stop(ctx: &Ctx, run: RunId) -> AppResult<ConversationId> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let found =
         sqlx::query_scalar!("update runs set stop_requested = true where run_id = $1 returning conversation_id", run.0)
@@ -368,7 +368,7 @@ pub async fn stop(ctx: &Ctx, run: RunId) -> AppResult<ConversationId> {
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn rename(ctx: &Ctx, id: ConversationId, title: &str) -> AppResult<()> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let done = sqlx::query!("update conversations set title = $2 where conversation_id = $1", id.0, title)
         .execute(&mut *tx)
@@ -382,7 +382,7 @@ pub async fn rename(ctx: &Ctx, id: ConversationId, title: &str) -> AppResult<()>
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn archive(ctx: &Ctx, id: ConversationId, archived: bool) -> AppResult<()> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let done = sqlx::query!(
         "update conversations set archived_at = case when $2 then coalesce(archived_at, now()) end where conversation_id = $1",
@@ -400,7 +400,7 @@ pub async fn archive(ctx: &Ctx, id: ConversationId, archived: bool) -> AppResult
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn delete_conversation(ctx: &Ctx, id: ConversationId) -> AppResult<Vec<RunId>> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let open = open_runs(&mut tx, id).await?;
     let done = sqlx::query!("delete from conversations where conversation_id = $1", id.0).execute(&mut *tx).await?;

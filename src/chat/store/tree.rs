@@ -75,7 +75,7 @@ async fn lock_line(tx: &mut Tx, message: MessageId) -> AppResult<(Placed, Locked
 /// # Errors
 /// `NotFound`, also for somebody else's; `Conflict` while the character is still answering.
 pub async fn show_sibling(ctx: &Ctx, message: MessageId, step: i32) -> AppResult<ConversationId> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     refuse_while_open(&mut tx, &conversation).await?;
@@ -103,7 +103,7 @@ pub async fn show_sibling(ctx: &Ctx, message: MessageId, step: i32) -> AppResult
 /// # Errors
 /// As [`show_sibling`].
 pub async fn show_message(ctx: &Ctx, message: MessageId) -> AppResult<ConversationId> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (_, conversation) = lock_line(&mut tx, message).await?;
     refuse_while_open(&mut tx, &conversation).await?;
@@ -147,7 +147,7 @@ pub async fn wordings(tx: &mut Tx, message: MessageId) -> AppResult<Vec<Wording>
 /// # Errors
 /// `NotFound`, also for somebody else's; `Invalid` at `field`; `Conflict` while the character is still answering.
 pub async fn edit_in_place(ctx: &Ctx, message: MessageId, field: &str, words: &str) -> AppResult<ConversationId> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     line.must_not_be_card()?;
@@ -184,7 +184,7 @@ pub async fn edit_as_wording(
     field: &str,
     words: &str,
 ) -> AppResult<(ConversationId, MessageId, Option<Start>)> {
-    let me = ctx.require_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     line.must_not_be_card()?;
@@ -227,7 +227,7 @@ pub async fn edit_as_wording(
 /// `NotFound`, also for somebody else's; `Invalid` for a line without words; `Conflict` while the character is still
 /// answering.
 pub async fn branch(ctx: &Ctx, message: MessageId) -> AppResult<ConversationId> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     refuse_while_open(&mut tx, &conversation).await?;
@@ -324,7 +324,7 @@ pub struct Opinion {
 /// # Errors
 /// `NotFound`, also for somebody else's; `Invalid` for one's own lines and for ratings that are none.
 pub async fn rate(ctx: &Ctx, message: MessageId, opinion: Opinion) -> AppResult<ConversationId> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     if opinion.rating.flatten().is_some_and(|r| !(1..=5).contains(&r)) {
         return Err(AppError::invalid("rating", "A rating is a number from 1 to 5."));
     }
@@ -354,7 +354,7 @@ pub async fn rate(ctx: &Ctx, message: MessageId, opinion: Opinion) -> AppResult<
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn delete_message(ctx: &Ctx, message: MessageId) -> AppResult<(ConversationId, Vec<RunId>)> {
-    ctx.require_write()?;
+    ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     let open = open_runs(&mut tx, conversation.id).await?;

@@ -3,6 +3,7 @@
 
 use super::{
     drafts::{Keeping, Network},
+    guest::GuestNote,
     keys::is_for_input_method,
     room::Shared,
 };
@@ -93,6 +94,7 @@ pub fn Composer(
             </Show>
             {move || refused.get().map(|message| view! { <p class="note bad" role="alert">{message}</p> })}
             <Network keeping=keeping />
+            <GuestNote />
             <ActionForm action=shared.send attr:class="box" attr:id=BOX>
                 {hidden()}
                 <div class="write" on:keydown=press on:input:capture=move |_| keeping.typed()>

@@ -34,7 +34,7 @@ pub fn ImportPage() -> impl IntoView {
                 {move || Suspend::new(async move {
                     match partners.await {
                         Ok(partners) => view! { <Fields partners=partners with=with.get_untracked() /> }.into_any(),
-                        Err(AppError::SignInRequired) => view! { <Redirect path="/sign-in?next=/conversations/import" /> }.into_any(),
+                        Err(AppError::SignInRequired) => view! { <Redirect path="/sign-up?next=/conversations/import" /> }.into_any(),
                         Err(error) => view! { <ErrorView error=error /> }.into_any(),
                     }
                 })}

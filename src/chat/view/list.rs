@@ -61,7 +61,7 @@ pub fn ConversationsPage() -> impl IntoView {
                         {move || Suspend::new(async move {
                             match list.await {
                                 Ok(list) => view! { <Found list=list archived=archived.get_untracked() /> }.into_any(),
-                                Err(AppError::SignInRequired) => view! { <Redirect path="/sign-in?next=/conversations" /> }.into_any(),
+                                Err(AppError::SignInRequired) => view! { <Redirect path="/sign-up?next=/conversations" /> }.into_any(),
                                 Err(error) => view! { <ErrorView error=error /> }.into_any(),
                             }
                         })}

@@ -8,6 +8,7 @@ mod announce;
 mod composer;
 mod drafts;
 mod edit;
+mod guest;
 mod head;
 mod import;
 mod keys;
@@ -104,7 +105,7 @@ fn Shown(talk: Talk) -> impl IntoView {
 
 fn refused(error: AppError, path: String) -> AnyView {
     if error == AppError::SignInRequired {
-        view! { <Redirect path=format!("/sign-in?next={path}") /> }.into_any()
+        view! { <Redirect path=crate::accounts::view::door_to(&path) /> }.into_any()
     } else {
         view! { <ErrorView error=error /> }.into_any()
     }

@@ -64,7 +64,7 @@ pub fn Results(
                     Ok(found) => {
                         view! { <Page found=found is_one=is_one q=q.get_untracked() page=page.get_value() oc=oc.get_value() /> }.into_any()
                     }
-                    Err(AppError::SignInRequired) => view! { <Redirect path="/sign-in?next=/conversations" /> }.into_any(),
+                    Err(AppError::SignInRequired) => view! { <Redirect path="/sign-up?next=/conversations" /> }.into_any(),
                     Err(error @ (AppError::Invalid { .. } | AppError::TooMany { .. })) => {
                         view! { <p class="note bad" role="alert">{error.to_string()}</p> }.into_any()
                     }

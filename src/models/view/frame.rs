@@ -9,6 +9,9 @@ const SECTIONS: &[(&str, &str, IconName)] = &[
     ("/admin/home", "Home page", IconName::Home),
     ("/admin/models", "Models", IconName::Message),
     ("/admin/safety", "Safety", IconName::Warning),
+    ("/admin/people", "People", IconName::Users),
+    ("/admin/accounts", "Accounts and guests", IconName::Key),
+    ("/admin/pages", "Legal pages", IconName::Info),
 ];
 
 /// The sections of the admin's part beside one of them.

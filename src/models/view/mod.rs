@@ -13,7 +13,7 @@ mod provider;
 mod settings;
 mod usage;
 
-pub use frame::{AdminFrame, Figures};
+pub use frame::{AdminFrame, ConfirmFirst, Figures};
 pub use model::ModelPage;
 pub use overview::{AdminPage, ModelsAdminPage};
 pub use own::OwnKeysPage;

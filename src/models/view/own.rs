@@ -62,7 +62,7 @@ pub fn OwnKeysPage() -> impl IntoView {
                 } else if allowed {
                     view! { <div class="card settings-card"><ConfirmFirst what="To add or change a key, confirm your password first." here=HERE /></div> }.into_any()
                 } else {
-                    view! { <p class="note">"Whoever runs this site does not allow own keys at the moment."</p> }.into_any()
+                    view! { <p class="note">"Personal API keys are turned off on this site."</p> }.into_any()
                 }}
             </SettingsFrame>
         }

@@ -6,7 +6,7 @@ use crate::{
         OcForm, Rarity,
         api::{CreateOc, get_blank},
     },
-    ui::{Choice, ErrorView, Form, FormNote, KeepEdits, PageTitle, Select, Submit, TextInput, load},
+    ui::{Choice, Form, FormNote, KeepEdits, PageTitle, Select, Submit, TextInput, load},
 };
 use leptos::prelude::*;
 
@@ -23,7 +23,7 @@ pub fn NewPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match blank.await {
                     Ok(form) => view! { <Page form=form /> }.into_any(),
-                    Err(error) => view! { <ErrorView error=error /> }.into_any(),
+                    Err(error) => crate::accounts::view::refused(error, "/characters/new"),
                 }
             })}
         </Suspense>

@@ -198,6 +198,7 @@ fn plausible(name: &str) -> &'static str {
     match name {
         "email" => "somebody@example.org",
         "username" => "somebody",
+        "birth_date" => "1990-01-31",
         "timezone" => "Europe/Vienna",
         "password" | "password_again" | "current" | "current_password" | "new_password" => PASSWORD,
         "background" | "primary" | "primary_color" | "primaryColor" | "accent" | "accent_color" | "accentColor" => {
@@ -214,7 +215,7 @@ fn plausible(name: &str) -> &'static str {
         "note_depth" => "4",
         "confirm" => "Walled",
         "rating" => "3",
-        "after" | "before" | "from" | "at" | "next" | "key" | "persona" => "",
+        "after" | "before" | "from" | "at" | "next" | "key" | "persona" | "invite" => "",
         _ => "A keeper of small lamps",
     }
 }
@@ -285,7 +286,7 @@ fn paths(app: &TestApp) -> BTreeSet<String> {
             }
         }
     }
-    for known in ["/", "/api/ocs", "/fn/accounts/sign_in", "/livez", "/c/{slug}", "/avatars/{key}"] {
+    for known in ["/", "/api/ocs", "/fn/accounts/sign_out", "/livez", "/c/{slug}", "/avatars/{key}"] {
         assert!(
             found.contains(known),
             "the router no longer shows its paths as it did: {known} is missing in {found:?}"

@@ -143,32 +143,40 @@ fn has_shape(answer: &Answer) -> bool {
 const PUBLIC: &[(&str, &str)] = &[
     ("DELETE /api/sessions/current", "signing out nobody is fine"),
     ("GET /", "the home page"),
+    ("GET /about-ai", "for everybody: that characters are AI"),
     ("GET /api/ocs", "the gallery for programs; drafts are not in it"),
     ("GET /api/openapi.json", "the description of the API"),
     ("GET /api/models/status", "whether the model answers yet: a line on pages that anybody may read"),
+    ("GET /api/usernames/{name}", "whether a username is free, while somebody joins"),
     ("GET /banner.png", "the picture beside links to pages without one of their own"),
     ("GET /characters", "the gallery"),
+    ("GET /contact", "for everybody: who runs the site"),
     ("GET /developers", "the description of the API, for people"),
     ("GET /fn/accounts/frame", "every page asks it who is signed in"),
     ("GET /fn/developers/docs", "the description of the API"),
     ("GET /fn/models/status", "whether the model answers yet"),
     ("GET /fn/ocs/gallery", "the gallery"),
     ("GET /fn/ocs/home", "the home page"),
+    ("GET /forgot", "for people who cannot sign in"),
     ("GET /goodbye", "the page after an account was deleted"),
     ("GET /livez", "asked by whatever watches the process"),
+    ("GET /privacy", "for everybody: what is kept"),
     ("GET /portraits/preview.svg", "drawn from the query alone"),
     ("GET /readyz", "asked by the proxy in front"),
     ("GET /settings/appearance", "the theme belongs to the device"),
     ("GET /sign-in", "for people who are not signed in"),
     ("GET /sign-up", "for people who are not signed in"),
     ("GET /summon", "shows what it is about and says that one signs in first"),
+    ("GET /terms", "for everybody: what holds"),
     ("GET /themes/preview.css", "made from the query alone"),
     ("POST /api/accounts", "signing up"),
     ("POST /api/sessions", "signing in"),
     ("POST /fn/accounts/set_theme", "the theme belongs to the device"),
-    ("POST /fn/accounts/sign_in", "signing in"),
     ("POST /fn/accounts/sign_out", "signing out nobody is fine"),
-    ("POST /fn/accounts/sign_up", "signing up"),
+    ("POST /forgot", "for people who cannot sign in"),
+    ("POST /sign-in", "signing in"),
+    ("POST /sign-up", "signing up"),
+    ("POST /welcome", "forgets codes that are shown; nobody's are none"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,12 +186,32 @@ async fn nobody_is_served_without_a_session() {
     for endpoint in &site.endpoints {
         // A new browser each time: some of them sign one in.
         let answer = ask(&site.app.client(), from_here(endpoint.plausible(walls::ROW, DRAFT))).await;
-        let leads_in = (300..400).contains(&answer.status) && answer.location().starts_with("/sign-in");
+        let doors = ["/sign-in", "/sign-up", "/confirm"];
+        let leads_in = (300..400).contains(&answer.status) && doors.iter().any(|d| answer.location().starts_with(d));
         public.judge(endpoint, leads_in || matches!(answer.status, 401 | 404), || {
             format!("{} {} {}", answer.status, answer.location(), start(&answer.text))
         });
     }
     public.finish();
+}
+
+/// The endpoints that serve a guest where they would refuse a stranger, asked for things that belong to nobody.
+pub(super) async fn guest_answers() -> Vec<String> {
+    let mut site = Site::new().await;
+    let mut open = Vec::new();
+    for endpoint in site.endpoints.clone() {
+        let refuses = |answer: &Answer| {
+            answer.status == 401 || (300..400).contains(&answer.status) && answer.location().starts_with("/sign-")
+        };
+        let stranger = ask(&site.app.client(), from_here(endpoint.plausible(UNKNOWN, NOBODY))).await;
+        let client = site.signed_in(walls::GUEST).await;
+        let guest = ask(&client, from_here(endpoint.plausible(UNKNOWN, NOBODY))).await;
+        assert!(!is_fault(&guest), "{}: {} {}", endpoint.name(), guest.status, start(&guest.text));
+        if refuses(&stranger) && !refuses(&guest) {
+            open.push(endpoint.name());
+        }
+    }
+    open
 }
 
 /// What differs by itself from answer to answer: ids, numbers, secrets, and the word that was asked with.
@@ -286,12 +314,14 @@ const BLIND: &[(&str, &str)] = &[
     ("GET /admin/models/model/{id}", "for admins, and the owner is none; tests/models.rs asks as one"),
     ("GET /admin/models/provider/{id}", "for admins"),
     ("POST /admin/models/model/{id}/try", "for admins"),
+    ("POST /fn/accounts/make_reset_link", "for admins; tests/accounts_recovery.rs asks as one"),
+    ("POST /fn/accounts/revoke_invitation", "for admins; tests/accounts_doors.rs asks as one"),
     ("POST /fn/models/delete_model", "for admins"),
     ("POST /fn/models/delete_provider", "for admins"),
     ("POST /fn/models/fetch_list", "for admins"),
     ("POST /fn/models/save_model", "for admins"),
     ("POST /fn/models/save_provider", "for admins"),
-    ("POST /fn/ocs/change_featured", "for admins"),
+    ("POST /fn/ocs/change_featured", "for admins; tests/home.rs asks as one"),
     ("POST /fn/ocs/wake_summoned", "the summon of the fixture has made nobody yet"),
 ];
 
@@ -441,6 +471,7 @@ const NEEDS_NO_BODY: &[(&str, &str)] = &[
     ("POST /fn/accounts/end_other_devices", "takes nothing"),
     ("POST /fn/accounts/remove_avatar", "takes nothing"),
     ("POST /fn/accounts/sign_out", "takes nothing"),
+    ("POST /welcome", "leads on to the way that it can read, or else home"),
     ("POST /settings/avatar", "a refused upload leads back to its page with a word about it"),
 ];
 

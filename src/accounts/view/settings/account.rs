@@ -27,6 +27,7 @@ struct Actions {
     email_done: Signal<Option<String>>,
     password_done: Signal<Option<String>>,
     timezone_done: Signal<Option<String>>,
+    recovered: Signal<Option<String>>,
 }
 
 /// `/settings/account`
@@ -50,6 +51,11 @@ pub fn AccountPage() -> impl IntoView {
             "Your password is changed. All other devices are signed out.",
         ),
         timezone_done: done(timezone.value(), "timezone", "Saved."),
+        recovered: done(
+            timezone.value(),
+            "recovered",
+            "Your new password is set. All other devices and API tokens were signed out.",
+        ),
     };
     let account = load(|| (), |()| get_account_settings());
     view! {
@@ -66,24 +72,24 @@ pub fn AccountPage() -> impl IntoView {
 }
 
 fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
-    let AccountSettings { username, email, timezone, zones, fresh, arcanean_id, birth_date, storage } = account;
+    let AccountSettings { username, email, timezone, zones, fresh, codes_left, birth_date, storage } = account;
     let zones = zones.into_iter().map(|z| Choice::new(z.clone(), z.replace('_', " "))).collect::<Vec<_>>();
     view! {
         <SettingsFrame here=HERE>
-            <p class="meta">{format!("You are {arcanean_id} in the register.")}</p>
+            {move || actions.recovered.get().map(|words| view! { <p class="note good" role="status">{words}</p> })}
             <div class="card settings-card">
                 <h2>"Time zone"</h2>
                 <Form action=actions.timezone>
                     <FormNote done=actions.timezone_done />
-                    <Select name="timezone" label="Where you are" value=timezone choices=zones hint="Days and times are told on this clock." />
+                    <Select name="timezone" label="Time zone" value=timezone choices=zones hint="Used for dates and times." />
                     <Submit label="Save" class="ghost" />
                 </Form>
             </div>
             <div class="card settings-card">
-                <h2>"Day of birth"</h2>
+                <h2>"Date of birth"</h2>
                 <Form action=actions.birth>
                     <FormNote done=actions.birth_done />
-                    <TextInput name="date" label="When you were born" kind="date" value=birth_date autocomplete="bday" max=10 hint="Nobody sees it. Characters for adults are shown to you from eighteen years on; leave it empty to see none of them." />
+                    <TextInput name="date" label="Date of birth" kind="date" value=birth_date autocomplete="bday" max=10 hint="Nobody else sees it. Adult characters are shown only if you are 18 or older." />
                     <Submit label="Save" class="ghost" />
                 </Form>
             </div>
@@ -91,7 +97,7 @@ fn page(actions: Actions, account: AccountSettings) -> impl IntoView {
                 <h2>"Storage used"</h2>
                 <ul class="list">{storage.into_iter().map(stored).collect_view()}</ul>
             </div>
-            {if fresh { sensitive(actions, username, email).into_any() } else { ask(email).into_any() }}
+            {if fresh { sensitive(actions, username, email, codes_left).into_any() } else { ask(email, codes_left).into_any() }}
         </SettingsFrame>
     }
 }
@@ -109,18 +115,38 @@ fn stored(found: StorageUse) -> impl IntoView {
 }
 
 /// What needs the password first, named but closed.
-fn ask(email: String) -> impl IntoView {
+fn ask(email: String, codes_left: u32) -> impl IntoView {
     view! {
         <div class="card settings-card">
-            <h2>"E-mail, password, leaving"</h2>
-            <p>"Your e-mail is "<b>{email}</b>". To change it or your password, or to delete the account, confirm your password first."</p>
+            <h2>"E-mail, password, recovery codes"</h2>
+            <p>
+                "Your e-mail is "<b>{email}</b>". To change it or your password, to make new recovery codes, or to delete the account, confirm your password first."
+            </p>
+            <p>{left(codes_left)}</p>
             <p class="row-actions"><a class="btn" href=with_next("/confirm", HERE)>"Confirm your password"</a></p>
         </div>
     }
 }
 
-fn sensitive(actions: Actions, username: String, email: String) -> impl IntoView {
+/// How many recovery codes there are, in words.
+fn left(codes: u32) -> String {
+    match codes {
+        0 => "You have no recovery codes. Without one, a forgotten password locks you out.".to_owned(),
+        1 => "You have 1 recovery code left. Make new ones soon.".to_owned(),
+        n => format!("You have {n} recovery codes left."),
+    }
+}
+
+fn sensitive(actions: Actions, username: String, email: String, codes_left: u32) -> impl IntoView {
     view! {
+        <div class="card settings-card">
+            <h2>"Recovery codes"</h2>
+            <p>{left(codes_left)}" Each sets a new password once, if you forget yours. New codes replace the old ones."</p>
+            // Plain on purpose: the codes are shown on a page that the server draws alone.
+            <form method="post" action="/welcome/codes">
+                <button class="btn ghost" type="submit">"Make new recovery codes"</button>
+            </form>
+        </div>
         <div class="card settings-card">
             <h2>"E-mail"</h2>
             <Form action=actions.email>
@@ -140,16 +166,16 @@ fn sensitive(actions: Actions, username: String, email: String) -> impl IntoView
             </Form>
         </div>
         <div class="card settings-card">
-            <h2>"Delete the account"</h2>
+            <h2>"Delete account"</h2>
             <p>
-                "Your profile, conversations, settings and unpublished characters are deleted at once and cannot be brought back. "
-                "Published characters stay, without your name, unless you take them along."
+                "Your profile, chats, settings and drafts are deleted at once and cannot be brought back. "
+                "Published characters stay, without your name, unless you delete them as well."
             </p>
             <Form action=actions.delete>
                 <FormNote />
                 <Check name="form[characters_too]" label="Delete my published characters as well" />
                 <TextInput name="form[username]" label=format!("Type {username} to confirm") required=true max=30 />
-                <Submit label="Delete my account for good" class="danger" />
+                <Submit label="Delete my account" class="danger" />
             </Form>
         </div>
     }

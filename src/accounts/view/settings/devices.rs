@@ -54,7 +54,7 @@ fn page(actions: Actions, found: Credentials) -> impl IntoView {
     let alone = devices.len() < 2 && tokens.is_empty();
     view! {
         <SettingsFrame here=HERE>
-            <p>"Everything that opens your account. If you do not know one of these, end it and change your password."</p>
+            <p>"Don't recognise a device or a token? Sign it out and change your password."</p>
             <h2>"Devices"</h2>
             <ul class="list settings-card">{devices.into_iter().map(|d| view! { <Row device=d end=end /> }).collect_view()}</ul>
             <h2>"API tokens"</h2>

@@ -26,18 +26,21 @@ use leptos_router::hooks::use_query_map;
 const PAGES: &[(&str, &str, &str, IconName)] = &[
     ("/settings/profile", "Profile", "Name, picture and a few lines about you", IconName::User),
     ("/settings/personas", "Personas", "Who you are to the characters", IconName::Message),
-    ("/settings/account", "Account", "E-mail, password, time zone", IconName::Shield),
+    ("/settings/account", "Account", "E-mail, password, recovery codes, date of birth", IconName::Shield),
     ("/settings/appearance", "Appearance", "Light or dark", IconName::Sun),
     ("/settings/devices", "Devices and tokens", "Everything that opens your account", IconName::Device),
     ("/settings/tokens", "API tokens", "For your own programs", IconName::Key),
-    ("/settings/usage", "Usage", "What you used of the models, and what is left of today", IconName::History),
-    ("/settings/models", "Own keys", "A model of your own for your conversations", IconName::Wand),
+    ("/settings/usage", "Usage", "What you used today, and what is left", IconName::History),
+    (OWN_KEYS, "API keys", "Your own key for a model provider", IconName::Wand),
 ];
 
 /// How a link to a page is followed: those that the server draws alone are fetched whole.
 fn way(path: &str) -> Option<&'static str> {
     ["/settings/usage", "/settings/models", "/admin"].contains(&path).then_some("external")
 }
+
+/// Path of the page about own keys, shown where the operator lets people use some.
+const OWN_KEYS: &str = "/settings/models";
 
 /// The list of settings beside one of them.
 #[component]
@@ -48,13 +51,37 @@ pub fn SettingsFrame(
     children: Children,
 ) -> impl IntoView {
     let title = PAGES.iter().find(|p| p.0 == here).map_or("Settings", |p| p.1);
+    let frame = expect_context::<FrameResource>();
+    let own_keys = view! {
+        <Suspense fallback=|| ()>
+            {move || Suspend::new(async move {
+                frame
+                    .await
+                    .is_ok_and(|f| f.own_keys)
+                    .then(|| {
+                        view! {
+                            <a class="door" href=OWN_KEYS rel="external" aria-current=(OWN_KEYS == here).then_some("page")>
+                                <Icon name=IconName::Wand />
+                                "API keys"
+                            </a>
+                        }
+                    })
+            })}
+        </Suspense>
+    }
+    .into_any();
     view! {
         <PageTitle text=title />
         <Sections
             label="Settings"
             class="wrap settings"
-            links=PAGES.iter().map(|(path, name, _, icon)| (*path, *name, *icon, way(path))).collect()
+            links=PAGES
+                .iter()
+                .filter(|page| page.0 != OWN_KEYS)
+                .map(|(path, name, _, icon)| (*path, *name, *icon, way(path)))
+                .collect()
             here=here
+            more=own_keys
             title=title.to_owned()
         >
             {children()}
@@ -84,6 +111,7 @@ pub fn SettingsPage() -> impl IntoView {
 fn overview(frame: Frame) -> impl IntoView {
     let query = use_query_map();
     let admin = move || query.with(|q| q.get("admin").is_some());
+    let own_keys = frame.own_keys;
     frame.me.map(|me| {
         let is_admin = me.role == Role::Admin;
         view! {
@@ -99,6 +127,7 @@ fn overview(frame: Frame) -> impl IntoView {
                 <div class="list">
                     {PAGES
                         .iter()
+                        .filter(|page| own_keys || page.0 != OWN_KEYS)
                         .map(|(path, name, what, icon)| {
                             view! {
                                 <a class="list-row" href=*path rel=way(path)>
@@ -111,7 +140,7 @@ fn overview(frame: Frame) -> impl IntoView {
                         .collect_view()}
                 </div>
                 <div class="row-actions mt-6">
-                    {is_admin.then(|| view! { <a class="btn" rel="external" href="/admin">"Run the site"</a> })}
+                    {is_admin.then(|| view! { <a class="btn" rel="external" href="/admin">"Administration"</a> })}
                     <a class="btn ghost" href=format!("/u/{}", me.username)>"See your page"</a>
                     <a class="btn ghost" href="/developers">"For developers"</a>
                     <SignOutButton class="btn ghost" />

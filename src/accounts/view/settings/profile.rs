@@ -55,11 +55,11 @@ fn page(
                     <Initials name=display_name.clone() src=avatar_url class="large" />
                     <div class="avatar-forms">
                         {move || refusal().map(|r| view! { <p class="note bad" role="alert">{r}</p> })}
-                        {move || stored().then(|| view! { <p class="note good" role="status">"Your picture is in place."</p> })}
+                        {move || stored().then(|| view! { <p class="note good" role="status">"Your picture is saved."</p> })}
                         // Plain on purpose: the browser sends files by itself, with and without scripts.
                         <form method="post" action="/settings/avatar" enctype="multipart/form-data" class="avatar-form">
                             <label for="avatar-file">"Choose a picture"</label>
-                            <p class="hint">"JPEG, PNG, WebP or GIF, at most 5 MB. The middle square is kept; places and camera names in the file are not."</p>
+                            <p class="hint">"JPEG, PNG, WebP or GIF, at most 5 MB. Cropped to a square; location and camera data are removed."</p>
                             <input id="avatar-file" type="file" name="file" accept="image/jpeg,image/png,image/webp,image/gif" required=true />
                             <button type="submit" class="btn ghost small">"Upload"</button>
                         </form>
@@ -71,7 +71,7 @@ fn page(
                 <h2>"About you"</h2>
                 <Form action=save>
                     <FormNote done=saved />
-                    <TextInput name="form[display_name]" label="Name shown to others" value=display_name autocomplete="nickname" required=true max=60 />
+                    <TextInput name="form[display_name]" label="Display name" value=display_name autocomplete="nickname" required=true max=60 />
                     <TextInput
                         name="form[username]"
                         label="Username"
@@ -81,7 +81,7 @@ fn page(
                         required=true
                         max=30
                     />
-                    <TextArea name="form[bio]" label="A few lines about you" value=bio rows=5 max=2000 />
+                    <TextArea name="form[bio]" label="About you" value=bio rows=5 max=2000 />
                     <Submit label="Save" />
                 </Form>
             </div>

@@ -101,7 +101,7 @@ pub async fn overview(ctx: &Ctx) -> AppResult<Overview> {
     admin(ctx)?;
     let mut tx = ctx.app.db.system().await?;
     let counts = sqlx::query!(
-        r#"select (select count(*) from users) as "people!", (select count(*) from ocs) as "ocs!",
+        r#"select (select count(*) from users where kind = 'person') as "people!", (select count(*) from ocs) as "ocs!",
                (select count(*) from runs where created_at > now() - interval '7 days' and status = 'done') as "replies!""#
     )
     .fetch_one(&mut *tx)

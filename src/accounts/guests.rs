@@ -1,0 +1,134 @@
+//! Guests: people who talk without an account, by the cookie of their device.
+//!
+//! A guest is a row of its own kind among the people, made with the first line and not by looking. Everything in a talk
+//! works as it does for everybody else; everything outside of it wants an account. Joining turns the row into one, and
+//! signing in takes the talks along. Whoever does not come back within a week is erased.
+
+use super::store;
+use crate::{
+    chat::check_message,
+    error::{AppError, AppResult},
+    ids::{OcId, UserId},
+    server::{
+        AppState, Ctx, Tx,
+        limits::{self, Action, address_block},
+        session,
+    },
+};
+use axum::http::{HeaderValue, header};
+use std::time::Duration;
+
+/// What characters call a guest.
+pub const NAME: &str = "Guest";
+/// Days after which a guest who did not come back is erased.
+pub const KEPT_DAYS: i32 = 7;
+/// How often it is looked who that is.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// Bucket of one device.
+const DEVICE: &str = "guest";
+/// Bucket of all guests of one address block.
+const ADDRESS: &str = "guest_address";
+/// Said when either is empty.
+const USED_UP: &str = "You have used today's free messages. Create a free account to keep chatting.";
+
+/// Whether guests may talk at all.
+///
+/// # Errors
+/// `SignInRequired` where they may not.
+pub async fn may_come(tx: &mut Tx) -> AppResult<()> {
+    if store::doors(tx).await?.guest_lines == 0 { Err(AppError::SignInRequired) } else { Ok(()) }
+}
+
+/// The context of somebody who sends a line to a character: a stranger becomes a guest with their first one, and the
+/// answer carries their cookie.
+///
+/// # Errors
+/// `Invalid` for a line that cannot be kept anyway; `NotFound` for a character that they cannot see; `SignInRequired`
+/// where guests may not talk; `TooMany`.
+pub async fn enter(mut ctx: Ctx, oc: &str, line: &str) -> AppResult<Ctx> {
+    if ctx.info.viewer.is_some() {
+        return Ok(ctx);
+    }
+    // Without one there is no talk to go on with, and strangers have none.
+    let oc: OcId = oc.trim().parse().map_err(|_| AppError::SignInRequired)?;
+    limits::take_address(&ctx.app, Action::NewGuest, &ctx.info).await?;
+    let mut tx = ctx.begin().await?;
+    let doors = store::doors(&mut tx).await?;
+    if doors.guest_lines == 0 {
+        return Err(AppError::SignInRequired);
+    }
+    crate::ocs::store::must_see(&mut tx, oc).await?;
+    drop(tx);
+    check_message(line)?;
+    // Where nothing may be said any more, nobody is made to say it.
+    let block = address_block(ctx.info.client);
+    if limits::left_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, &block).await? == 0 {
+        return Err(used_up());
+    }
+    let token = store::make_guest(&ctx).await?;
+    ctx.info.viewer = session::find_by_cookie(&ctx.app.db, &token).await?;
+    let cookie = session::cookie(&ctx.app.config, &token);
+    if let (Some(response), Ok(value)) =
+        (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), HeaderValue::try_from(cookie))
+    {
+        response.append_header(header::SET_COOKIE, value);
+    }
+    Ok(ctx)
+}
+
+fn used_up() -> AppError {
+    AppError::TooMany { message: USED_UP.to_owned(), retry_after: 3600 }
+}
+
+/// Takes one message from what somebody may have answered: everybody's pace, and a guest's day.
+///
+/// # Errors
+/// `SignInRequired`; `Forbidden` for a token that may only read; `TooMany`.
+pub async fn take_line(ctx: &Ctx) -> AppResult<()> {
+    let viewer = ctx.talker_write()?;
+    limits::take(&ctx.app, Action::Message, &viewer.id.to_string()).await?;
+    if viewer.is_guest {
+        let mut tx = ctx.begin().await?;
+        let doors = store::doors(&mut tx).await?;
+        drop(tx);
+        if doors.guest_lines == 0 {
+            return Err(AppError::SignInRequired);
+        }
+        limits::take_of_day(&ctx.app, DEVICE, doors.guest_lines, USED_UP, &viewer.id.to_string()).await?;
+        let block = address_block(ctx.info.client);
+        limits::take_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, USED_UP, &block).await?;
+    }
+    Ok(())
+}
+
+/// How many messages a guest has left today.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn lines_left(ctx: &Ctx, guest: UserId) -> AppResult<u32> {
+    let mut tx = ctx.begin().await?;
+    let doors = store::doors(&mut tx).await?;
+    drop(tx);
+    let device = limits::left_of_day(&ctx.app, DEVICE, doors.guest_lines, &guest.to_string()).await?;
+    let block = address_block(ctx.info.client);
+    let address = limits::left_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, &block).await?;
+    Ok(device.min(address))
+}
+
+/// Erases guests who did not come back, now and every hour.
+pub fn watch(app: &AppState) {
+    let state = app.clone();
+    app.tasks.spawn(async move {
+        loop {
+            match store::sweep_guests(&state).await {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(gone, "guests who did not come back were erased"),
+                Err(error) => tracing::warn!(%error, "guests could not be swept"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SWEEP_EVERY) => {}
+                () = state.shutdown.cancelled() => return,
+            }
+        }
+    });
+}

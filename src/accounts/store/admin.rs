@@ -1,0 +1,190 @@
+//! What admins see and set about people: the list, the doors, invitations.
+
+use super::doors;
+use crate::{
+    accounts::{
+        Invitation, Listed, PeopleList,
+        doors::{Doors, KEY},
+        forms::{DoorsForm, InviteForm},
+    },
+    error::{AppError, AppResult},
+    ids::UserId,
+    server::{Ctx, Tx, Viewer, session},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+/// People on one page of the list; the search finds the others.
+const SHOWN: i64 = 50;
+/// Invitations that are listed.
+const INVITATIONS: i64 = 100;
+
+/// The viewer, who must be an admin.
+fn admin(ctx: &Ctx) -> AppResult<&Viewer> {
+    let viewer = ctx.require()?;
+    viewer.require_admin()?;
+    Ok(viewer)
+}
+
+/// As [`admin`], for a change: the password must be fresh.
+fn admin_change(ctx: &Ctx) -> AppResult<&Viewer> {
+    let viewer = ctx.require_write()?;
+    viewer.require_admin()?;
+    viewer.require_fresh()?;
+    Ok(viewer)
+}
+
+/// Notes what an admin did.
+pub(super) async fn audit(tx: &mut Tx, actor: UserId, action: &str, subject: &str) -> AppResult<()> {
+    sqlx::query!(
+        "insert into audit_log (audit_id, actor_id, action, subject) values ($1, $2, $3, $4)",
+        Uuid::now_v7(),
+        actor.0,
+        action,
+        subject.chars().take(200).collect::<String>()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// People with an account whose name, display name or e-mail holds `q`, those who were here last first.
+///
+/// # Errors
+/// `SignInRequired`; `NotFound` for everybody but admins.
+pub async fn people(ctx: &Ctx, q: &str) -> AppResult<PeopleList> {
+    let viewer = admin(ctx)?;
+    let q: String = q.trim().chars().take(100).collect();
+    // When somebody was last here stands in a row that only they see.
+    let mut tx = ctx.app.db.system().await?;
+    let rows = sqlx::query!(
+        r#"select p.user_id, p.username, p.display_name, u.email, p.is_active, p.created_at, v.last_active_at,
+               (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
+           from users u join profiles p using (user_id) join profile_private v using (user_id)
+           where u.kind = 'person' and ($1 = '' or position(lower($1) in lower(p.username)) > 0
+               or position(lower($1) in lower(p.display_name)) > 0 or position(lower($1) in lower(u.email)) > 0)
+           order by v.last_active_at desc, p.user_id limit $2"#,
+        q,
+        SHOWN + 1
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let more = rows.len() > usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let people = rows
+        .into_iter()
+        .take(usize::try_from(SHOWN).unwrap_or(usize::MAX))
+        .map(|r| Listed {
+            id: UserId(r.user_id),
+            username: r.username,
+            display_name: r.display_name,
+            email: r.email,
+            role: crate::accounts::Role::from_rank(r.role),
+            is_active: r.is_active,
+            joined: r.created_at.into(),
+            last_seen: r.last_active_at.into(),
+        })
+        .collect();
+    Ok(PeopleList { people, more, q, fresh: viewer.is_fresh(), made: None })
+}
+
+/// What is set about who may come in, for an admin's form, and the invitations that are out.
+///
+/// # Errors
+/// `SignInRequired`; `NotFound` for everybody but admins.
+pub async fn doors_page(ctx: &Ctx) -> AppResult<(Doors, Vec<Invitation>, bool)> {
+    let viewer = admin(ctx)?;
+    let mut tx = ctx.begin().await?;
+    let set = doors(&mut tx).await?;
+    let rows = sqlx::query!(
+        r#"select invitation_id, note, uses_left, expires_at, expires_at > now() and uses_left > 0 as "is_good!"
+           from invitations order by created_at desc, invitation_id limit $1"#,
+        INVITATIONS
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let invitations = rows
+        .into_iter()
+        .map(|r| Invitation {
+            id: r.invitation_id.to_string(),
+            note: r.note,
+            uses_left: u32::try_from(r.uses_left).unwrap_or(0),
+            until: r.expires_at.into(),
+            is_good: r.is_good,
+        })
+        .collect();
+    Ok((set, invitations, viewer.is_fresh()))
+}
+
+/// Sets who may come in.
+///
+/// # Errors
+/// `NotFound` for everybody but admins; `ConfirmPassword`; `Invalid` with the field.
+pub async fn save_doors(ctx: &Ctx, form: &DoorsForm) -> AppResult<()> {
+    let viewer = admin_change(ctx)?;
+    let set = form.check()?;
+    let mut tx = ctx.begin().await?;
+    let before = doors(&mut tx).await?;
+    if before == set {
+        return Ok(());
+    }
+    sqlx::query!(
+        "insert into system_config (key, value, updated_by) values ($1, $2, $3)
+         on conflict (key) do update set value = $2, updated_by = $3",
+        KEY,
+        json!(set),
+        viewer.id.0
+    )
+    .execute(&mut *tx)
+    .await?;
+    let said = format!(
+        "guests {}/{}, joining {}, from {}",
+        set.guest_lines,
+        set.guest_lines_address,
+        set.joining.as_str(),
+        set.minimum_age
+    );
+    audit(&mut tx, viewer.id, "accounts.set", &said).await?;
+    tx.commit().await
+}
+
+/// Makes an invitation and gives its link, told this once.
+///
+/// # Errors
+/// As [`save_doors`].
+pub async fn invite(ctx: &Ctx, form: &InviteForm) -> AppResult<String> {
+    let viewer = admin_change(ctx)?;
+    let (note, uses, days) = form.check()?;
+    let (token, hash) = session::new_token();
+    let mut tx = ctx.begin().await?;
+    sqlx::query!(
+        "insert into invitations (token_hash, note, uses_left, expires_at, created_by)
+         values ($1, $2, $3, now() + make_interval(days => $4), $5)",
+        hash,
+        note,
+        uses,
+        days,
+        viewer.id.0
+    )
+    .execute(&mut *tx)
+    .await?;
+    audit(&mut tx, viewer.id, "accounts.invite", &format!("{note} ({uses} for {days} days)")).await?;
+    tx.commit().await?;
+    Ok(format!("{}/sign-up?invite={token}", ctx.app.config.origin()))
+}
+
+/// Takes an invitation back.
+///
+/// # Errors
+/// `NotFound` for an unknown one, and for everybody but admins.
+pub async fn revoke_invitation(ctx: &Ctx, id: &str) -> AppResult<()> {
+    let viewer = ctx.require_write()?;
+    viewer.require_admin()?;
+    let id: Uuid = id.trim().parse().map_err(|_| AppError::NotFound)?;
+    let mut tx = ctx.begin().await?;
+    let note = sqlx::query_scalar!("delete from invitations where invitation_id = $1 returning note", id)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    audit(&mut tx, viewer.id, "accounts.uninvite", &note).await?;
+    tx.commit().await
+}

@@ -1,0 +1,129 @@
+//! Guests in the database: made, moved to an account, erased.
+
+use crate::{
+    accounts::{
+        doors::{Doors, KEY},
+        guests::{KEPT_DAYS, NAME},
+    },
+    error::AppResult,
+    ids::UserId,
+    server::{AppState, Ctx, Tx, session},
+};
+
+/// What is set about who may come in.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn doors(tx: &mut Tx) -> AppResult<Doors> {
+    let kept = sqlx::query_scalar!("select value from system_config where key = $1", KEY);
+    let Some(value) = kept.fetch_optional(&mut **tx).await? else { return Ok(Doors::default()) };
+    Ok(serde_json::from_value(value).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what is set about accounts cannot be read; the defaults hold");
+        Doors::default()
+    }))
+}
+
+/// Makes a guest, and gives the token of their device.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn make_guest(ctx: &Ctx) -> AppResult<String> {
+    let id = UserId::new();
+    // A place in the indexes of names and addresses that nobody can type.
+    let nobody: String = format!("~{}", uuid::Uuid::new_v4().simple()).chars().take(29).collect();
+    let mut tx = ctx.app.db.system().await?;
+    sqlx::query!(
+        "insert into users (user_id, kind, email, theme_preference) values ($1, 'guest', $2, $3)",
+        id.0,
+        nobody,
+        ctx.info.theme.as_str()
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("insert into profiles (user_id, username, display_name) values ($1, $2, $3)", id.0, nobody, NAME)
+        .execute(&mut *tx)
+        .await?;
+    let token = session::create(&mut tx, id, &ctx.info.user_agent).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Gives everything that a guest said and was told to an account, and forgets the guest. Talks stay apart: one with a
+/// character that the account talks with already is another one.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn move_guest(tx: &mut Tx, guest: UserId, account: UserId) -> AppResult<()> {
+    let (from, to) = (guest.0, account.0);
+    // Participants of a talk, its lines, runs and summaries name the person again; their ids stay.
+    sqlx::query!("update conversations set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
+    sqlx::query!("update conversation_participants set user_id = $2 where user_id = $1", from, to)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("update messages set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
+    // A key that makes sending twice send once belongs to whoever chose it.
+    sqlx::query!("update runs set user_id = $2, idempotency_key = null where user_id = $1", from, to)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("update conversation_summaries set user_id = $2 where user_id = $1", from, to)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("update memories set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
+    sqlx::query!("update usage_log set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
+    sqlx::query!(
+        "insert into daily_usage as d (user_id, day, used) select $2, day, used from daily_usage where user_id = $1
+         on conflict (user_id, day) do update set used = d.used + excluded.used",
+        from,
+        to
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!("delete from users where user_id = $1 and kind = 'guest'", from).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Asks the replies that are being written for a guest to stop, and gives them.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn stop_runs_of(app: &AppState, guest: UserId) -> AppResult<Vec<crate::ids::RunId>> {
+    let mut tx = app.db.system().await?;
+    let open = sqlx::query_scalar!(
+        "update runs set stop_requested = true where user_id = $1 and status in ('queued', 'streaming') returning run_id",
+        guest.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(open.into_iter().map(crate::ids::RunId).collect())
+}
+
+/// Whether a reply is being written for somebody.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn is_answered(app: &AppState, user: UserId) -> AppResult<bool> {
+    let mut tx = app.db.system().await?;
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from runs where user_id = $1 and status in ('queued', 'streaming') and lease_until > now()) as "open!""#,
+        user.0
+    );
+    Ok(open.fetch_one(&mut *tx).await?)
+}
+
+/// Erases guests who were last here more than a week ago, with everything they said; gives how many.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn sweep_guests(app: &AppState) -> AppResult<u64> {
+    let mut tx = app.db.system().await?;
+    let gone = sqlx::query!(
+        "delete from users u using profile_private p where p.user_id = u.user_id and u.kind = 'guest'
+           and u.created_at < now() - make_interval(days => $1) and p.last_active_at < now() - make_interval(days => $1)",
+        KEPT_DAYS
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(gone.rows_affected())
+}
