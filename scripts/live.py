@@ -22,6 +22,8 @@ from common import ROOT, SERVER, Stop
 from crash_place import Failure, expect, until
 
 PASSWORD = "violet harbour lantern nine"
+NAMES = ("Mara", "Juno", "Ilse", "Tamsin", "Odile", "Bastian", "Corin", "Emeric", "Noor", "Sanna", "Teo", "Vesna", "Wilma")
+WORDS = ("harbour", "kettle", "meadow", "ladder", "orchard", "window", "bridge", "garden", "attic", "river", "market")
 
 
 def free_port():
@@ -34,12 +36,12 @@ def free_port():
 class Provider:
     """`with Provider()`: a server that is compatible with OpenAI's as far as replies go.
 
-    It answers `write N words` with `word1 word2 … wordN`, one word each `pace` seconds, and everything else with `words` words.
+    A wish for a JSON schema is answered with an object of it. It answers `write N words` with `word1 word2 … wordN`, one word each `pace` seconds, and everything else with `words` words.
     A prompt that ends with words of a reply is gone on with.
     """
 
-    def __init__(self, pace=0.1, words=3):
-        self.pace, self.words = pace, words
+    def __init__(self, pace=0.1, words=3, form_pace=0.06):
+        self.pace, self.words, self.form_pace, self.asked = pace, words, form_pace, 0
         self.left = 0  # clients that went away before the end
         outer = self
 
@@ -84,6 +86,7 @@ class Provider:
         text = "\n".join(str(part.get("content")) for part in asked["messages"][-3:])
         wanted = re.findall(r"write (\d+) words", text)
         count = int(wanted[-1]) if wanted else self.words
+        form = asked.get("response_format", {}).get("json_schema", {}).get("schema")
         handler.send_response(200)
         handler.send_header("content-type", "text/event-stream")
         handler.send_header("connection", "close")
@@ -95,12 +98,39 @@ class Provider:
             handler.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             handler.wfile.flush()
 
-        for number in range(1, count + 1):
-            send({"role": "assistant", "content": f"word{number} "})
-            time.sleep(self.pace if wanted else 0.01)
+        if form:
+            # In pieces, so that fields close one after the other, as a model's do.
+            text = json.dumps(self.filled(form, asked["messages"]), ensure_ascii=False)
+            pieces = [text[at:at + 40] for at in range(0, len(text), 40)]
+        else:
+            pieces = [f"word{number} " for number in range(1, count + 1)]
+        for piece in pieces:
+            send({"role": "assistant", "content": piece})
+            time.sleep(self.form_pace if form else self.pace if wanted else 0.01)
         send({}, "stop")
         usage = {"prompt_tokens": 50, "completion_tokens": count, "total_tokens": 50 + count}
         handler.wfile.write(f"data: {json.dumps({'id': 'c', 'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n".encode())
+
+    def filled(self, form, messages):
+        """An object of a schema: fixed words where there is a list, a sentence of its own for each text."""
+        self.asked += 1
+        sentence = messages[-1]["content"].split("\n")[0]
+        return {name: self.value(name, shape, sentence) for name, shape in form["properties"].items()}
+
+    def value(self, name, shape, sentence):
+        """A value of a shape."""
+        if shape["type"] == "object":
+            return {inner: self.value(inner, part, sentence) for inner, part in shape["properties"].items()}
+        if shape["type"] == "array":
+            return [self.value(f"{name}{n}", shape["items"], sentence) for n in (1, 2)]
+        if "enum" in shape:
+            return shape["enum"][self.asked % len(shape["enum"])]
+        if name == "name":
+            return f"{NAMES[self.asked % len(NAMES)]} {NAMES[self.asked // len(NAMES) % len(NAMES)]}son"
+        if name in ("title", "voice_tone"):
+            return f"keeper of the {WORDS[self.asked % len(WORDS)]}"
+        return (f"This is the {name.replace('_', ' ')} with the {WORDS[self.asked % len(WORDS)]} that was written at {self.asked}. "
+                f"It is about somebody who lives by the {WORDS[(self.asked + 3) % len(WORDS)]} and is never in a hurry.")
 
     def environment(self):
         """What a server needs to write with this model."""

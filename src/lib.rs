@@ -29,7 +29,7 @@ pub mod models;
 pub mod ocs;
 /// Personas: who people are to the characters they talk with.
 pub mod personas;
-/// What people are protected by: help lines before a model is asked.
+/// What people are protected by: help lines before a model is asked, and what is refused whoever asks for it.
 pub mod trust;
 /// The small component set, without knowledge of any feature.
 pub mod ui;

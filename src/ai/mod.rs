@@ -7,10 +7,13 @@
 mod breaker;
 pub mod chain;
 pub mod local;
+pub mod partial;
 pub mod remote;
+pub mod schema;
 mod text;
 
 pub use chain::chain;
+pub use schema::Schema;
 
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -143,8 +146,9 @@ pub struct Request {
     pub sampling: Sampling,
     /// The reply ends before any of these texts.
     pub stop: Vec<String>,
-    /// GBNF grammar that every token must satisfy, root rule `root`; `None` for free text. Remote models ignore it.
-    pub grammar: Option<String>,
+    /// The JSON object that the reply must be; `None` for free text. The local model cannot leave it; others are held to it
+    /// as far as their servers can, and told in words in any case. Read the reply with [`partial`].
+    pub schema: Option<Arc<Schema>>,
     /// Tools that the model may use. Models without [`Capabilities::tools`] are not told of them.
     pub tools: Vec<ToolSpec>,
 }
@@ -158,7 +162,7 @@ impl Request {
             max_tokens: 220,
             sampling: Sampling::default(),
             stop: Vec::new(),
-            grammar: None,
+            schema: None,
             tools: Vec::new(),
         }
     }

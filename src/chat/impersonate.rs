@@ -104,7 +104,7 @@ pub async fn ask(ctx: &Ctx, talk: Talk, field: &str, begun: &str) -> AppResult<D
         page,
         text: begun.clone(),
         begun,
-        names: [scene.person, scene.persona.name],
+        names: [scene.person, scene.persona.sheet.name],
         reply,
         shutdown: ctx.app.shutdown.clone(),
         _cancelled_when_dropped: cancel.drop_guard(),
@@ -241,7 +241,7 @@ mod tests {
     use crate::{
         ai::{Capabilities, Sampling},
         ids::OcId,
-        ocs::{ContentRating, OcKind, store::Persona},
+        ocs::{OcKind, Sheet, store::Persona},
     };
 
     fn scene(history: &[(Sender, &str)]) -> Scene {
@@ -250,21 +250,15 @@ mod tests {
                 id: OcId(uuid::Uuid::nil()),
                 owner_id: None,
                 kind: OcKind::Oc,
-                name: "Mira".into(),
                 slug: "mira".into(),
-                title: "keeper of storms".into(),
-                description: String::new(),
-                personality: "Fond of {{user}}.".into(),
-                greeting: String::new(),
-                alternate_greetings: vec![],
-                scenario: String::new(),
-                example_dialogue: vec![],
-                system_prompt: String::new(),
-                voice_tone: String::new(),
+                sheet: Sheet {
+                    name: "Mira".into(),
+                    title: "keeper of storms".into(),
+                    personality: "Fond of {{user}}.".into(),
+                    ..Sheet::default()
+                },
                 forbidden_phrases: vec![],
                 items: vec![],
-                quick_start: vec![],
-                content_rating: ContentRating::General,
                 is_public: true,
                 version: 1,
             },

@@ -27,8 +27,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Tokens set aside for a summon: it asks some hundred short questions.
-pub const SUMMON_TOKENS: i64 = 40_000;
+/// Tokens set aside for a summon: one request with two examples, its answer, and now and then a repair.
+pub const SUMMON_TOKENS: i64 = 3_000;
+/// Tokens set aside for one field that is redrawn.
+pub const REDRAW_TOKENS: i64 = 2_000;
 /// How often abandoned calls are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// How often the same health of a provider is written again.

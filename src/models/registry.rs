@@ -420,13 +420,13 @@ impl Registry {
         some(self.order(&loaded, None, self.chat_default(&loaded), None))
     }
 
-    /// Who writes summons: what admins set, else this machine, whose grammars make even a small model whole.
+    /// Who writes summons: what admins set, else whoever answers in conversations.
     ///
     /// # Errors
     /// `Unavailable` when there is no model at all.
     pub async fn for_summon(&self) -> AppResult<Vec<Candidate>> {
         let loaded = self.current().await?;
-        some(self.order(&loaded, loaded.settings.summon_model, Some(LOCAL_MODEL), None))
+        some(self.order(&loaded, loaded.settings.summon_model, self.chat_default(&loaded), None))
     }
 
     /// One model for an admin who tries it, enabled or not.

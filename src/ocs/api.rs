@@ -1,7 +1,7 @@
 //! Server functions of the ocs room.
 #![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
 
-use super::{GalleryPage, GalleryQuery, ItemForm, Oc, OcForm, OcVersion, Sheet};
+use super::{GalleryPage, GalleryQuery, ItemForm, Leaf, Oc, OcForm, OcVersion};
 use crate::{
     error::AppError,
     ids::{ItemId, OcId},
@@ -126,7 +126,7 @@ pub async fn change_featured(oc_id: OcId, #[server(default)] change: String) -> 
 
 /// A character's page.
 #[server(prefix = "/fn", endpoint = "ocs/page", input = GetUrl)]
-pub async fn get_page(#[server(default)] slug: String) -> Result<Sheet, AppError> {
+pub async fn get_page(#[server(default)] slug: String) -> Result<Leaf, AppError> {
     use crate::{error::reply, server::ctx};
     reply(async {
         let ctx = ctx()?;
@@ -188,12 +188,12 @@ pub async fn create_oc(
     use crate::error::reply;
     reply(async {
         let (ctx, me) = begin::limited().await?;
-        form.check()?;
+        let sheet = form.check()?;
         for (n, item) in items.iter().enumerate().filter(|(_, i)| !i.is_empty()) {
             item.check().map_err(|e| AppError::invalid("items", format!("Thing {}: {e}", n + 1)))?;
         }
         let mut tx = ctx.begin().await?;
-        let made = super::store::create(&mut tx, me, &form).await?;
+        let made = super::store::create(&mut tx, me, &sheet).await?;
         for item in items.iter().filter(|i| !i.is_empty()) {
             super::store::add_item(&mut tx, me, made.id, item).await?;
         }
@@ -210,9 +210,10 @@ pub async fn update_oc(oc_id: OcId, #[server(default)] form: OcForm) -> Result<(
     use crate::error::reply;
     reply(async {
         let (ctx, me) = begin::limited().await?;
-        form.check()?;
+        let sheet = form.check()?;
         let mut tx = ctx.begin().await?;
-        let made = super::store::update(&mut tx, me, oc_id, &form).await?;
+        let read = (!form.overwrite).then_some(form.version);
+        let made = super::store::update(&mut tx, me, oc_id, &sheet, read).await?;
         tx.commit().await?;
         leptos_axum::redirect(&super::page_url(&made.slug));
         Ok(())

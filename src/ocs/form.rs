@@ -1,7 +1,8 @@
 //! What people type to make or change a character, and the rules for it, the same on both sides of the wire.
 
+pub use super::sheet::{MAX_EXAMPLES, MAX_GREETINGS, MAX_STARTS, MAX_WORDS};
 use super::{
-    ContentRating, ExampleLine, Oc, Rarity,
+    AgeBand, ContentRating, ExampleLine, Oc, Pronoun, Rarity, Sheet,
     style::{Refused, VisualStyle},
 };
 use crate::{
@@ -10,18 +11,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Most example exchanges of a character.
-pub const MAX_EXAMPLES: usize = 12;
-/// Most alternate greetings.
-pub const MAX_GREETINGS: usize = 4;
-/// Most things to say first.
-pub const MAX_STARTS: usize = 4;
 /// Most things that one character carries.
 pub const MAX_ITEMS: usize = 12;
-/// Most words of appearance, and most tags.
-pub const MAX_WORDS: usize = 12;
-
-/// A character as it is typed. Empty fields are missing fields, since addresses and forms cannot tell them apart.
+/// A [`Sheet`] as it is typed: lists of words as text between commas, the style as five fields, choices as their words.
+/// Empty fields are missing fields, since addresses and forms cannot tell them apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OcForm {
@@ -29,6 +22,10 @@ pub struct OcForm {
     pub name: String,
     /// What it is, in two or three words.
     pub title: String,
+    /// A [`Pronoun`].
+    pub pronoun: String,
+    /// An [`AgeBand`].
+    pub age_band: String,
     /// Who it is, for a reader.
     pub description: String,
     /// What it is like; goes into the prompt.
@@ -73,48 +70,12 @@ pub struct OcForm {
     pub overwrite: bool,
 }
 
-/// A character that was checked and may be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CleanOc {
-    /// Its name.
-    pub name: String,
-    /// What it is, in two or three words.
-    pub title: String,
-    /// Who it is, for a reader.
-    pub description: String,
-    /// What it is like.
-    pub personality: String,
-    /// The first thing it says.
-    pub greeting: String,
-    /// Other first things it might say.
-    pub alternate_greetings: Vec<String>,
-    /// Where one meets it.
-    pub scenario: String,
-    /// How it speaks, by example.
-    pub examples: Vec<ExampleLine>,
-    /// Instructions to the model.
-    pub system_prompt: String,
-    /// How its voice sounds.
-    pub voice_tone: String,
-    /// How it looks.
-    pub style: VisualStyle,
-    /// Words for the drawn portrait.
-    pub appearance_tags: Vec<String>,
-    /// Words to find it by.
-    pub tags: Vec<String>,
-    /// Things to say first.
-    pub quick_start: Vec<String>,
-    /// For whom it is.
-    pub content_rating: ContentRating,
-    /// Its introductory post: title and words.
-    pub introduction: Option<(String, String)>,
-}
-
 impl OcForm {
     /// The form with nothing typed but a palette that looks meant.
     #[must_use]
     pub fn blank(seed: &str) -> Self {
-        let mut form = Self { version: 1, ..Self::default() };
+        let (pronoun, age_band) = (Pronoun::default().as_str().to_owned(), AgeBand::default().as_str().to_owned());
+        let mut form = Self { version: 1, pronoun, age_band, ..Self::default() };
         form.set_style(&VisualStyle::suggest(seed));
         form
     }
@@ -137,41 +98,33 @@ impl OcForm {
             .map_err(|refused| refused.into_iter().next().map_or(AppError::Internal, refused_field))
     }
 
-    /// Whether all is as it must be.
+    /// The sheet that was typed, if all is as it must be.
     ///
     /// # Errors
     /// `Invalid` with the first field that is not.
-    pub fn check(&self) -> AppResult<CleanOc> {
-        let intro_title = clean_line("intro_title", &self.intro_title, 0, 200)?;
-        let intro_content = clean_text("intro_content", &self.intro_content, 0, 4000)?;
-        let introduction = match (intro_title.is_empty(), intro_content.is_empty()) {
-            (true, true) => None,
-            (false, true) => return Err(AppError::invalid("intro_content", "A title needs words under it.")),
-            (true, false) => Some(("Introducing myself".to_owned(), intro_content)),
-            (false, false) => Some((intro_title, intro_content)),
-        };
-        Ok(CleanOc {
-            name: clean_line("name", &self.name, 1, 60)?,
-            title: clean_line("title", &self.title, 0, 60)?,
-            description: clean_text("description", &self.description, 1, 2000)?,
-            personality: clean_text("personality", &self.personality, 1, 2000)?,
-            greeting: clean_text("greeting", &self.greeting, 0, 2000)?,
-            alternate_greetings: lines("alternate_greetings", &self.alternate_greetings, MAX_GREETINGS, 2000)?,
-            scenario: clean_text("scenario", &self.scenario, 0, 2000)?,
-            examples: examples(&self.examples)?,
-            system_prompt: clean_text("system_prompt", &self.system_prompt, 0, 4000)?,
-            voice_tone: clean_line("voice_tone", &self.voice_tone, 0, 200)?,
-            style: self.style()?,
-            appearance_tags: words("appearance", &self.appearance)?,
-            tags: words("tags", &self.tags)?,
-            quick_start: lines("quick_start", &self.quick_start, MAX_STARTS, 120)?,
-            content_rating: if self.content_rating.is_empty() {
-                ContentRating::General
-            } else {
-                self.content_rating.parse().map_err(|m: String| AppError::invalid("content_rating", m))?
-            },
-            introduction,
-        })
+    pub fn check(&self) -> AppResult<Sheet> {
+        let written = !(self.intro_title.trim().is_empty() && self.intro_content.trim().is_empty());
+        Sheet {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            pronoun: chosen::<Pronoun>("pronoun", &self.pronoun)?,
+            age_band: chosen::<AgeBand>("age_band", &self.age_band)?,
+            description: self.description.clone(),
+            personality: self.personality.clone(),
+            greeting: self.greeting.clone(),
+            alternate_greetings: self.alternate_greetings.clone(),
+            scenario: self.scenario.clone(),
+            example_dialogue: self.examples.clone(),
+            system_prompt: self.system_prompt.clone(),
+            voice_tone: self.voice_tone.clone(),
+            visual_style: self.style()?,
+            appearance_tags: vec![self.appearance.clone()],
+            tags: vec![self.tags.clone()],
+            quick_start: self.quick_start.clone(),
+            content_rating: chosen::<ContentRating>("content_rating", &self.content_rating)?,
+            introduction: written.then(|| (self.intro_title.clone(), self.intro_content.clone())),
+        }
+        .check()
     }
 }
 
@@ -181,6 +134,8 @@ impl From<&Oc> for OcForm {
         let mut form = Self {
             name: oc.name.clone(),
             title: oc.title.clone(),
+            pronoun: oc.pronoun.as_str().to_owned(),
+            age_band: oc.age_band.as_str().to_owned(),
             description: oc.description.clone(),
             personality: oc.personality.clone(),
             greeting: oc.greeting.clone(),
@@ -253,45 +208,7 @@ pub fn refused_field(refused: Refused) -> AppError {
     AppError::invalid(field, refused.message)
 }
 
-/// Texts that were typed one below the other; empty ones fall away.
-fn lines(field: &str, typed: &[String], most: usize, max: usize) -> AppResult<Vec<String>> {
-    let kept: Vec<&String> = typed.iter().filter(|t| !t.trim().is_empty()).collect();
-    if kept.len() > most {
-        return Err(AppError::invalid(field, format!("At most {most}, please.")));
-    }
-    kept.into_iter().map(|t| clean_text(field, t, 1, max)).collect()
-}
-
-fn examples(typed: &[ExampleLine]) -> AppResult<Vec<ExampleLine>> {
-    let kept: Vec<&ExampleLine> =
-        typed.iter().filter(|e| !e.user.trim().is_empty() || !e.oc.trim().is_empty()).collect();
-    if kept.len() > MAX_EXAMPLES {
-        return Err(AppError::invalid("examples", format!("At most {MAX_EXAMPLES} exchanges, please.")));
-    }
-    kept.into_iter()
-        .map(|e| {
-            if e.oc.trim().is_empty() {
-                return Err(AppError::invalid("examples", "Each exchange needs what the character answers."));
-            }
-            Ok(ExampleLine {
-                user: clean_text("examples", &e.user, 0, 300)?,
-                oc: clean_text("examples", &e.oc, 1, 600)?,
-            })
-        })
-        .collect()
-}
-
-/// Words between commas, in lower case, without twins.
-fn words(field: &str, typed: &str) -> AppResult<Vec<String>> {
-    let mut kept: Vec<String> = Vec::new();
-    for word in typed.split([',', '\n', ';']) {
-        let word = clean_line(field, word, 0, 40)?.to_lowercase();
-        if !word.is_empty() && !kept.contains(&word) {
-            kept.push(word);
-        }
-    }
-    if kept.len() > MAX_WORDS {
-        return Err(AppError::invalid(field, format!("At most {MAX_WORDS} words, please.")));
-    }
-    Ok(kept)
+/// The choice that a word stands for; nothing chosen is the usual one.
+fn chosen<T: std::str::FromStr<Err = String> + Default>(field: &str, word: &str) -> AppResult<T> {
+    if word.trim().is_empty() { Ok(T::default()) } else { word.parse().map_err(|m| AppError::invalid(field, m)) }
 }

@@ -17,6 +17,7 @@ pub mod portrait;
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod seed;
+pub mod sheet;
 #[cfg(feature = "ssr")]
 pub mod store;
 pub mod style;
@@ -24,12 +25,12 @@ pub mod summon;
 pub mod view;
 mod voice;
 
-pub use form::{CleanOc, ItemForm, OcForm};
-pub use voice::{short_name, spoken_line};
+pub use form::{ItemForm, OcForm};
+pub use sheet::Sheet;
+pub use voice::{is_rank, short_name, spoken_line};
 
 use crate::ids::{ForumPostId, ItemId, OcId, Stamp};
 use serde::{Deserialize, Serialize};
-use style::VisualStyle;
 
 /// Version of the rules that plates are drawn by. Raise it whenever a drawing changes (a test notices), so that nobody
 /// keeps the old ones.
@@ -152,6 +153,38 @@ known_words! {
 }
 
 known_words! {
+    /// How a character is spoken of.
+    Pronoun {
+        /// She, her, hers.
+        She = "she", "she/her";
+        /// He, him, his.
+        He = "he", "he/him";
+        /// They, them, theirs.
+        #[default]
+        They = "they", "they/them";
+        /// It, its.
+        It = "it", "it/its";
+    }
+}
+
+known_words! {
+    /// How old a character is, about.
+    AgeBand {
+        /// Below about thirteen.
+        Child = "child", "Child";
+        /// Up to seventeen.
+        Teen = "teen", "Teenager";
+        /// Grown up.
+        #[default]
+        Adult = "adult", "Adult";
+        /// Old.
+        Elder = "elder", "Elder";
+        /// Gods, machines, rivers.
+        Ageless = "ageless", "Ageless";
+    }
+}
+
+known_words! {
     /// Order of the gallery.
     Sort {
         /// Newest first.
@@ -251,55 +284,25 @@ pub struct OcItem {
     pub is_equipped: bool,
 }
 
-/// A whole character, as the API gives it and the edit page takes it.
+/// A whole character, as the API gives it and the edit page takes it: its sheet, and what the site adds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Oc {
     /// The character.
     pub id: OcId,
-    /// Its name.
-    pub name: String,
     /// Its name in addresses.
     pub slug: String,
     /// Address of its page, with the site's origin where the API gives it.
     pub url: String,
     /// What it is to people here.
     pub kind: OcKind,
-    /// What it is, in two or three words.
-    pub title: String,
     /// What the house's own know most about; may be empty.
     pub specialty: String,
-    /// Who it is, for a reader.
-    pub description: String,
-    /// What it is like; goes into the prompt.
-    pub personality: String,
-    /// The first thing it says.
-    pub greeting: String,
-    /// Other first things it might say.
-    pub alternate_greetings: Vec<String>,
-    /// Where one meets it.
-    pub scenario: String,
-    /// How it speaks, by example.
-    pub example_dialogue: Vec<ExampleLine>,
-    /// Instructions of its maker to the model; empty for those who may not change the character.
-    pub system_prompt: String,
-    /// How its voice sounds, in a few words.
-    pub voice_tone: String,
-    /// How it looks, as data.
-    #[cfg_attr(feature = "ssr", schema(value_type = Object))]
-    pub visual_style: VisualStyle,
-    /// Words that the drawn portrait takes up.
-    pub appearance_tags: Vec<String>,
-    /// Words to find it by.
-    pub tags: Vec<String>,
-    /// Things to say first, offered to people who meet it.
-    pub quick_start: Vec<String>,
-    /// For whom it is.
-    pub content_rating: ContentRating,
+    /// Its fields.
+    #[serde(flatten)]
+    pub sheet: Sheet,
     /// What it carries.
     pub items: Vec<OcItem>,
-    /// Its introductory post while it is a draft: title, then text.
-    pub introduction: Option<(String, String)>,
     /// Address of its plate.
     pub portrait_url: String,
     /// Whether its plate was uploaded and not drawn.
@@ -314,6 +317,14 @@ pub struct Oc {
     pub created_at: Stamp,
     /// When it was last changed.
     pub updated_at: Stamp,
+}
+
+/// A character is read through its sheet: `oc.name`.
+impl std::ops::Deref for Oc {
+    type Target = Sheet;
+    fn deref(&self) -> &Sheet {
+        &self.sheet
+    }
 }
 
 /// A post or an event in a character's life.
@@ -360,7 +371,7 @@ pub struct OcPage {
 
 /// A character's page as the browser gets it: what it needs to know, and the rest as markup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sheet {
+pub struct Leaf {
     /// The character.
     pub id: OcId,
     /// Address of its page.

@@ -1,8 +1,6 @@
 //! Characters in the public JSON API.
 
-use super::{
-    GalleryQuery, ItemForm, Oc, OcForm, OcKind, form::refused_field, page_url, plates, store, style::VisualStyle,
-};
+use super::{GalleryQuery, ItemForm, Oc, OcKind, Sheet, page_url, plates, store, style::VisualStyle};
 use crate::{
     error::{AppError, AppResult},
     ids::OcId,
@@ -20,12 +18,12 @@ use axum::{
     routing::get,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 /// The room's part of the OpenAPI document.
 #[derive(OpenApi)]
-#[openapi(paths(list_ocs, get_oc, create_oc, change_oc, delete_oc), components(schemas(ErrorBody)))]
+#[openapi(paths(list_ocs, get_oc, create_oc, change_oc, delete_oc), components(schemas(ErrorBody, Sheet)))]
 pub struct Api;
 
 /// The room's routes.
@@ -150,42 +148,12 @@ pub async fn get_oc(ctx: Ctx, Path(id): Path<String>) -> ApiResult<Json<Oc>> {
 
 /// A character to make, or the fields of one to change. What is absent stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct OcInput {
-    /// 1 to 60 characters, unique here.
-    #[schema(example = "Mira of the Glass Storms")]
-    name: Option<String>,
-    /// What it is, in two or three words.
-    title: Option<String>,
-    /// Who it is, for a reader.
-    #[schema(example = "She keeps the lamp at Harrow Point and collects storms in glass jars.")]
-    description: Option<String>,
-    /// What it is like; goes into the prompt.
-    #[schema(example = "She listens before she answers. She counts things when she is nervous.")]
-    personality: Option<String>,
-    /// The first thing it says; actions between asterisks.
-    greeting: Option<String>,
-    /// Other first things it might say, at most 4.
-    alternate_greetings: Option<Vec<String>>,
-    /// Where one meets it.
-    scenario: Option<String>,
-    /// How it speaks, by example, at most 12 exchanges.
-    example_dialogue: Option<Vec<super::ExampleLine>>,
-    /// Instructions to the model.
-    system_prompt: Option<String>,
-    /// How its voice sounds, in a few words.
-    voice_tone: Option<String>,
-    /// `background`, `primaryColor`, `accentColor`, `mood`, `atmosphere`.
-    #[schema(value_type = Option<Object>)]
-    visual_style: Option<Value>,
-    /// Words for the drawn portrait, at most 12.
-    appearance_tags: Option<Vec<String>>,
-    /// Words to find it by, at most 12.
-    tags: Option<Vec<String>>,
-    /// Things to say first, at most 4.
-    quick_start: Option<Vec<String>>,
-    /// `general`, `teen` or `mature`.
-    content_rating: Option<String>,
+    /// Fields of the sheet.
+    #[serde(flatten)]
+    #[schema(value_type = Sheet)]
+    fields: Map<String, Value>,
     /// When making one: what it carries, at most 12 things.
     items: Option<Vec<ItemInput>>,
     /// Seen by everybody. Drafts are their owner's alone.
@@ -208,49 +176,6 @@ pub struct ItemInput {
     rarity: String,
 }
 
-impl OcInput {
-    fn apply(&self, form: &mut OcForm) -> AppResult<()> {
-        let texts = [
-            (&self.name, &mut form.name),
-            (&self.title, &mut form.title),
-            (&self.description, &mut form.description),
-            (&self.personality, &mut form.personality),
-            (&self.greeting, &mut form.greeting),
-            (&self.scenario, &mut form.scenario),
-            (&self.system_prompt, &mut form.system_prompt),
-            (&self.voice_tone, &mut form.voice_tone),
-            (&self.content_rating, &mut form.content_rating),
-        ];
-        for (given, field) in texts {
-            if let Some(given) = given {
-                field.clone_from(given);
-            }
-        }
-        let lists =
-            [(&self.alternate_greetings, &mut form.alternate_greetings), (&self.quick_start, &mut form.quick_start)];
-        for (given, field) in lists {
-            if let Some(given) = given {
-                field.clone_from(given);
-            }
-        }
-        if let Some(tags) = &self.tags {
-            form.tags = tags.join(",");
-        }
-        if let Some(tags) = &self.appearance_tags {
-            form.appearance = tags.join(",");
-        }
-        if let Some(examples) = &self.example_dialogue {
-            form.examples.clone_from(examples);
-        }
-        if let Some(style) = &self.visual_style {
-            let style = VisualStyle::from_json(style)
-                .map_err(|refused| refused.into_iter().next().map_or(AppError::Internal, refused_field))?;
-            form.set_style(&style);
-        }
-        Ok(())
-    }
-}
-
 /// Makes a character, as a draft unless `is_public` is true.
 #[utoipa::path(
     post, path = "/api/ocs", tag = "Characters", request_body = OcInput,
@@ -263,11 +188,12 @@ impl OcInput {
 pub async fn create_oc(ctx: Ctx, JsonBody(input): JsonBody<OcInput>) -> ApiResult<Response> {
     let viewer = ctx.require_write()?;
     limits::take(&ctx.app, Action::EditOc, &viewer.id.to_string()).await?;
-    let mut form = OcForm::blank(input.name.as_deref().unwrap_or_default());
-    input.apply(&mut form)?;
-    form.check()?;
+    let seed = input.fields.get("name").and_then(Value::as_str).unwrap_or_default();
+    let mut sheet = Sheet { visual_style: VisualStyle::suggest(seed), ..Sheet::default() };
+    sheet.merge(input.fields)?;
+    let sheet = sheet.check()?;
     let mut tx = ctx.begin().await?;
-    let made = store::create(&mut tx, viewer.id, &form).await?;
+    let made = store::create(&mut tx, viewer.id, &sheet).await?;
     for item in input.items.unwrap_or_default() {
         let ItemInput { name, description, personality_effects, rarity } = item;
         let item = ItemForm { name, description, effects: personality_effects, rarity };
@@ -300,13 +226,13 @@ pub async fn change_oc(ctx: Ctx, Path(id): Path<String>, JsonBody(input): JsonBo
     }
     limits::take(&ctx.app, Action::EditOc, &viewer.id.to_string()).await?;
     let mut tx = ctx.begin().await?;
-    let mut form = OcForm::from(&store::find(&mut tx, id).await?);
-    let before = form.clone();
-    input.apply(&mut form)?;
-    form.version = input.version.unwrap_or(form.version);
+    let oc = store::find(&mut tx, id).await?;
+    let mut sheet = oc.sheet.clone();
+    sheet.merge(input.fields)?;
     // Showing and hiding alone makes no new version.
-    if form != before || input.is_public.is_none() {
-        store::update(&mut tx, viewer.id, id, &form).await?;
+    if sheet != oc.sheet || input.version.is_some_and(|v| v != oc.version) || input.is_public.is_none() {
+        let read = input.version.unwrap_or(oc.version);
+        store::update(&mut tx, viewer.id, id, &sheet, Some(read)).await?;
     }
     match input.is_public {
         Some(true) => drop(store::publish(&mut tx, viewer.id, id).await?),

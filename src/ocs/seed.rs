@@ -3,7 +3,7 @@
 //! Each is a file in `seed/`. A character is made once in the life of a database: if an admin deletes it, it stays deleted.
 
 use super::{
-    ContentRating, ExampleLine,
+    AgeBand, ExampleLine, Pronoun, Sheet,
     store::{Persona, PersonaItem},
     style::VisualStyle,
 };
@@ -30,6 +30,9 @@ struct Seed {
     attribute_focus: Option<String>,
     name: String,
     title: String,
+    pronoun: Pronoun,
+    #[serde(default)]
+    age_band: AgeBand,
     specialty: String,
     /// How long before the first start it is said to have woken, so that the gallery has an order.
     minutes_ago: i32,
@@ -115,9 +118,9 @@ async fn add(tx: &mut PgConnection, seed: Seed) -> Result<(), sqlx::Error> {
     let made = sqlx::query!(
         "insert into ocs (oc_id, kind, name, slug, title, specialty, description, personality, greeting, alternate_greetings,
              scenario, example_dialogue, visual_style, appearance_tags, expertise, ai_tools, tags, attribute_focus, voice_tone,
-             quick_start, is_public, published_at, created_at)
+             quick_start, is_public, published_at, created_at, pronoun, age_band)
          values ($1, $2, $3, lower($3), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, true,
-             now() - make_interval(mins => $20), now() - make_interval(mins => $20))
+             now() - make_interval(mins => $20), now() - make_interval(mins => $20), $21, $22)
          on conflict do nothing",
         seed.id,
         seed.kind,
@@ -139,6 +142,8 @@ async fn add(tx: &mut PgConnection, seed: Seed) -> Result<(), sqlx::Error> {
         seed.voice_tone,
         &seed.quick_start,
         seed.minutes_ago,
+        seed.pronoun.as_str(),
+        seed.age_band.as_str(),
     )
     .execute(&mut *tx)
     .await?;
@@ -193,29 +198,30 @@ pub fn house() -> Result<Vec<Persona>, toml::de::Error> {
 
 impl From<Seed> for Persona {
     fn from(seed: Seed) -> Self {
-        Self {
-            id: OcId(seed.id),
-            owner_id: None,
-            kind: seed.kind.parse().unwrap_or_default(),
-            slug: seed.name.to_lowercase(),
-            name: seed.name,
+        let sheet = Sheet {
+            name: seed.name.clone(),
             title: seed.title,
+            pronoun: seed.pronoun,
+            age_band: seed.age_band,
             description: seed.description,
             personality: seed.personality,
             greeting: seed.greeting,
             alternate_greetings: seed.alternate_greetings,
             scenario: seed.scenario,
             example_dialogue: seed.examples,
-            system_prompt: String::new(),
             voice_tone: seed.voice_tone,
-            forbidden_phrases: Vec::new(),
-            items: seed
-                .items
-                .into_iter()
-                .map(|i| PersonaItem { name: i.name, personality_effects: i.effects })
-                .collect(),
             quick_start: seed.quick_start,
-            content_rating: ContentRating::default(),
+            ..Sheet::default()
+        };
+        let items = seed.items.into_iter().map(|i| PersonaItem { name: i.name, personality_effects: i.effects });
+        Self {
+            id: OcId(seed.id),
+            owner_id: None,
+            kind: seed.kind.parse().unwrap_or_default(),
+            slug: seed.name.to_lowercase(),
+            sheet,
+            forbidden_phrases: Vec::new(),
+            items: items.collect(),
             is_public: true,
             version: 1,
         }

@@ -30,6 +30,8 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Talk with characters of the house and print what they say, for judging a model by reading (docs/voice.md).
     Voice(crate::chat::voice::VoiceArgs),
+    /// Summon characters from a set of sentences and print them, for judging a model by reading (docs/summons.md).
+    Summons(crate::ocs::summon::trial::SummonsArgs),
     /// Seal all keys again under a new master key. With a PostgreSQL of your own the site may run meanwhile.
     RotateKeys(Config),
     /// Keep the private PostgreSQL running for the process that starts this one.

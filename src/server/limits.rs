@@ -25,6 +25,8 @@ pub enum Action {
     SignInDevice,
     /// Summons by one person.
     Summon,
+    /// Fields that one person has redrawn.
+    Redraw,
     /// Messages by one person.
     Message,
     /// Uploads by one person.
@@ -68,6 +70,7 @@ impl Action {
             }
             Self::Password => ("password", 10.0, 2.0, "Too many tries. Please wait a little."),
             Self::Summon => ("summon", 8.0, 0.5, "You have summoned many characters just now. Please wait a little."),
+            Self::Redraw => ("redraw", 20.0, 3.0, "You have redrawn a lot just now. Please wait a little."),
             Self::Message => {
                 ("message", 30.0, 20.0, "You are writing faster than anybody can answer. Please wait a little.")
             }

@@ -10,6 +10,7 @@ use axum::{
     extract::State,
     routing::{any, get},
 };
+use serde_json::{Map, Value};
 use std::sync::LazyLock;
 use utoipa::{
     Modify, OpenApi,
@@ -64,8 +65,42 @@ pub static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
     document.merge(crate::chat::notes::routes::Api::openapi());
     document.merge(crate::personas::routes::Api::openapi());
     document.merge(crate::chat::tree_routes::Api::openapi());
-    document
+    flat(&document).unwrap_or(document)
 });
+
+/// The document with each `allOf` of objects as one object: readers and programs want to see the fields of a thing, not
+/// which of our types they stand in. `None` when it could not be read again.
+fn flat(document: &utoipa::openapi::OpenApi) -> Option<utoipa::openapi::OpenApi> {
+    let mut value = serde_json::to_value(document).ok()?;
+    let schemas = value.pointer("/components/schemas")?.as_object()?.clone();
+    let whole = |schema: &Value| merged(schema, &schemas);
+    for (name, schema) in &schemas {
+        if let Some(slot) = value.pointer_mut("/components/schemas").and_then(|all| all.get_mut(name)) {
+            *slot = whole(schema);
+        }
+    }
+    serde_json::from_value(value).ok()
+}
+
+/// One object of all parts of an `allOf`, those that are named looked up.
+fn merged(schema: &Value, all: &Map<String, Value>) -> Value {
+    let Some(parts) = schema.get("allOf").and_then(Value::as_array) else { return schema.clone() };
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for part in parts {
+        let named = part.get("$ref").and_then(Value::as_str).and_then(|name| name.rsplit('/').next());
+        let part = merged(named.and_then(|name| all.get(name)).unwrap_or(part), all);
+        properties.extend(part.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
+        required.extend(part.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+    }
+    let mut whole = schema.as_object().cloned().unwrap_or_default();
+    whole.remove("allOf");
+    whole.insert("type".to_owned(), "object".into());
+    whole.insert("properties".to_owned(), properties.into());
+    if !required.is_empty() {
+        whole.insert("required".to_owned(), required.into());
+    }
+    whole.into()
+}
 
 /// The document, and a JSON answer for every path of the API that does not exist.
 pub fn routes() -> Router<AppState> {
@@ -83,4 +118,25 @@ async fn openapi(State(app): State<AppState>) -> Json<utoipa::openapi::OpenApi> 
 
 async fn no_such_path() -> ApiError {
     ApiError(AppError::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DOCUMENT;
+
+    #[test]
+    fn a_character_shows_all_its_fields_at_once() {
+        let document = serde_json::to_value(&*DOCUMENT).unwrap();
+        for (schema, fields) in [
+            ("Oc", &["id", "name", "greeting", "pronoun", "version", "owner"][..]),
+            ("OcInput", &["name", "greeting", "tags", "items", "is_public", "version"]),
+            ("Summoned", &["id", "name", "greeting", "job_id", "post"]),
+        ] {
+            let properties = &document["components"]["schemas"][schema]["properties"];
+            for field in fields {
+                assert!(properties.get(field).is_some(), "{schema} has no {field}: {properties}");
+            }
+        }
+        assert!(!document["components"]["schemas"].to_string().contains("allOf"));
+    }
 }

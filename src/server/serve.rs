@@ -62,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::PgOpen(args) => return with_logged_runtime(false, pg_open(args)).unwrap_or(ExitCode::FAILURE),
         Command::PgLedger(args) => return with_logged_runtime(false, pg_ledger(args)).unwrap_or(ExitCode::FAILURE),
         Command::Voice(args) => with_logged_runtime(false, crate::chat::voice::run(args)).and_then(|r| r),
+        Command::Summons(args) => with_logged_runtime(false, crate::ocs::summon::trial::run(args)).and_then(|r| r),
         Command::Quantize { source, target } => {
             crate::ai::local::quantize_q8(&source, &target).map_err(|e| e.to_string())
         }

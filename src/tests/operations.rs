@@ -112,7 +112,7 @@ struct Talk {
 }
 
 async fn talk(app: &TestApp, client: &Client) -> Talk {
-    app.model.script(|request| match request.grammar {
+    app.model.script(|request| match request.schema {
         Some(_) => vec![Step::Wait(Duration::from_secs(120))],
         None => vec![Step::text("Half a "), Step::Wait(Duration::from_secs(120))],
     });

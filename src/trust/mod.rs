@@ -4,6 +4,7 @@
 //! chat/store/card.rs). What it does and what it cannot do is in docs/safety.md.
 
 pub mod api;
+pub mod minors;
 pub mod view;
 
 #[cfg(feature = "ssr")]

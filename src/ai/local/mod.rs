@@ -9,7 +9,6 @@
 mod engine;
 mod family;
 mod fault;
-pub mod gbnf;
 mod job;
 mod line;
 mod load;

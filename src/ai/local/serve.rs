@@ -168,7 +168,7 @@ impl<'m> Serve<'m> {
         let request = &job.request;
         // After words that the reply begins with, a space belongs to it, unless the words brought it.
         let at_start = request.prefill.is_empty() || request.prefill.ends_with(char::is_whitespace);
-        let outlet = Outlet::new(&request.stop, at_start && request.grammar.is_none());
+        let outlet = Outlet::new(&request.stop, at_start && request.schema.is_none());
         let limit = request.max_tokens.max(1);
         let cached = lane.read;
         self.running.push(Running {
@@ -215,7 +215,8 @@ impl<'m> Serve<'m> {
         if let Some(error) = too_long(u32::try_from(prompt.len()).unwrap_or(u32::MAX)) {
             return Err(error);
         }
-        let picker = Picker::new(self.model, &request.sampling, request.grammar.as_deref(), &prompt)?;
+        let grammar = request.schema.as_ref().map(|schema| schema.grammar());
+        let picker = Picker::new(self.model, &request.sampling, grammar.as_deref(), &prompt)?;
         let plain = if request.sampling.guidance > 1.0 && request.max_tokens <= load::spare(self.context) / 2 {
             Some(self.template.reply(self.model, &[Message::user(PLAIN)], &request.prefill)?)
         } else {

@@ -7,6 +7,7 @@ use super::{
     Endpoint,
     calls::{Calls, Piece},
     event::{Event, Garbled, Usage, count},
+    openai::told,
     standing::{Quirk, Quirks},
     turns::{Turn, Turns},
 };
@@ -25,7 +26,7 @@ const STOPS_MAX: usize = 8;
 pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_tokens: u32) -> Value {
     let can = endpoint.capabilities;
     let mouth = can.prefill && !quirks.has(Quirk::NoPrefill);
-    let turns = Turns::of(&request.messages, can.tools, &request.prefill, mouth);
+    let turns = Turns::of(&told(request), can.tools, &request.prefill, mouth);
     let mut body = Map::new();
     body.insert("model".to_owned(), json!(endpoint.model));
     body.insert("max_tokens".to_owned(), json!(max_tokens));
@@ -44,7 +45,13 @@ pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_t
         turns.turns.iter().enumerate().map(|(i, turn)| message(turn, marked == Some(i))).fold(Vec::new(), merge);
     body.insert("messages".to_owned(), Value::Array(messages));
 
-    if can.tools && !request.tools.is_empty() {
+    let form = request.schema.as_ref().filter(|_| !quirks.has(Quirk::NoSchema));
+    if let Some(form) = form {
+        let tool =
+            json!({ "name": form.name, "description": "Writes the answer down.", "input_schema": form.json_schema() });
+        body.insert("tools".to_owned(), json!([tool]));
+        body.insert("tool_choice".to_owned(), json!({ "type": "tool", "name": form.name }));
+    } else if can.tools && !request.tools.is_empty() {
         let tools = request.tools.iter();
         let tools = tools
             .map(|t| json!({ "name": t.name, "description": t.description, "input_schema": t.parameters }))
@@ -113,11 +120,18 @@ fn merge(mut all: Vec<Value>, next: Value) -> Vec<Value> {
 pub(super) struct Reader {
     pub usage: Usage,
     pub calls: Calls,
+    /// What a tool is called with is the reply itself.
+    pub form: bool,
     /// Counts of the prompt, of which the API gives three.
     parts: [Option<u32>; 3],
 }
 
 impl Reader {
+    /// `form`: what a tool is called with is the reply itself.
+    pub fn of(form: bool) -> Self {
+        Self { form, ..Self::default() }
+    }
+
     /// What an event says.
     pub fn frame(&mut self, data: &str) -> Result<Vec<Event>, Garbled> {
         // Gateways end it as they end the other protocol.
@@ -175,6 +189,9 @@ impl Reader {
             "tool_use" => {
                 // Streamed, the input is an empty object here and comes in pieces.
                 let input = block.get("input").filter(|input| input.as_object().is_some_and(|o| !o.is_empty()));
+                if self.form {
+                    return Ok(input.map_or_else(|| vec![Event::Work], |input| vec![Event::Text(input.to_string())]));
+                }
                 self.add(&Piece { index, id: word("id"), name: word("name"), arguments: input })
             }
             "thinking" | "redacted_thinking" => Ok(vec![Event::Thinks]),
@@ -188,6 +205,10 @@ impl Reader {
             "text_delta" => {
                 let text = delta.get("text").and_then(Value::as_str).unwrap_or_default();
                 Ok(if text.is_empty() { Vec::new() } else { vec![Event::Text(text.to_owned())] })
+            }
+            "input_json_delta" if self.form => {
+                let piece = delta.get("partial_json").and_then(Value::as_str).filter(|piece| !piece.is_empty());
+                Ok(piece.map_or_else(Vec::new, |piece| vec![Event::Text(piece.to_owned())]))
             }
             "input_json_delta" => self.add(&Piece { index, id: "", name: "", arguments: delta.get("partial_json") }),
             "thinking_delta" => Ok(vec![Event::Thinks]),
@@ -289,6 +310,39 @@ mod tests {
             assert!(!plain.contains(absent), "{absent} in {plain}");
         }
         assert!(plain.contains("<begun>I see</begun>"), "{plain}");
+    }
+
+    #[test]
+    fn a_wished_form_is_a_tool_that_must_be_used() {
+        let mut request = Request::new(vec![Message::user("Who?")]);
+        let fields = vec![crate::ai::schema::Field::text("name", "a name", 9)];
+        request.schema = Some(std::sync::Arc::new(crate::ai::Schema { name: "sheet", fields }));
+        let endpoint = Endpoint::example("https://api.acme.example", Capabilities::default());
+        let forced = body(&request, &endpoint, Quirks::default(), 300);
+        assert_eq!(forced["tool_choice"], json!({ "type": "tool", "name": "sheet" }));
+        assert_eq!(forced["tools"][0]["input_schema"]["required"], json!(["name"]));
+        let told = body(&request, &endpoint, Quirks::of(&[Quirk::NoSchema]), 300).to_string();
+        assert!(!told.contains("tool_choice") && told.contains("one JSON object"), "{told}");
+
+        // What the tool is called with is the reply.
+        let mut reader = Reader::of(true);
+        let mut said = String::new();
+        for data in [
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"sheet","input":{}}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"name\":"}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"\"Mira\"}"}}"#,
+        ] {
+            for event in reader.frame(data).expect("an event") {
+                if let Event::Text(text) = event {
+                    said.push_str(&text);
+                }
+            }
+        }
+        assert_eq!(said, r#"{"name":"Mira"}"#);
+        assert!(reader.calls.is_empty());
+        let whole = json!({ "content": [{ "type": "tool_use", "id": "t", "name": "sheet", "input": { "name": "Mira" } }], "stop_reason": "tool_use" });
+        let mut reader = Reader::of(true);
+        assert_eq!(reader.whole(&whole).expect("an answer").first(), Some(&Event::Text(r#"{"name":"Mira"}"#.into())));
     }
 
     #[test]

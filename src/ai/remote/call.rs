@@ -186,7 +186,10 @@ impl<'a> Talk<'a> {
             if self.spoken {
                 return Err(trouble.error);
             }
-            if trouble.quirks.iter().any(|quirk| standing.learn(*quirk)) {
+            // What takes no schema and was asked for plain JSON already wants no form at all.
+            let less =
+                |quirk: Quirk| standing.learn(quirk) || (quirk == Quirk::NoSchema && standing.learn(Quirk::NoJson));
+            if trouble.quirks.iter().any(|quirk| less(*quirk)) {
                 continue;
             }
             let pause = trouble.again.filter(|_| tries < TRIES).map(|wanted| pause(tries, wanted));
@@ -208,7 +211,7 @@ impl<'a> Talk<'a> {
         let request = &self.call.request;
         let mouth = self.call.endpoint.capabilities.prefill && !quirks.has(Quirk::NoPrefill);
         let mut flow = Flow {
-            reader: Reader::of(self.call.protocol),
+            reader: Reader::of(self.call.protocol, request.schema.is_some()),
             voice: Voice::new(&request.stop, &request.prefill, mouth),
             ends: None,
             has_thought: false,

@@ -255,10 +255,15 @@ fn quirks(text: &str) -> Vec<Quirk> {
     let names = |words: &[&str]| words.iter().any(|word| has_word(text, word));
     let is_unknown =
         has(&["unsupported", "not supported", "unknown", "unrecognized", "instead", "not permitted", "extra"]);
+    let no_json = has(&["json_object"]) && !has(&["json_schema"]);
     let all = [
         (Quirk::NoStreamOptions, has(&["stream_options", "include_usage"])),
         (Quirk::NoSeed, names(&["seed"])),
-        (Quirk::NoSchema, has(&["response_format", "json_schema", "output_format"])),
+        (Quirk::NoJson, no_json),
+        (
+            Quirk::NoSchema,
+            !no_json && has(&["response_format", "json_schema", "output_format", "tool_choice", "guided_json"]),
+        ),
         (Quirk::OtherLength, has(&["max_tokens", "max_completion_tokens"]) && is_unknown),
         (
             Quirk::NoPrefill,
@@ -480,6 +485,8 @@ mod tests {
             ("Unrecognized request argument supplied: stop", Some(Quirk::NoStops)),
             ("Unrecognized request argument supplied: seed", Some(Quirk::NoSeed)),
             ("Unrecognized request arguments supplied: response_format", Some(Quirk::NoSchema)),
+            ("response_format.type must be json_object or text, not json_schema", Some(Quirk::NoSchema)),
+            ("'json_object' is not one of ['text']", Some(Quirk::NoJson)),
             ("System role not supported", Some(Quirk::NoSystem)),
             ("Developer instruction is not enabled for models/gemma-3", Some(Quirk::NoSystem)),
             ("messages: at least one message is required", None),

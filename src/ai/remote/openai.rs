@@ -8,10 +8,11 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
-    ai::{FinishReason, Request},
+    ai::{FinishReason, Message, Request, Role},
     server::json,
 };
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// Stop texts that all servers take.
 const STOPS_MAX: usize = 4;
@@ -20,7 +21,7 @@ const STOPS_MAX: usize = 4;
 pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_tokens: u32) -> Value {
     let can = endpoint.capabilities;
     let mouth = can.prefill && !quirks.has(Quirk::NoPrefill);
-    let turns = Turns::of(&request.messages, can.tools, &request.prefill, mouth);
+    let turns = Turns::of(&told(request), can.tools, &request.prefill, mouth);
     let mut messages = Vec::new();
     let mut told = turns.system.join("\n\n");
     if !told.is_empty() && !quirks.has(Quirk::NoSystem) {
@@ -79,6 +80,14 @@ pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_t
     if !stops.is_empty() && !can.thinking && !quirks.has(Quirk::NoStops) {
         body.insert("stop".to_owned(), json!(stops));
     }
+    if let Some(schema) = &request.schema {
+        if !quirks.has(Quirk::NoSchema) {
+            let form = json!({ "name": schema.name, "strict": true, "schema": schema.json_schema() });
+            body.insert("response_format".to_owned(), json!({ "type": "json_schema", "json_schema": form }));
+        } else if !quirks.has(Quirk::NoJson) {
+            body.insert("response_format".to_owned(), json!({ "type": "json_object" }));
+        }
+    }
     if can.tools && !request.tools.is_empty() {
         let tools = request.tools.iter();
         let tools = tools
@@ -89,6 +98,17 @@ pub(super) fn body(request: &Request, endpoint: &Endpoint, quirks: Quirks, max_t
         body.insert("tools".to_owned(), Value::Array(tools));
     }
     Value::Object(body)
+}
+
+/// The prompt, with the form of the answer in words where one is wished: many servers take a schema and forget it.
+pub(super) fn told(request: &Request) -> Cow<'_, [Message]> {
+    let Some(schema) = &request.schema else { return Cow::Borrowed(&request.messages) };
+    let mut messages = request.messages.clone();
+    match messages.last_mut() {
+        Some(last) if last.role == Role::User => last.content = format!("{}\n\n{}", last.content, schema.in_words()),
+        _ => messages.push(Message::user(schema.in_words())),
+    }
+    Cow::Owned(messages)
 }
 
 /// A number as people write it: an `f32` as JSON has seventeen digits otherwise.
@@ -280,6 +300,31 @@ mod tests {
             assert!(odd.get(absent).is_none(), "{absent}");
         }
         assert_eq!(odd["messages"].as_array().unwrap().last().unwrap()["role"], "user");
+    }
+
+    #[test]
+    fn a_wished_form_is_a_schema_then_json_then_words() {
+        let mut request = Request::new(vec![Message::user("Who?")]);
+        let fields = vec![crate::ai::schema::Field::text("name", "a name", 9)];
+        request.schema = Some(std::sync::Arc::new(crate::ai::Schema { name: "sheet", fields }));
+        let of = |quirks: &[Quirk]| {
+            body(
+                &request,
+                &Endpoint::example("http://127.0.0.1:1/v1", Capabilities::default()),
+                Quirks::of(quirks),
+                300,
+            )
+        };
+        let first = of(&[]);
+        assert_eq!(first["response_format"]["json_schema"]["schema"]["required"], json!(["name"]));
+        assert_eq!(first["response_format"]["json_schema"]["strict"], true);
+        assert_eq!(of(&[Quirk::NoSchema])["response_format"], json!({ "type": "json_object" }));
+        let words = of(&[Quirk::NoSchema, Quirk::NoJson]);
+        assert!(words.get("response_format").is_none());
+        for body in [first, words] {
+            let asked = body["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap();
+            assert!(asked.starts_with("Who?") && asked.contains("one JSON object"), "{asked}");
+        }
     }
 
     fn read(chunks: &[Value]) -> (Vec<Event>, Reader) {

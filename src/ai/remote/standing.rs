@@ -35,8 +35,10 @@ pub(super) enum Quirk {
     NoSeed,
     /// Has no place for what the application says; it is told with the person's first line.
     NoSystem,
-    /// Takes no schema for its answer.
+    /// Cannot be held to a JSON schema: no `response_format` of that kind, no tool that must be used.
     NoSchema,
+    /// Cannot be held to JSON at all.
+    NoJson,
 }
 
 /// Several quirks.
@@ -65,6 +67,7 @@ impl Quirk {
             Self::NoSeed => 32,
             Self::NoSystem => 64,
             Self::NoSchema => 128,
+            Self::NoJson => 256,
         }
     }
 }

@@ -52,9 +52,10 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    pub fn of(protocol: Protocol) -> Self {
+    /// `form`: what a tool is called with is the reply itself.
+    pub fn of(protocol: Protocol, form: bool) -> Self {
         match protocol {
-            Protocol::Anthropic => Self::Anthropic(anthropic::Reader::default()),
+            Protocol::Anthropic => Self::Anthropic(anthropic::Reader::of(form)),
             Protocol::OpenAi => Self::OpenAi(openai::Reader::default()),
         }
     }
@@ -105,7 +106,10 @@ pub(super) fn prompt_tokens(request: &Request) -> u32 {
         .tools
         .iter()
         .map(|t| count_tokens(&t.description).saturating_add(count_tokens(&t.parameters.to_string())));
-    lines.chain(tools).fold(count_tokens(&request.prefill), u32::saturating_add)
+    let form = request.schema.as_ref().map_or(0, |schema| {
+        count_tokens(&schema.in_words()).saturating_add(count_tokens(&schema.json_schema().to_string()))
+    });
+    lines.chain(tools).chain([form]).fold(count_tokens(&request.prefill), u32::saturating_add)
 }
 
 /// Where requests go: the base address and the protocol's path, whether or not the base holds a piece of it.

@@ -153,7 +153,7 @@ async fn look(app: &AppState, place: Place) -> AppResult<Option<Work>> {
     let fitting = fitting.count().max(1);
     lines.truncate(fitting);
     let Some(covers) = lines.last().map(|(id, _)| *id) else { return Ok(None) };
-    Ok(Some(Work { before, lines, covers, oc: scene.persona.name, person: scene.person, model }))
+    Ok(Some(Work { before, lines, covers, oc: scene.persona.sheet.name, person: scene.person, model }))
 }
 
 /// Lines of the talk that a prompt shows.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ai::Role,
     ids::OcId,
-    ocs::{ContentRating, ExampleLine, OcKind, store::PersonaItem},
+    ocs::{ExampleLine, OcKind, Sheet, store::PersonaItem},
 };
 use proptest::prelude::*;
 
@@ -13,30 +13,27 @@ fn mira() -> Persona {
         id: OcId(uuid::Uuid::nil()),
         owner_id: None,
         kind: OcKind::Oc,
-        name: "Mira".into(),
         slug: "mira".into(),
-        title: "keeper of storms".into(),
-        description: "She keeps the lamp at Harrow Point.".into(),
-        personality: "Shy in daylight, oddly brave after ten. Fond of {{user}}.".into(),
-        greeting: String::new(),
-        alternate_greetings: vec![],
-        scenario: String::new(),
-        example_dialogue: vec![
-            ExampleLine {
-                user: "Is it raining?".into(),
-                oc: "Only in the **third** jar, {{user}}. *She nods.*".into(),
-            },
-            ExampleLine { user: String::new(), oc: "Mind the step.".into() },
-        ],
-        system_prompt: String::new(),
-        voice_tone: "low, unhurried".into(),
+        sheet: Sheet {
+            name: "Mira".into(),
+            title: "keeper of storms".into(),
+            description: "She keeps the lamp at Harrow Point.".into(),
+            personality: "Shy in daylight, oddly brave after ten. Fond of {{user}}.".into(),
+            example_dialogue: vec![
+                ExampleLine {
+                    user: "Is it raining?".into(),
+                    oc: "Only in the **third** jar, {{user}}. *She nods.*".into(),
+                },
+                ExampleLine { user: String::new(), oc: "Mind the step.".into() },
+            ],
+            voice_tone: "low, unhurried".into(),
+            ..Sheet::default()
+        },
         forbidden_phrases: vec!["as an AI".into()],
         items: vec![PersonaItem {
             name: "The Tuesday gale".into(),
             personality_effects: "braver when the lamp is lit".into(),
         }],
-        quick_start: vec![],
-        content_rating: ContentRating::General,
         is_public: true,
         version: 1,
     }

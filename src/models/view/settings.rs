@@ -41,7 +41,7 @@ pub fn DefaultsCard(
                 <Select name="form[chat_model]" label="In conversations" value=value(settings.chat_model)
                     choices=choices("The environment's model, or else this machine") hint="People may choose another for each conversation." />
                 <Select name="form[summon_model]" label="In summons" value=value(settings.summon_model)
-                    choices=choices("This machine") hint="A summon asks some hundred short questions." />
+                    choices=choices("As in conversations") hint="A summon uses about 2,500 tokens." />
                 <fieldset>
                     <legend>"When a model cannot answer"</legend>
                     <p class="hint">"The reply says who answered instead, and why. Nobody else is asked once the first word has come."</p>

@@ -41,6 +41,24 @@ use palette::Palette;
 
 use super::style::{Colour, Seeded, VisualStyle};
 
+/// The words of a whole face, so that it is drawn the same whatever is written about the character later: what `traits`
+/// says, and what the hash of `seed` would choose. At most twelve, as [`Traits::from_words`] reads them.
+pub fn settled(seed: &str, style: &VisualStyle, traits: &Traits) -> Vec<String> {
+    let t = Chosen::new(seed, style, traits);
+    let mut words: Vec<String> = vec![t.build.to_string(), t.age.to_string(), t.skin.to_string(), t.hair.to_string()];
+    words.extend(t.hair_colour.map(|c| format!("{c} hair")));
+    words.push(t.garb.to_string());
+    words.extend(t.headgear.map(|g| g.to_string()));
+    words.extend(t.wings.map(|w| w.to_string()));
+    words.push(t.beard.to_string());
+    words.push(t.eyewear.to_string());
+    words.extend(t.marks.first().map(|m| m.to_string()));
+    words.extend(t.earring.then(|| "earring".to_owned()));
+    words.extend([t.eyes.to_string(), t.halo.to_string(), t.air.to_string()]);
+    words.truncate(12);
+    words
+}
+
 /// Width of the plate, in its own units.
 const WIDTH: f64 = 400.0;
 /// Height of the plate, in its own units.

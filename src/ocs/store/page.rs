@@ -4,7 +4,7 @@ use super::items::items_of;
 use crate::{
     error::{AppError, AppResult},
     ids::{ForumPostId, OcId},
-    ocs::{Oc, OcPage, Trace, banner_url, page_url, portrait_url, spoken_line, style::VisualStyle},
+    ocs::{Oc, OcPage, Sheet, Trace, banner_url, page_url, portrait_url, spoken_line, style::VisualStyle},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -83,7 +83,7 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
     let r = sqlx::query!(
         r#"select o.oc_id, o.name, o.slug, o.kind, o.title, o.specialty, o.description, o.personality, o.greeting, o.alternate_greetings,
                o.scenario, o.example_dialogue, o.system_prompt, o.voice_tone, o.visual_style, o.appearance_tags, o.tags,
-               o.quick_start, o.content_rating, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
+               o.quick_start, o.content_rating, o.pronoun, o.age_band, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
                coalesce(o.published_at, o.created_at) as "awake_since!", o.updated_at, p.username as "username?",
                p.display_name as "display_name?", app.owns_oc(o.oc_id) as "may_edit!"
            from ocs o left join profiles p on p.user_id = o.owner_id 
@@ -98,14 +98,11 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
     let items = items_of(tx, id).await?;
     let text =
         |field: &str| r.introduction.as_ref().and_then(|i| i.get(field)).and_then(|v| v.as_str()).map(str::to_owned);
-    let oc = Oc {
-        id,
-        url: page_url(&r.slug),
-        kind: r.kind.parse().unwrap_or_default(),
+    let sheet = Sheet {
         name: r.name,
-        slug: r.slug,
         title: r.title,
-        specialty: r.specialty,
+        pronoun: r.pronoun.parse().unwrap_or_default(),
+        age_band: r.age_band.parse().unwrap_or_default(),
         description: r.description,
         personality: r.personality,
         greeting: r.greeting,
@@ -119,8 +116,16 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
         tags: r.tags,
         quick_start: r.quick_start,
         content_rating: r.content_rating.parse().unwrap_or_default(),
-        items,
         introduction: text("title").zip(text("content")).filter(|_| r.may_edit),
+    };
+    let oc = Oc {
+        id,
+        url: page_url(&r.slug),
+        kind: r.kind.parse().unwrap_or_default(),
+        slug: r.slug,
+        specialty: r.specialty,
+        sheet,
+        items,
         portrait_url: portrait_url(id, r.version),
         has_avatar: r.avatar_key.is_some(),
         is_public: r.is_public,
@@ -175,7 +180,7 @@ pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<
         })
         .collect();
     // Only the edit page shows these.
-    oc.system_prompt.clear();
+    oc.sheet.system_prompt.clear();
     let canonical = format!("{origin}{}", oc.url);
     Ok(OcPage {
         line: line_of(&oc),

@@ -3,11 +3,11 @@
 use crate::{
     error::{AppError, AppResult},
     ids::{OcId, UserId},
-    ocs::{ContentRating, ExampleLine, OcKind},
+    ocs::{OcKind, Sheet},
 };
 use sqlx::PgConnection;
 
-/// What a model must know to speak as a character.
+/// What a model must know to speak as a character: its sheet, and what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Persona {
     /// The character.
@@ -16,40 +16,32 @@ pub struct Persona {
     pub owner_id: Option<UserId>,
     /// What it is to people here.
     pub kind: OcKind,
-    /// Its name.
-    pub name: String,
     /// Its name in addresses.
     pub slug: String,
-    /// What it is, in two or three words; may be empty.
-    pub title: String,
-    /// Who it is, for a reader.
-    pub description: String,
-    /// What it is like.
-    pub personality: String,
-    /// The first thing it says; may be empty.
-    pub greeting: String,
-    /// Other first things it might say.
-    pub alternate_greetings: Vec<String>,
-    /// Where one meets it; may be empty.
-    pub scenario: String,
-    /// How it speaks, by example.
-    pub example_dialogue: Vec<ExampleLine>,
-    /// Instructions of its maker; may be empty.
-    pub system_prompt: String,
-    /// How its voice sounds; may be empty.
-    pub voice_tone: String,
+    /// Its fields. How it looks, its tags and its introduction say nothing to a model and are left empty.
+    pub sheet: Sheet,
     /// What it must never say.
     pub forbidden_phrases: Vec<String>,
     /// What it carries now, oldest first.
     pub items: Vec<PersonaItem>,
-    /// Things to say first, offered to people who meet it.
-    pub quick_start: Vec<String>,
-    /// For whom it is.
-    pub content_rating: ContentRating,
     /// Seen by everybody.
     pub is_public: bool,
     /// Counts the changes of its words; items come and go without it.
     pub version: i32,
+}
+
+/// A persona is read through its sheet: `persona.name`.
+impl std::ops::Deref for Persona {
+    type Target = Sheet;
+    fn deref(&self) -> &Sheet {
+        &self.sheet
+    }
+}
+
+impl std::ops::DerefMut for Persona {
+    fn deref_mut(&mut self) -> &mut Sheet {
+        &mut self.sheet
+    }
 }
 
 /// A thing that is carried, as a prompt sees it.
@@ -68,7 +60,8 @@ pub struct PersonaItem {
 pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
     let row = sqlx::query!(
         r#"select oc_id, owner_id, kind, name, slug, title, description, personality, greeting, alternate_greetings, scenario,
-               example_dialogue, system_prompt, voice_tone, forbidden_phrases, quick_start, content_rating, is_public, version
+               example_dialogue, system_prompt, voice_tone, forbidden_phrases, quick_start, content_rating, pronoun,
+               age_band, is_public, version
            from ocs where oc_id = $1"#,
         id.0
     )
@@ -83,13 +76,11 @@ pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
     )
     .fetch_all(tx)
     .await?;
-    Ok(Persona {
-        id,
-        owner_id: row.owner_id.map(UserId),
-        kind: row.kind.parse().unwrap_or_default(),
+    let sheet = Sheet {
         name: row.name,
-        slug: row.slug,
         title: row.title,
+        pronoun: row.pronoun.parse().unwrap_or_default(),
+        age_band: row.age_band.parse().unwrap_or_default(),
         description: row.description,
         personality: row.personality,
         greeting: row.greeting,
@@ -98,10 +89,18 @@ pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
         example_dialogue: serde_json::from_value(row.example_dialogue).unwrap_or_default(),
         system_prompt: row.system_prompt,
         voice_tone: row.voice_tone,
-        forbidden_phrases: row.forbidden_phrases,
-        items,
         quick_start: row.quick_start,
         content_rating: row.content_rating.parse().unwrap_or_default(),
+        ..Sheet::default()
+    };
+    Ok(Persona {
+        id,
+        owner_id: row.owner_id.map(UserId),
+        kind: row.kind.parse().unwrap_or_default(),
+        slug: row.slug,
+        sheet,
+        forbidden_phrases: row.forbidden_phrases,
+        items,
         is_public: row.is_public,
         version: row.version,
     })

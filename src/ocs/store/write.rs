@@ -4,7 +4,7 @@ use super::names::{hidden_slug, moved_slug, must_be_free, named, shown_slug};
 use crate::{
     error::{AppError, AppResult},
     ids::{OcId, UserId},
-    ocs::{CleanOc, OcForm, short_name},
+    ocs::{Sheet, portrait, short_name},
     server::{files::sweep::PLATES, quota},
 };
 use sqlx::PgConnection;
@@ -25,11 +25,12 @@ pub struct Made {
 ///
 /// # Errors
 /// `Invalid` for a field, `Conflict` for a name that another of one's own has, with one that is free.
-pub async fn create(tx: &mut PgConnection, owner: UserId, form: &OcForm) -> AppResult<Made> {
-    let oc = form.check()?;
-    quota::must_fit(tx, owner, quota::Kind::Characters, size(form)).await?;
+pub async fn create(tx: &mut PgConnection, owner: UserId, sheet: &Sheet) -> AppResult<Made> {
+    let mut oc = sheet.check()?;
+    quota::must_fit(tx, owner, quota::Kind::Characters, size(sheet)).await?;
     must_be_free(tx, &oc.name, None, false).await?;
     let (id, slug) = (OcId::new(), hidden_slug(&oc.name));
+    settle(id, &mut oc, "");
     // The row first and then its texts, so that making and changing write them by one statement.
     let inserted = sqlx::query!(
         "insert into ocs (oc_id, owner_id, name, slug, description, personality) values ($1, $2, $3, $4, '', '')",
@@ -43,13 +44,23 @@ pub async fn create(tx: &mut PgConnection, owner: UserId, form: &OcForm) -> AppR
     Ok(Made { id, slug, version })
 }
 
-/// Writes everything that a form holds; the version grows by `step`.
-async fn write(tx: &mut PgConnection, id: OcId, oc: &CleanOc, slug: &str, step: i32) -> AppResult<i32> {
+/// Gives a face that was left to chance the words it is drawn from, so that it never changes by itself: not with the
+/// description, and not with the rules. `before` is what it was drawn from until now.
+fn settle(id: OcId, oc: &mut Sheet, before: &str) {
+    if oc.appearance_tags.is_empty() {
+        let text = if before.is_empty() { &oc.description } else { before };
+        oc.appearance_tags = portrait::settled(&id.to_string(), &oc.visual_style, &portrait::Traits::from_words(text));
+    }
+}
+
+/// Writes everything that a sheet holds; the version grows by `step`.
+async fn write(tx: &mut PgConnection, id: OcId, oc: &Sheet, slug: &str, step: i32) -> AppResult<i32> {
     let written = sqlx::query_scalar!(
         "update ocs set name = $2, slug = $3, title = $4, description = $5, personality = $6, greeting = $7,
              alternate_greetings = $8, scenario = $9, example_dialogue = $10, system_prompt = $11, voice_tone = $12,
              visual_style = $13, appearance_tags = $14, tags = $15, quick_start = $16, content_rating = $17,
-             introduction = case when published_at is null then $18::jsonb end, version = version + $19
+             introduction = case when published_at is null then $18::jsonb end, version = version + $19, pronoun = $20,
+             age_band = $21
          where oc_id = $1 returning version",
         id.0,
         oc.name,
@@ -60,23 +71,25 @@ async fn write(tx: &mut PgConnection, id: OcId, oc: &CleanOc, slug: &str, step: 
         oc.greeting,
         &oc.alternate_greetings,
         oc.scenario,
-        json(&oc.examples)?,
+        json(&oc.example_dialogue)?,
         oc.system_prompt,
         oc.voice_tone,
-        oc.style.to_json(),
+        oc.visual_style.to_json(),
         &oc.appearance_tags,
         &oc.tags,
         &oc.quick_start,
         oc.content_rating.as_str(),
         introduction(oc),
-        step
+        step,
+        oc.pronoun.as_str(),
+        oc.age_band.as_str()
     );
     named(written.fetch_one(tx).await)
 }
 
-/// About how many bytes a form takes when it is stored.
-fn size(form: &OcForm) -> usize {
-    serde_json::to_vec(form).map_or(0, |text| text.len())
+/// About how many bytes a sheet takes when it is stored.
+fn size(sheet: &Sheet) -> usize {
+    serde_json::to_vec(sheet).map_or(0, |text| text.len())
 }
 
 fn json(value: &impl serde::Serialize) -> AppResult<serde_json::Value> {
@@ -86,7 +99,7 @@ fn json(value: &impl serde::Serialize) -> AppResult<serde_json::Value> {
     })
 }
 
-fn introduction(oc: &CleanOc) -> Option<serde_json::Value> {
+fn introduction(oc: &Sheet) -> Option<serde_json::Value> {
     oc.introduction.as_ref().map(|(title, content)| serde_json::json!({"title": title, "content": content}))
 }
 
@@ -116,16 +129,18 @@ pub(super) async fn keep_version(tx: &mut PgConnection, by: UserId, id: OcId) ->
 /// Changes a character. What it was before is kept as a version.
 ///
 /// # Errors
-/// `Invalid` for a field, `Conflict` for a taken name or when somebody else has saved since `form.version` was read,
-/// `NotFound` if it is not the asker's to change.
-pub async fn update(tx: &mut PgConnection, by: UserId, id: OcId, form: &OcForm) -> AppResult<Made> {
-    let oc = form.check()?;
-    let row =
-        sqlx::query!("select name, slug, version, is_public, published_at from ocs where oc_id = $1 for update", id.0)
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or(AppError::NotFound)?;
-    if row.version != form.version && !form.overwrite {
+/// `Invalid` for a field, `Conflict` for a taken name or when somebody else has saved since the version `read` was read
+/// (`None`: save in any case), `NotFound` if it is not the asker's to change.
+pub async fn update(tx: &mut PgConnection, by: UserId, id: OcId, sheet: &Sheet, read: Option<i32>) -> AppResult<Made> {
+    let mut oc = sheet.check()?;
+    let row = sqlx::query!(
+        "select name, slug, description, appearance_tags, version, is_public, published_at from ocs where oc_id = $1 for update",
+        id.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    if read.is_some_and(|read| read != row.version) {
         return Err(AppError::conflict(
             "overwrite",
             "Another version was saved while you were writing. Your text is still here. Tick “Save mine anyway” to put it in \
@@ -134,12 +149,13 @@ pub async fn update(tx: &mut PgConnection, by: UserId, id: OcId, form: &OcForm) 
     }
     let renamed = oc.name != row.name;
     // What it was stays beside what it is.
-    quota::must_fit(tx, by, quota::Kind::Characters, size(form)).await?;
+    quota::must_fit(tx, by, quota::Kind::Characters, size(sheet)).await?;
     if renamed {
         must_be_free(tx, &oc.name, Some(id), row.is_public).await?;
     }
     let slug =
         if renamed { moved_slug(tx, id, row.slug, &oc.name, row.published_at.is_some()).await? } else { row.slug };
+    settle(id, &mut oc, if row.appearance_tags.is_empty() { &row.description } else { "" });
     keep_version(tx, by, id).await?;
     let version = write(tx, id, &oc, &slug, 1).await?;
     Ok(Made { id, slug, version })

@@ -152,14 +152,43 @@ impl VisualStyle {
     /// A palette for somebody who brought none, always the same for the same seed (a name or an id).
     pub fn suggest(seed: &str) -> Self {
         let mut pick = Seeded::new(seed, "style");
-        let (background, primary, accent) = *pick.of(&PALETTES).unwrap_or(&PALETTE_0);
+        let palette = pick.of(&PALETTES).unwrap_or(&PALETTE_0);
+        let mood = pick.of(Mood::ALL).copied().unwrap_or(Mood::Calm);
+        Self::of(palette, mood, pick.of(Atmosphere::ALL).copied().unwrap_or(Atmosphere::Peaceful))
+    }
+
+    fn of(&(_, background, primary, accent): &Palette, mood: Mood, atmosphere: Atmosphere) -> Self {
         Self {
             background: Paint::Solid(Colour::from_rgb24(background)),
             primary_color: Colour::from_rgb24(primary),
             accent_color: Colour::from_rgb24(accent),
-            mood: pick.of(Mood::ALL).copied().unwrap_or(Mood::Calm),
-            atmosphere: pick.of(Atmosphere::ALL).copied().unwrap_or(Atmosphere::Peaceful),
+            mood,
+            atmosphere,
         }
+    }
+
+    /// The names of all palettes, for a list that somebody or a model chooses from.
+    pub fn palettes() -> impl Iterator<Item = &'static str> {
+        PALETTES.iter().map(|(name, ..)| *name)
+    }
+
+    /// The palette of this name with a mood and an atmosphere; `None` for an unknown name.
+    #[must_use]
+    pub fn named(palette: &str, mood: Mood, atmosphere: Atmosphere) -> Option<Self> {
+        let palette = PALETTES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(palette.trim()))?;
+        Some(Self::of(palette, mood, atmosphere))
+    }
+
+    /// The same mood and atmosphere in other colours, the same ones for the same seed.
+    #[must_use]
+    pub fn recoloured(&self, seed: &str) -> Self {
+        let mut pick = Seeded::new(seed, "palette");
+        let first = usize::try_from(pick.below(28)).unwrap_or(0);
+        let others = PALETTES.iter().cycle().skip(first).take(PALETTES.len());
+        others
+            .map(|palette| Self::of(palette, self.mood, self.atmosphere))
+            .find(|style| style.primary_color != self.primary_color)
+            .unwrap_or_else(|| self.clone())
     }
 
     /// The style as JSON, in the names and the order of the database column.
@@ -248,35 +277,36 @@ pub(crate) fn quote(text: &str) -> String {
     format!("“{short}”")
 }
 
-/// Background, primary and accent chosen by eye, so that any draw looks meant.
-const PALETTE_0: (u32, u32, u32) = (0x1a1a2e, 0x3d5a99, 0x9fd8ff);
-const PALETTES: [(u32, u32, u32); 28] = [
+/// Name, background, primary and accent, chosen by eye, so that any draw looks meant.
+type Palette = (&'static str, u32, u32, u32);
+const PALETTE_0: Palette = ("night blue", 0x1a1a2e, 0x3d5a99, 0x9fd8ff);
+const PALETTES: [Palette; 28] = [
     PALETTE_0,
-    (0x10124a, 0x4444ff, 0xffd166),
-    (0x3a0a2c, 0xff44aa, 0x7df9ff),
-    (0x06281c, 0x1fae76, 0xf6ff5c),
-    (0xefe6d8, 0x7a9e6d, 0xd0743c),
-    (0x221238, 0x8a5cd6, 0xff9ec7),
-    (0x1b1512, 0x8a4b2a, 0xf29f3d),
-    (0xd9efec, 0x2a8c8c, 0xf2b950),
-    (0x33204a, 0xa23e6b, 0xffcf5c),
-    (0x2a261f, 0x6b5f4a, 0xe8dcb5),
-    (0xfbead1, 0xd9622b, 0x2f4858),
-    (0x1c0d12, 0xb3122f, 0xf4e3d7),
-    (0xe8ecf6, 0x4c63b6, 0xf08a8a),
-    (0x0d2230, 0x12708f, 0x8de4c9),
-    (0xf6e4e6, 0xb6476f, 0x3c3a63),
-    (0x241a12, 0xb5832f, 0x9cc5b0),
-    (0x12201b, 0x4d7c4a, 0xe6d690),
-    (0xeaf3e2, 0x3f7d58, 0xe8a33d),
-    (0x1e1230, 0x5b3fa8, 0x6ff0d2),
-    (0xf3ede1, 0x8c5a3c, 0x2e6f75),
-    (0x0b1f3a, 0x2f6fd0, 0xf7b2ad),
-    (0x2b0f1c, 0xc2385a, 0xffd9a0),
-    (0xdfe9f2, 0x5d7f9e, 0xc9503f),
-    (0x151b1f, 0x5f7a86, 0xe0e6a8),
-    (0xfdf1dc, 0xe0a526, 0x3d5a80),
-    (0x301b28, 0x9b5c8f, 0xb8e0d2),
-    (0x0f1626, 0x8796b8, 0xff7f50),
-    (0xe9e3f3, 0x6f57a5, 0xe5b83b),
+    ("electric blue and gold", 0x10124a, 0x4444ff, 0xffd166),
+    ("neon pink and cyan", 0x3a0a2c, 0xff44aa, 0x7df9ff),
+    ("emerald and lime", 0x06281c, 0x1fae76, 0xf6ff5c),
+    ("sage and clay", 0xefe6d8, 0x7a9e6d, 0xd0743c),
+    ("violet and rose", 0x221238, 0x8a5cd6, 0xff9ec7),
+    ("rust and amber", 0x1b1512, 0x8a4b2a, 0xf29f3d),
+    ("teal and honey", 0xd9efec, 0x2a8c8c, 0xf2b950),
+    ("plum and gold", 0x33204a, 0xa23e6b, 0xffcf5c),
+    ("old paper", 0x2a261f, 0x6b5f4a, 0xe8dcb5),
+    ("orange and slate", 0xfbead1, 0xd9622b, 0x2f4858),
+    ("crimson and bone", 0x1c0d12, 0xb3122f, 0xf4e3d7),
+    ("pale blue and coral", 0xe8ecf6, 0x4c63b6, 0xf08a8a),
+    ("deep sea", 0x0d2230, 0x12708f, 0x8de4c9),
+    ("rose and indigo", 0xf6e4e6, 0xb6476f, 0x3c3a63),
+    ("brass and verdigris", 0x241a12, 0xb5832f, 0x9cc5b0),
+    ("forest and straw", 0x12201b, 0x4d7c4a, 0xe6d690),
+    ("spring meadow", 0xeaf3e2, 0x3f7d58, 0xe8a33d),
+    ("purple and mint", 0x1e1230, 0x5b3fa8, 0x6ff0d2),
+    ("leather and teal", 0xf3ede1, 0x8c5a3c, 0x2e6f75),
+    ("cobalt and blush", 0x0b1f3a, 0x2f6fd0, 0xf7b2ad),
+    ("wine and peach", 0x2b0f1c, 0xc2385a, 0xffd9a0),
+    ("fog and brick", 0xdfe9f2, 0x5d7f9e, 0xc9503f),
+    ("steel and lichen", 0x151b1f, 0x5f7a86, 0xe0e6a8),
+    ("sunlight and denim", 0xfdf1dc, 0xe0a526, 0x3d5a80),
+    ("heather and frost", 0x301b28, 0x9b5c8f, 0xb8e0d2),
+    ("moonlight and coral", 0x0f1626, 0x8796b8, 0xff7f50),
+    ("lavender and mustard", 0xe9e3f3, 0x6f57a5, 0xe5b83b),
 ];

@@ -1,8 +1,11 @@
 //! Server functions of summoning.
 #![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
 
-use super::{SummonForm, SummonPage};
-use crate::{error::AppError, ids::JobId};
+use super::{Hints, SummonForm, SummonPage};
+use crate::{
+    error::AppError,
+    ids::{JobId, OcId},
+};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 /// Keeps the sentence and begins; leads to the page that shows each part as it arrives.
@@ -53,6 +56,54 @@ pub async fn continue_summon(id: JobId) -> Result<(), AppError> {
         super::routes::resume(&ctx, id).await?;
         leptos_axum::redirect(&format!("/summon/{id}"));
         Ok(())
+    })
+    .await
+}
+
+/// Draws a part of a draft anew and leads back: to its summon, or with `page` to its page.
+#[server(prefix = "/fn", endpoint = "ocs/redraw")]
+pub async fn redraw(oc_id: OcId, part: String, #[server(default)] page: bool) -> Result<(), AppError> {
+    use crate::{error::reply, ocs::page_url, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let redrawn = super::redraw::redraw(&ctx, oc_id, &part).await?;
+        let to = match redrawn.job.filter(|_| !page) {
+            Some(job) => format!("/summon/{job}"),
+            None => page_url(&redrawn.made.slug),
+        };
+        leptos_axum::redirect(&to);
+        Ok(())
+    })
+    .await
+}
+
+/// Corrects how a draft is spoken of, and leads back to its summon.
+#[server(prefix = "/fn", endpoint = "ocs/set_pronoun")]
+pub async fn set_pronoun(oc_id: OcId, pronoun: String) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let redrawn = super::redraw::set_pronoun(&ctx, oc_id, &pronoun).await?;
+        let to = match redrawn.job {
+            Some(job) => format!("/summon/{job}"),
+            None => crate::ocs::page_url(&redrawn.made.slug),
+        };
+        leptos_axum::redirect(&to);
+        Ok(())
+    })
+    .await
+}
+
+/// What the page says before the first word: who writes, and what it is weak at.
+#[server(prefix = "/fn", endpoint = "ocs/summon_hints", input = GetUrl)]
+pub async fn summon_hints() -> Result<Hints, AppError> {
+    use crate::{accounts::Role, error::reply, server::ctx};
+    reply(async {
+        let ctx = ctx()?;
+        let writer = ctx.app.models.for_summon().await.ok().and_then(|order| order.into_iter().next());
+        let info = writer.map(|w| (w.name.clone(), w.model.info().local)).unwrap_or_default();
+        let may_choose = ctx.info.viewer.as_ref().is_some_and(|v| v.role == Role::Admin);
+        Ok(Hints { model: info.0, is_small: info.1, may_choose })
     })
     .await
 }

@@ -1,53 +1,53 @@
 //! Summoning: one sentence becomes a character.
 //!
 //! The sentence is kept as a job before anything is asked of a model, and the work belongs to the server: closing the tab
-//! loses nothing. Each part (a name, where they live, a greeting, ...) is asked for by itself, several times at once; what
-//! comes back is judged by plain rules (`check`), and the best is kept and shown. The character begins as a draft under
-//! a name that is already its own, so that nothing fails late. After a crash or a stop the parts that exist are kept, and
-//! one click goes on with the rest.
+//! loses nothing. One request asks for the whole sheet as one JSON object ([`ask`]); each field is judged ([`judge`]) and
+//! shown as it closes, those that do not hold are asked for again by name ([`write`]), and what still fails is filled in by
+//! rule and said so. The character begins as a draft under a name that is already its own, with a face that is settled
+//! there and then. After a crash or a stop the fields that exist are kept, and one click goes on with the rest.
 
 pub mod api;
 #[cfg(feature = "ssr")]
+pub mod ask;
+#[cfg(feature = "ssr")]
 mod attempt;
 #[cfg(feature = "ssr")]
-pub mod check;
+mod face;
 #[cfg(feature = "ssr")]
-pub mod craft;
+pub mod given;
 #[cfg(feature = "ssr")]
-pub mod draw;
+pub mod judge;
 #[cfg(feature = "ssr")]
-pub mod idea;
-#[cfg(feature = "ssr")]
-pub mod lists;
-#[cfg(feature = "ssr")]
-pub mod names;
-#[cfg(feature = "ssr")]
-mod own_words;
+pub mod redraw;
 #[cfg(feature = "ssr")]
 pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod run;
+mod start;
 #[cfg(feature = "ssr")]
 pub mod store;
-pub mod view;
 #[cfg(feature = "ssr")]
-mod vocabulary;
+pub mod tongue;
+#[cfg(feature = "ssr")]
+pub mod trial;
+pub mod view;
 #[cfg(feature = "ssr")]
 pub mod write;
 
 use crate::{
     error::{AppError, AppResult},
     ids::{JobId, OcId},
-    ocs::{
-        ExampleLine, Rarity,
-        style::{Mood, VisualStyle},
-    },
+    ocs::{Rarity, Sheet, style::Mood},
     text::clean_text,
+    trust::minors,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Shortest sentence, in characters.
 pub const SENTENCE_MIN: usize = 10;
+/// Fewest letters among them; scripts in which a word is one or two need no more.
+const SENTENCE_LETTERS: usize = 5;
 /// Longest sentence, in characters.
 pub const SENTENCE_MAX: usize = 500;
 /// Longest wish for a setting, in characters.
@@ -74,7 +74,7 @@ impl SummonForm {
     /// `Invalid` with the name of the field.
     pub fn check(&self) -> AppResult<Self> {
         let description = clean_text("description", &one_line(&self.description), SENTENCE_MIN, SENTENCE_MAX)?;
-        if description.chars().filter(|c| c.is_alphabetic()).count() < SENTENCE_MIN / 2 {
+        if description.chars().filter(|c| c.is_alphabetic()).count() < SENTENCE_LETTERS {
             return Err(AppError::invalid("description", "Please write a few words about who it should be."));
         }
         let mood = self.mood.trim().to_lowercase();
@@ -82,6 +82,9 @@ impl SummonForm {
             mood.parse::<Mood>().map_err(|message| AppError::invalid("mood", message))?;
         }
         let setting = clean_text("setting", &one_line(&self.setting), 0, SETTING_MAX)?;
+        if minors::sexualises(&format!("{description} {setting}"), false) {
+            return Err(AppError::invalid("description", minors::REFUSAL));
+        }
         Ok(Self { description, mood, setting })
     }
 }
@@ -158,121 +161,155 @@ pub struct SummonedItem {
     pub rarity: Rarity,
 }
 
-/// The first words a character writes to everybody.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-pub struct Introduction {
-    /// Its title.
-    pub title: String,
-    /// Its text.
-    pub content: String,
+/// One field as it arrives: its name on the sheet, or `items`, or `filled` (the names of those that were filled in by
+/// rule), and its value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which field.
+    pub name: String,
+    /// Its value as JSON.
+    pub value: Value,
 }
 
-/// The parts that have arrived. A part that has not is empty.
+impl Part {
+    /// A field and its value.
+    #[must_use]
+    pub fn new(name: &str, value: Value) -> Self {
+        Self { name: name.to_owned(), value }
+    }
+}
+
+/// What has arrived so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Sheet {
-    /// Name; its own from the moment it is here.
-    pub name: String,
-    /// What they are, in two or three words.
-    pub title: String,
-    /// How they look, as data.
-    pub visual_style: Option<VisualStyle>,
-    /// Words that the drawn portrait takes up.
-    pub appearance_tags: Vec<String>,
-    /// Who they are, for a reader.
-    pub description: String,
-    /// What they are like.
-    pub personality: String,
-    /// The first thing they say.
-    pub greeting: String,
-    /// How they speak, by example.
-    pub example_dialogue: Vec<ExampleLine>,
+pub struct Arrived {
+    /// The fields that are there; others are empty.
+    pub sheet: Sheet,
     /// What they carry.
     pub items: Vec<SummonedItem>,
-    /// Their first post.
-    pub introduction: Option<Introduction>,
+    /// Names of what is there, in the order in which it came.
+    pub fields: Vec<String>,
+    /// Fields that no model wrote and that were filled in by rule.
+    pub filled: Vec<String>,
 }
 
-/// One part as it arrives: a name of [`Sheet`]'s fields and its value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", content = "value", rename_all = "snake_case")]
-pub enum Part {
-    /// [`Sheet::name`].
-    Name(String),
-    /// [`Sheet::title`].
-    Title(String),
-    /// [`Sheet::visual_style`].
-    VisualStyle(VisualStyle),
-    /// [`Sheet::appearance_tags`].
-    AppearanceTags(Vec<String>),
-    /// [`Sheet::description`].
-    Description(String),
-    /// [`Sheet::personality`].
-    Personality(String),
-    /// [`Sheet::greeting`].
-    Greeting(String),
-    /// [`Sheet::example_dialogue`], all that has arrived.
-    ExampleDialogue(Vec<ExampleLine>),
-    /// [`Sheet::items`], all that have arrived.
-    Items(Vec<SummonedItem>),
-    /// [`Sheet::introduction`].
-    Introduction(Introduction),
-}
-
-impl Sheet {
-    /// Puts a part in its place.
-    pub fn take(&mut self, part: Part) {
-        match part {
-            Part::Name(v) => self.name = v,
-            Part::Title(v) => self.title = v,
-            Part::VisualStyle(v) => self.visual_style = Some(v),
-            Part::AppearanceTags(v) => self.appearance_tags = v,
-            Part::Description(v) => self.description = v,
-            Part::Personality(v) => self.personality = v,
-            Part::Greeting(v) => self.greeting = v,
-            Part::ExampleDialogue(v) => self.example_dialogue = v,
-            Part::Items(v) => self.items = v,
-            Part::Introduction(v) => self.introduction = Some(v),
+impl Arrived {
+    /// Everything of a character that is there.
+    #[must_use]
+    pub fn whole(sheet: Sheet, items: Vec<SummonedItem>, filled: Vec<String>) -> Self {
+        let mut arrived = Self { sheet, items, fields: Vec::new(), filled };
+        for name in FIELDS {
+            let value = arrived.sheet.get(name);
+            let there = match &value {
+                Value::Null => *name == "items" && !arrived.items.is_empty(),
+                Value::String(text) => !text.is_empty(),
+                Value::Array(list) => !list.is_empty(),
+                _ => true,
+            };
+            if there {
+                arrived.fields.push((*name).to_owned());
+            }
         }
+        arrived
+    }
+
+    /// Whether a field is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field == name)
+    }
+
+    /// Puts a part in its place.
+    ///
+    /// # Errors
+    /// `Invalid` when it is no field, or not such a value.
+    pub fn take(&mut self, part: &Part) -> AppResult<()> {
+        let wrong = || AppError::invalid(&part.name, "This does not belong there.");
+        match part.name.as_str() {
+            "items" => self.items = serde_json::from_value(part.value.clone()).map_err(|_| wrong())?,
+            "filled" => {
+                self.filled = serde_json::from_value(part.value.clone()).map_err(|_| wrong())?;
+                return Ok(());
+            }
+            name => self.sheet.set(name, part.value.clone())?,
+        }
+        if !self.has(&part.name) {
+            self.fields.push(part.name.clone());
+        }
+        Ok(())
     }
 
     /// What is being done, by what is missing.
     #[must_use]
     pub fn next_step(&self) -> &'static str {
-        if self.name.is_empty() {
-            "Listening for a name"
-        } else if self.description.is_empty() {
-            "Finding where they live"
-        } else if self.personality.is_empty() {
+        if !self.has("name") {
+            "Finding a name"
+        } else if !self.has("visual_style") || !self.has("appearance_tags") {
+            "Drawing the portrait"
+        } else if !self.has("description") {
+            "Writing their story"
+        } else if !self.has("personality") {
             "Getting to know them"
-        } else if self.greeting.is_empty() {
+        } else if !self.has("greeting") {
             "Waiting for the first word"
-        } else if self.example_dialogue.len() < 3 {
-            "Asking a question or two"
-        } else if self.items.is_empty() {
+        } else if !self.has("example_dialogue") {
+            "Trying out their voice"
+        } else if !self.has("items") {
             "Looking into the pockets"
         } else {
-            "Writing the first post"
+            "Writing the introduction"
         }
     }
 
-    /// The parts that have arrived, in the order in which they do.
+    /// The parts that are there, in the order in which they came.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
-        let text = |v: &String| Some(v.clone()).filter(|v| !v.is_empty());
-        let mut parts = Vec::new();
-        parts.extend(text(&self.name).map(Part::Name));
-        parts.extend(text(&self.title).map(Part::Title));
-        parts.extend(self.visual_style.clone().map(Part::VisualStyle));
-        parts.extend(Some(self.appearance_tags.clone()).filter(|v| !v.is_empty()).map(Part::AppearanceTags));
-        parts.extend(text(&self.description).map(Part::Description));
-        parts.extend(text(&self.personality).map(Part::Personality));
-        parts.extend(text(&self.greeting).map(Part::Greeting));
-        parts.extend(Some(self.example_dialogue.clone()).filter(|v| !v.is_empty()).map(Part::ExampleDialogue));
-        parts.extend(Some(self.items.clone()).filter(|v| !v.is_empty()).map(Part::Items));
-        parts.extend(self.introduction.clone().map(Part::Introduction));
+        let value = |name: &String| if name == "items" { json!(self.items) } else { self.sheet.get(name) };
+        let mut parts: Vec<Part> = self.fields.iter().map(|name| Part::new(name, value(name))).collect();
+        if !self.filled.is_empty() {
+            parts.push(Part::new("filled", json!(self.filled)));
+        }
         parts
+    }
+}
+
+/// What a summon brings, in the order in which it is asked for.
+pub const FIELDS: &[&str] = &[
+    "name",
+    "title",
+    "pronoun",
+    "age_band",
+    "visual_style",
+    "appearance_tags",
+    "description",
+    "personality",
+    "voice_tone",
+    "scenario",
+    "greeting",
+    "example_dialogue",
+    "items",
+    "introduction",
+];
+
+/// How a field is called on pages.
+#[must_use]
+pub fn label(field: &str) -> &'static str {
+    match field {
+        "name" => "Name",
+        "title" => "Title",
+        "pronoun" => "Pronoun",
+        "age_band" => "Age",
+        "visual_style" => "Palette",
+        "appearance_tags" => "Face",
+        "description" => "Description",
+        "personality" => "Personality",
+        "voice_tone" => "Voice",
+        "scenario" => "Scenario",
+        "greeting" => "Greeting",
+        "example_dialogue" => "Example chat",
+        "items" => "Items",
+        "introduction" => "Introduction",
+        _ => "Field",
     }
 }
 
@@ -286,7 +323,7 @@ pub struct SummonPage {
     /// What was asked.
     pub form: SummonForm,
     /// What has arrived.
-    pub sheet: Sheet,
+    pub arrived: Arrived,
     /// The draft, as soon as it has a name.
     pub oc_id: Option<OcId>,
     /// Its name in addresses; empty without a draft.
@@ -299,6 +336,17 @@ pub struct SummonPage {
     pub error: String,
     /// Which model writes.
     pub model: String,
+}
+
+/// Who writes summons here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hints {
+    /// The model's name; empty when there is none.
+    pub model: String,
+    /// It is the built-in model, which is small.
+    pub is_small: bool,
+    /// The asker may choose another one for everybody.
+    pub may_choose: bool,
 }
 
 /// The end of a summon, as the stream tells it.
@@ -334,15 +382,25 @@ mod tests {
     }
 
     #[test]
-    fn parts_put_together_are_the_sheet_again() {
+    fn what_must_not_be_asked_for_is_refused() {
+        let form = SummonForm { description: "A naked 15-year-old girl at the lake".into(), ..SummonForm::default() };
+        let refused = form.check().unwrap_err();
+        assert_eq!((refused.field(), refused.to_string().as_str()), ("description", minors::REFUSAL));
+    }
+
+    #[test]
+    fn parts_put_together_are_the_whole_again() {
         let mut sheet = Sheet { name: "Mira".into(), greeting: "Come in.".into(), ..Sheet::default() };
-        sheet.items.push(SummonedItem { name: "Lamp".into(), ..SummonedItem::default() });
-        sheet.visual_style = Some(VisualStyle::suggest("Mira"));
-        let mut again = Sheet::default();
-        for part in sheet.parts() {
+        sheet.introduction = Some(("Hello".into(), "I am here.".into()));
+        let items = vec![SummonedItem { name: "Lamp".into(), ..SummonedItem::default() }];
+        let arrived = Arrived::whole(sheet, items, vec!["title".into()]);
+        assert!(arrived.has("items") && arrived.has("introduction") && !arrived.has("description"));
+        let mut again = Arrived::default();
+        for part in arrived.parts() {
             let wire = serde_json::to_string(&part).unwrap();
-            again.take(serde_json::from_str(&wire).unwrap());
+            again.take(&serde_json::from_str(&wire).unwrap()).unwrap();
         }
-        assert_eq!(again, sheet);
+        assert_eq!(again, arrived);
+        assert!(again.take(&Part::new("owner", json!("me"))).is_err());
     }
 }

@@ -18,9 +18,9 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::{Path, RawQuery},
+    extract::{Path, Query, RawQuery},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use futures::{Stream, StreamExt};
@@ -44,6 +44,7 @@ pub fn routes() -> Router<AppState> {
         .route("/api/oc/summon", post(summon))
         .route("/api/jobs/{id}/events", get(job_events))
         .route("/api/jobs/{id}/stop", post(stop_job))
+        .route("/summon/join", get(join))
 }
 
 /// A sentence to summon from.
@@ -152,6 +153,32 @@ pub async fn resume(ctx: &Ctx, id: JobId) -> AppResult<()> {
     run::start(&ctx.app, id).await
 }
 
+/// A sentence of somebody who has not signed in.
+#[derive(Debug, Deserialize)]
+pub struct Joining {
+    #[serde(default)]
+    idea: String,
+    /// They have an account.
+    #[serde(default)]
+    known: String,
+}
+
+/// Leads to sign-up (or sign-in) with the sentence, and from there back to where it was written.
+pub async fn join(ctx: Ctx, Query(Joining { idea, known }): Query<Joining>) -> Redirect {
+    let idea: String = idea.chars().filter(|c| !c.is_control()).take(super::SENTENCE_MAX).collect();
+    let mut back = String::from("/summon");
+    if !idea.trim().is_empty() {
+        back.push('?');
+        back.push_str(&url::form_urlencoded::Serializer::new(String::new()).append_pair("idea", idea.trim()).finish());
+    }
+    if ctx.info.viewer.is_some() {
+        return Redirect::to(&back);
+    }
+    let page = if known.is_empty() { "/sign-up" } else { "/sign-in" };
+    let next = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &back).finish();
+    Redirect::to(&format!("{page}?{next}"))
+}
+
 /// The last event of a stream: nothing follows it.
 fn is_last(event: &Event) -> bool {
     matches!(event.name, "done" | "failed" | "stopped" | "interrupted")
@@ -183,7 +210,7 @@ fn from_row(app: AppState, me: UserId, first: SummonPage) -> impl Stream<Item = 
             sender.send(Event { id: count, name, data }).await.is_ok()
         };
         loop {
-            for part in page.sheet.parts() {
+            for part in page.arrived.parts() {
                 if !shown.contains(&part) {
                     let data = serde_json::to_string(&part).unwrap_or_default();
                     if !send("field", data).await {
@@ -232,7 +259,7 @@ fn stream(ctx: &Ctx, pass: Pass, events: impl Stream<Item = Event> + Send + 'sta
 
 /// Summon a character from a sentence.
 ///
-/// Answers when the character is whole (half a minute with the local model); as `text/event-stream`, each part comes as a
+/// Answers when the character is whole (about 40 seconds with the local model); as `text/event-stream`, each part comes as a
 /// `field` event as soon as it is there, and `done` has the address. Closing the connection stops nothing. The same
 /// `Idempotency-Key` gives the same character again.
 #[utoipa::path(
@@ -299,7 +326,7 @@ async fn summoned(ctx: &Ctx, id: JobId) -> AppResult<Summoned> {
     let mut tx = ctx.begin().await?;
     let mut oc = crate::ocs::store::find(&mut tx, oc_id).await?;
     oc.url = format!("{}{}", ctx.app.config.origin(), page_url(&oc.slug));
-    let post = page.sheet.introduction.map(|i| SummonedPost { title: i.title, content: i.content });
+    let post = page.arrived.sheet.introduction.map(|(title, content)| SummonedPost { title, content });
     Ok(Summoned { oc, job_id: id, post })
 }
 
@@ -309,7 +336,8 @@ fn job_id(text: &str) -> AppResult<JobId> {
 
 /// Follow a job.
 ///
-/// Events: `step` {text}, `queued` {place}, `draft` {oc_id, slug, portrait_url}, `field` {name, value}, and one of `done`
+/// Events: `step` {text}, `queued` {place, seconds}, `progress` {percent, seconds}, `draft` {oc_id, slug, portrait_url}, `field`
+/// {name, value} (a field of the character, `items`, or `filled`: those that no model wrote), and one of `done`
 /// {oc_id, slug, url}, `failed` {message}, `stopped`, `interrupted` at the end. Ids count from 1. `reconnect` means that this
 /// process is ending, `signed_out` that the session or token is.
 #[utoipa::path(

@@ -1,12 +1,12 @@
 //! The SQL of summoning: the job, and the draft that it fills.
 
-use super::{JobStatus, Sheet, SummonForm, SummonPage, SummonedItem};
+use super::{Arrived, JobStatus, SummonForm, SummonPage, SummonedItem};
 use crate::{
     error::{AppError, AppResult},
     ids::{JobId, OcId, UserId},
     ocs::{
-        ItemForm, OcForm,
-        store::{Made, add_item, create, offer_name},
+        ItemForm, Sheet,
+        store::{Made, add_item, create, find, offer_name},
     },
     server::{AppState, Tx},
 };
@@ -28,16 +28,11 @@ pub struct Wishes {
     pub publish: bool,
 }
 
-/// What a job has so far: the parts, and the conversation with the model that they come from.
+/// What a job has so far, as its row holds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Progress {
-    /// The parts.
-    pub sheet: Sheet,
-    /// How the character is spoken of, once it is settled.
-    pub pronoun: Option<super::idea::Pronoun>,
-    /// Questions and answers.
-    pub turns: Vec<(String, String)>,
+struct Progress {
+    arrived: Arrived,
 }
 
 /// A job that was taken up.
@@ -54,7 +49,7 @@ pub struct Claim {
     /// The wishes beside it.
     pub wishes: Wishes,
     /// What is there already.
-    pub progress: Progress,
+    pub arrived: Arrived,
     /// The draft, if there is one.
     pub oc: Option<OcId>,
 }
@@ -147,7 +142,7 @@ pub async fn claim(app: &AppState, id: JobId) -> AppResult<Option<Claim>> {
         attempt: r.attempts,
         sentence: r.prompt,
         wishes: serde_json::from_value(r.input).unwrap_or_default(),
-        progress: serde_json::from_value(r.result).unwrap_or_default(),
+        arrived: serde_json::from_value::<Progress>(r.result).unwrap_or_default().arrived,
         oc: r.oc_id.map(OcId),
     }))
 }
@@ -164,7 +159,7 @@ pub async fn keep(app: &AppState, claim: &Claim) -> AppResult<bool> {
         claim.id.0,
         app.node.0,
         claim.attempt,
-        json(&claim.progress)?,
+        serde_json::json!({"arrived": claim.arrived}),
         claim.oc.map(|o| o.0),
         LEASE_SECONDS
     )
@@ -264,7 +259,7 @@ pub async fn page(tx: &mut PgConnection, id: JobId, model: String) -> AppResult<
            from jobs j left join ocs o on o.oc_id = j.oc_id where j.job_id = $1 and j.job_type = 'summon'"#,
         id.0
     )
-    .fetch_optional(tx)
+    .fetch_optional(&mut *tx)
     .await?
     .ok_or(AppError::NotFound)?;
     let wishes: Wishes = serde_json::from_value(row.input).unwrap_or_default();
@@ -273,11 +268,25 @@ pub async fn page(tx: &mut PgConnection, id: JobId, model: String) -> AppResult<
     if status.is_open() && row.late.unwrap_or(false) {
         status = JobStatus::Interrupted;
     }
+    let mut arrived = progress.arrived;
+    // A finished character is its draft: what was redrawn or edited since is what its page shows.
+    if let (JobStatus::Done, Some(oc)) = (status, row.oc_id) {
+        let oc = find(tx, OcId(oc)).await?;
+        let items = oc.items.into_iter().map(|i| SummonedItem {
+            name: i.name,
+            description: i.description,
+            personality_effects: i.personality_effects,
+            rarity: i.rarity,
+        });
+        let (sheet, introduction) = (oc.sheet, arrived.sheet.introduction.take());
+        let sheet = Sheet { introduction: sheet.introduction.clone().or(introduction), ..sheet };
+        arrived = Arrived::whole(sheet, items.collect(), arrived.filled);
+    }
     let page = SummonPage {
         id,
         status,
         form: SummonForm { description: row.prompt, mood: wishes.mood, setting: wishes.setting },
-        sheet: progress.sheet,
+        arrived,
         oc_id: row.oc_id.map(OcId),
         slug: row.slug.unwrap_or_default(),
         version: row.version.unwrap_or(1),
@@ -292,16 +301,16 @@ pub async fn page(tx: &mut PgConnection, id: JobId, model: String) -> AppResult<
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn reserve(app: &AppState, user: UserId, form: &OcForm) -> AppResult<(Made, String)> {
-    let mut form = form.clone();
-    let wished = form.name.clone();
+pub async fn reserve(app: &AppState, user: UserId, sheet: &Sheet) -> AppResult<(Made, String)> {
+    let mut sheet = sheet.clone();
+    let wished = sheet.name.clone();
     for _ in 0..5 {
         let mut tx = app.db.begin(user).await?;
-        form.name = offer_name(&mut tx, &wished).await?;
-        match create(&mut tx, user, &form).await {
+        sheet.name = offer_name(&mut tx, &wished).await?;
+        match create(&mut tx, user, &sheet).await {
             Ok(made) => {
                 tx.commit().await?;
-                return Ok((made, form.name));
+                return Ok((made, sheet.name));
             }
             // Somebody was faster; the next round sees it.
             Err(AppError::Conflict { .. }) => {}
@@ -311,36 +320,30 @@ pub async fn reserve(app: &AppState, user: UserId, form: &OcForm) -> AppResult<(
     Err(AppError::conflict("name", "This name was taken again and again. Please try once more."))
 }
 
-/// Whether a name is free for this person's next character.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub async fn is_free(app: &AppState, user: UserId, name: &str) -> AppResult<bool> {
-    let mut tx = app.db.begin(user).await?;
-    Ok(offer_name(&mut tx, name).await? == name)
-}
-
-/// Fills the draft with what has arrived, unless its owner has written in it meanwhile: then their words stay.
+/// Fills the draft with what has arrived, unless its owner has written in it meanwhile: then their words stay. Name and look
+/// are the draft's own since it was made, and its version stays: nothing changes under an address that is known.
 ///
 /// # Errors
 /// `NotFound` if the draft was deleted.
-pub async fn complete(
-    tx: &mut Tx,
-    user: UserId,
-    oc: OcId,
-    sheet: &Sheet,
-    quick_start: &[String],
-    tags: &[String],
-) -> AppResult<()> {
-    let introduction = sheet.introduction.as_ref().map(|i| serde_json::json!({"title": i.title, "content": i.content}));
+pub async fn complete(tx: &mut Tx, user: UserId, oc: OcId, arrived: &Arrived) -> AppResult<()> {
     let row = sqlx::query!("select version, published_at from ocs where oc_id = $1 for update", oc.0)
         .fetch_optional(&mut **tx)
         .await?
         .ok_or(AppError::NotFound)?;
     if row.version == 1 && row.published_at.is_none() {
+        let style = &arrived.sheet.visual_style;
+        let starts = arrived.sheet.example_dialogue.iter().map(|line| line.user.chars().take(120).collect::<String>());
+        let sheet = Sheet {
+            quick_start: starts.filter(|line| !line.is_empty()).take(3).collect(),
+            tags: vec![style.mood.as_str().to_owned(), style.atmosphere.as_str().to_owned()],
+            ..arrived.sheet.clone()
+        }
+        .check()?;
+        let introduction =
+            sheet.introduction.as_ref().map(|(title, content)| serde_json::json!({"title": title, "content": content}));
         sqlx::query!(
             "update ocs set title = $2, description = $3, personality = $4, greeting = $5, example_dialogue = $6, introduction = $7,
-                 quick_start = $8, tags = $9
+                 quick_start = $8, tags = $9, voice_tone = $10, scenario = $11, pronoun = $12, age_band = $13
              where oc_id = $1",
             oc.0,
             sheet.title,
@@ -349,8 +352,12 @@ pub async fn complete(
             sheet.greeting,
             json(&sheet.example_dialogue)?,
             introduction,
-            quick_start,
-            tags
+            &sheet.quick_start,
+            &sheet.tags,
+            sheet.voice_tone,
+            sheet.scenario,
+            sheet.pronoun.as_str(),
+            sheet.age_band.as_str()
         )
         .execute(&mut **tx)
         .await?;
@@ -359,11 +366,25 @@ pub async fn complete(
         .fetch_one(&mut **tx)
         .await?;
     if carried == 0 {
-        for item in &sheet.items {
+        for item in &arrived.items {
             add_item(tx, user, oc, &form_of(item)).await?;
         }
     }
     Ok(())
+}
+
+/// The sentence that a character was made from, with its wishes and its job, if its owner summoned it.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn sentence_of(tx: &mut PgConnection, oc: OcId) -> AppResult<Option<(JobId, String, Wishes)>> {
+    let row = sqlx::query!(
+        "select job_id, prompt, input from jobs where oc_id = $1 and job_type = 'summon' order by job_id desc limit 1",
+        oc.0
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|r| (JobId(r.job_id), r.prompt, serde_json::from_value(r.input).unwrap_or_default())))
 }
 
 fn form_of(item: &SummonedItem) -> ItemForm {

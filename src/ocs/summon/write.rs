@@ -1,66 +1,29 @@
-//! Asking the model and keeping the best of what it says.
+//! From the sentence to the fields: one request, each field judged as it closes, at most two repairs of those that do not
+//! hold, and the rest by rule.
 
 use super::{
-    check::Seen,
-    craft::{Form, Line, Turn, Wish},
-    vocabulary::words,
+    Arrived, Part,
+    ask::{self, Asked, LOOK},
+    face,
+    given::Given,
+    judge::Judge,
 };
 use crate::{
-    ai::{Chunk, FinishReason, Likelihood, Message, ModelError, Request, Sampling, SharedModel},
-    ocs::style::Seeded,
+    ai::{Chunk, FinishReason, ModelError, Reply, Request, SharedModel, partial},
+    ocs::{AgeBand, Pronoun, short_name, style::VisualStyle},
 };
-use std::{sync::Arc, time::Duration};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How sentences are drawn. Guidance, away from what anybody would say, brings about half as many more that are about the
-/// character and not about cottages (docs/voice.md); it costs a quarter more time.
-const SENTENCE: Draw = Draw { min_p: 0.1, guidance: 1.4 };
-/// How short answers are drawn: names, moods, colours.
-const CHOICE: Draw = Draw { min_p: 0.05, guidance: 1.0 };
-
-/// The part of sampling that does not change from round to round.
-struct Draw {
-    min_p: f32,
-    guidance: f32,
-}
-
-impl Draw {
-    fn at(&self, temperature: f32) -> Sampling {
-        let Self { min_p, guidance } = *self;
-        Sampling { temperature, min_p, guidance, repeat_penalty: 1.1, ..Sampling::default() }
-    }
-}
-
-/// Points for a unit of a sentence's mean log-probability.
-const LIKELY: f32 = 1.0;
-/// Points for a unit by which it is likelier of this character than of nobody, up to so many.
-const CLOSE: f32 = 0.15;
-const CLOSE_MOST: f32 = 2.0;
-/// Points for a unit of the mean log-probability of what stands in a list; a unit by which it is likelier of this character counts one.
-const LISTED: f32 = 0.5;
-/// The least mean log-probability of a sentence that is asked for no more: below it, many make no sense (docs/voice.md).
-const SOUND: f32 = -1.8;
-/// The log-probability of a token at which a sentence is torn.
-const TORN: f32 = -5.0;
-/// Points that a sentence loses which is unsound or torn, when all are.
-const DOUBT: f64 = 2.0;
-/// Tokens of a word that no vocabulary has whole. Small models put such words together that do not exist: "porcakes".
-const COINED: u32 = 3;
-/// Points that each such word costs.
-const COINAGE: f64 = 1.0;
-
-/// Candidates for each sentence.
-const CANDIDATES: u32 = 8;
-/// Candidates of a model that is paid by the word and writes well at once.
-const REMOTE_CANDIDATES: u32 = 2;
-/// Starts of names that such a model is given.
-const REMOTE_ASIDES: usize = 3;
-/// Its room, in tokens: it may say again what it goes on from.
-const REMOTE_ROOM: u32 = 160;
-/// How often a sentence is asked for before it is given up.
-const ROUNDS: usize = 3;
+/// How often named fields are asked for again.
+const REPAIRS: u32 = 2;
 /// Longest wait for a place when the model's queue is full, in seconds.
-const BUSY_LIMIT: u32 = 60;
+const BUSY_LIMIT: u64 = 60;
+/// Characters of a whole answer, about, for showing how far it is.
+const EXPECTED: usize = 2300;
+/// The same in scripts where a character is half a word.
+const EXPECTED_DENSE: usize = 1300;
 
 /// Why the work ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,319 +36,395 @@ pub enum Halt {
     Failed(String),
 }
 
-/// Called with the place in the model's queue.
-pub type OnQueue = Arc<dyn Fn(u32) + Send + Sync>;
-
-/// A way in which the model went on.
-#[derive(Clone, Debug)]
-pub struct Said {
-    /// Its words.
-    pub text: String,
-    /// How likely they were, if the model says so.
-    pub likelihood: Option<Likelihood>,
+/// Who hears of each step.
+pub trait Hear: Send {
+    /// A place in the model's queue; 1 is next.
+    fn queued(&mut self, place: u32);
+    /// How much is written in percent, and how long the rest takes, about.
+    fn progress(&mut self, percent: u32, left: Duration);
+    /// A field is settled.
+    fn part(&mut self, part: Part) -> impl Future<Output = Result<(), Halt>> + Send;
 }
 
-/// Points for what the model itself thinks of a sentence; `None` when it is not worth keeping while others can be asked for.
-fn worth_of(form: &Form, likelihood: Likelihood, is_last: bool) -> Option<f64> {
-    let Likelihood { mean, least, gain } = likelihood;
-    // What stands in a list is whole; what matters is how well it goes with this character.
-    if matches!(form, Form::OneOf(_)) {
-        return Some(f64::from(LISTED * mean + gain));
-    }
-    let worth = f64::from(LIKELY * mean + CLOSE * gain.min(CLOSE_MOST));
-    match (mean >= SOUND && least >= TORN, is_last) {
-        (true, _) => Some(worth),
-        (false, true) => Some(worth - DOUBT),
-        (false, false) => None,
+/// Nobody listens.
+pub struct Nobody;
+
+impl Hear for Nobody {
+    fn queued(&mut self, _: u32) {}
+    fn progress(&mut self, _: u32, _: Duration) {}
+    async fn part(&mut self, _: Part) -> Result<(), Halt> {
+        Ok(())
     }
 }
 
-/// One conversation with the model about one character.
+/// Writes one character.
 pub struct Writer {
     model: SharedModel,
     cancel: CancellationToken,
-    on_queue: OnQueue,
-    seed: String,
-    history: Vec<Message>,
-    asked: u32,
-    /// What was said already.
-    pub seen: Seen,
+    asked: Asked,
+    given: Given,
+    examples: String,
+    /// What of the look is there, as the model said it.
+    look: Map<String, Value>,
+}
+
+/// What came of one request.
+#[derive(Default)]
+struct Round {
+    /// Fields that do not hold, and why.
+    faults: Vec<(String, String)>,
+    /// The name does not hold, and all that follows it would be about somebody else.
+    is_misnamed: bool,
+}
+
+impl Round {
+    fn why(&self, field: &str) -> String {
+        let said = self.faults.iter().find(|(name, _)| name == field);
+        said.map_or_else(|| "it is missing.".to_owned(), |(_, why)| why.clone())
+    }
 }
 
 impl Writer {
-    /// Begins with what the model is told.
-    pub fn new(
-        model: SharedModel,
-        cancel: CancellationToken,
-        on_queue: OnQueue,
-        seed: String,
-        system: &str,
-        seen: Seen,
-    ) -> Self {
-        Self { model, cancel, on_queue, seed, history: vec![Message::system(system)], asked: 0, seen }
+    /// Reads the sentence; asks nothing yet.
+    #[must_use]
+    pub fn new(model: SharedModel, cancel: CancellationToken, asked: Asked) -> Self {
+        let given = Given::read(&asked.sentence);
+        let examples = ask::examples(&given);
+        Self { model, cancel, asked, given, examples, look: Map::new() }
     }
 
-    /// Takes up a turn that was finished before.
-    pub fn recall(&mut self, question: &str, answer: &str) {
-        self.history.push(Message::user(question));
-        self.history.push(Message::assistant(answer));
-        self.seen.note(answer);
+    /// What the sentence says for certain.
+    #[must_use]
+    pub const fn given(&self) -> &Given {
+        &self.given
     }
 
-    /// Has one turn written. `None` when its first sentence could not be written well. The answer is without the spaces
-    /// around it and becomes part of the conversation.
+    /// Lets go of the name that the sentence gives, so that another one can be written: `now` is nobody's any more.
+    pub fn forget_name(&mut self, now: &str) {
+        self.given.name = None;
+        self.given.others.push(now.to_owned());
+    }
+
+    /// Writes what is not there yet.
     ///
     /// # Errors
-    /// When the work must end.
-    pub async fn turn(&mut self, turn: &Turn) -> Result<Option<String>, Halt> {
-        self.history.push(Message::user(turn.question.clone()));
-        let mut text = turn.start.clone();
-        for (i, line) in turn.lines.iter().enumerate() {
-            match self.line(&text, line).await {
-                Ok(Some(sentence)) => {
-                    self.seen.note(&sentence);
-                    text.push_str(&sentence);
-                }
-                Ok(None) if i == 0 => {
-                    self.history.pop();
-                    return Ok(None);
-                }
-                // What is there stands by itself.
-                Ok(None) => {}
-                Err(halt) => {
-                    self.history.pop();
-                    return Err(halt);
-                }
+    /// When it was stopped, or when the model cannot be used or wrote nothing of worth.
+    pub async fn write(&mut self, arrived: &mut Arrived, hear: &mut impl Hear) -> Result<(), Halt> {
+        let mut last = Round::default();
+        for repair in 0..=REPAIRS {
+            let missing = self.missing(arrived);
+            if missing.is_empty() {
+                return Ok(());
             }
-        }
-        let text = text.trim().to_owned();
-        self.history.push(Message::assistant(text.clone()));
-        Ok(Some(text))
-    }
-
-    /// The best sentence that begins with one of the line's leads.
-    async fn line(&mut self, before: &str, line: &Line) -> Result<Option<String>, Halt> {
-        for round in 0..ROUNDS {
-            let lead = line.leads.get(round % line.leads.len().max(1)).map(String::as_str).unwrap_or_default();
-            let temperature = if round == 0 { 0.7 } else { 0.85 };
-            let prefill = format!("{before}{lead}").trim_start().to_owned();
-            let wish = Wish::Sentence(line.form.clone(), line.rule);
-            let said = self.candidates(&prefill, &wish, 40, temperature).await?;
-            let is_last = round + 1 == ROUNDS;
-            let best = said
-                .iter()
-                .filter_map(|said| {
-                    let text = first_sentence(&said.text)?;
-                    let worth = match &line.form {
-                        Form::OneOf(list) => {
-                            list.iter().any(|one| one == text.trim().trim_end_matches('.')).then_some(0.0)?
-                        }
-                        _ => self.seen.judge(lead, text, line.rule).ok()? - COINAGE * self.coined(text),
-                    };
-                    Some((worth + said.likelihood.map_or(Some(0.0), |l| worth_of(&line.form, l, is_last))?, text))
-                })
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            if let Some((_, text)) = best {
-                return Ok(Some(join(lead, text)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// How many words of a sentence its model had to put together. Those of the asker do not count.
-    fn coined(&self, text: &str) -> f64 {
-        if !self.model.info().local {
-            return 0.0;
-        }
-        let all = words(text);
-        let new = all.iter().filter(|word| !self.seen.is_of_topic(word));
-        let coined = new.filter(|word| self.model.count_tokens(&format!(" {word}")) >= COINED).count();
-        f64::from(u32::try_from(coined).unwrap_or(u32::MAX))
-    }
-
-    /// Several ways in which the model goes on behind `prefill`.
-    ///
-    /// # Errors
-    /// When the work must end.
-    pub async fn candidates(
-        &mut self,
-        prefill: &str,
-        wish: &Wish,
-        max_tokens: u32,
-        temperature: f32,
-    ) -> Result<Vec<Said>, Halt> {
-        let asked = match wish {
-            // Each by itself, so that the model weighs them whole; drawing words, it sees no further than their first letters.
-            Wish::Sentence(Form::OneOf(list), rule) if self.model.info().local => {
-                let one = |one: &String| Wish::Sentence(Form::OneOf(vec![one.clone()]), *rule);
-                list.iter().map(|each| (prefill.to_owned(), one(each))).collect()
-            }
-            _ => {
-                let count = if self.model.info().local { CANDIDATES } else { REMOTE_CANDIDATES };
-                (0..count).map(|_| (prefill.to_owned(), wish.clone())).collect()
-            }
-        };
-        self.many(asked, max_tokens, &SENTENCE.at(temperature)).await
-    }
-
-    /// Asks a question beside the conversation, which forgets it.
-    ///
-    /// # Errors
-    /// When the work must end.
-    pub async fn aside(
-        &mut self,
-        question: &str,
-        mut asked: Vec<(String, Wish)>,
-        max_tokens: u32,
-        temperature: f32,
-    ) -> Result<Vec<String>, Halt> {
-        if !self.model.info().local {
-            asked.truncate(REMOTE_ASIDES);
-        }
-        self.history.push(Message::user(question));
-        let said = self.many(asked, max_tokens, &CHOICE.at(temperature)).await;
-        self.history.pop();
-        Ok(said?.into_iter().map(|said| said.text).collect())
-    }
-
-    async fn many(
-        &mut self,
-        asked: Vec<(String, Wish)>,
-        max_tokens: u32,
-        sampling: &Sampling,
-    ) -> Result<Vec<Said>, Halt> {
-        let local = self.model.info().local;
-        let mut pending = Vec::new();
-        for (prefill, wish) in asked {
-            self.asked += 1;
-            let seed =
-                u32::try_from(Seeded::new(&self.seed, &format!("draw-{}", self.asked)).bits() >> 32).unwrap_or(1);
-            let mut messages = self.history.clone();
-            // A model of a provider knows no grammar; it is told.
-            if let Some(question) = messages.last_mut().filter(|_| !local) {
-                question.content = format!("{}\n\n{}", question.content, wish.in_words());
-            }
-            let request = Request {
-                messages,
-                prefill,
-                max_tokens: if local { max_tokens } else { max_tokens.max(REMOTE_ROOM) },
-                sampling: Sampling { seed: Some(seed), ..sampling.clone() },
-                stop: vec!["\n".to_owned()],
-                grammar: Some(wish.grammar()),
-                tools: Vec::new(),
+            let request = if repair == 0 || last.is_misnamed {
+                let note = last.is_misnamed.then(|| format!("About the name: {}", last.why("name")));
+                ask::whole(&self.asked, &self.given, &missing, note.as_deref())
+            } else {
+                let wanted: Vec<(&str, String)> = missing.iter().map(|name| (*name, last.why(name))).collect();
+                tracing::debug!(?wanted, "fields of a summon are asked for again");
+                ask::again(&self.asked, &self.given, &ask::known(arrived), &wanted, repair)
             };
-            pending.push(one(self.model.clone(), self.cancel.clone(), Arc::clone(&self.on_queue), request));
-        }
-        let mut said = Vec::new();
-        let mut trouble = None;
-        for result in futures::future::join_all(pending).await {
-            match result {
-                Ok(text) => said.extend(text),
-                Err(error) => trouble = Some(error),
+            match self.round(request, &missing, arrived, hear, repair == 0).await {
+                Ok(round) => last = round,
+                // What is there is worth keeping; what is missing can be filled in.
+                Err(Halt::Failed(message)) if enough(arrived) => {
+                    tracing::warn!(message, "the model failed in the middle of a summon");
+                    break;
+                }
+                Err(halt) => return Err(halt),
             }
         }
-        if self.cancel.is_cancelled() {
-            return Err(Halt::Stopped);
+        self.fill(arrived, hear).await
+    }
+
+    /// Another value for one field of a whole character.
+    ///
+    /// # Errors
+    /// When the model cannot be used, or wrote nothing that holds in two tries.
+    pub async fn another(&mut self, arrived: &Arrived, field: &str) -> Result<Value, Halt> {
+        let known = ask::known(arrived);
+        let before = arrived.sheet.get(field);
+        let mut why = String::new();
+        for _ in 0..2 {
+            let request = ask::another(&self.asked, &self.given, &known, field, &why);
+            let mut ear = self.listen(request);
+            let mut text = String::new();
+            while let Some(piece) = ear.next(&mut Nobody).await? {
+                text.push_str(&piece);
+            }
+            let said = partial::whole(&text).and_then(|mut said| said.remove(field)).unwrap_or_default();
+            match self.judge(arrived).field(field, &said) {
+                Ok(value) if value != before => return Ok(value),
+                Ok(_) => why = "The last one was the same again.".to_owned(),
+                Err(fault) => why = format!("The last one did not hold: {fault}"),
+            }
+            self.asked.seed.push('+');
         }
-        match trouble {
-            Some(error) if said.is_empty() => Err(Halt::Failed(sentence_of(&error))),
-            _ => Ok(said),
+        Err(Halt::Failed("The model wrote nothing that fits. What was there is kept; please try again.".to_owned()))
+    }
+
+    /// Fields of the request that are not there.
+    fn missing(&self, arrived: &Arrived) -> Vec<&'static str> {
+        let drawn = arrived.has("visual_style") && arrived.has("appearance_tags");
+        let there = |name: &str| {
+            if LOOK.contains(&name) { drawn || self.look.contains_key(name) } else { arrived.has(name) }
+        };
+        ask::schema(&self.asked, &self.given).fields.iter().map(|f| f.name).filter(|name| !there(name)).collect()
+    }
+
+    fn judge<'a>(&'a self, arrived: &Arrived) -> Judge<'a> {
+        Judge {
+            sentence: &self.asked.sentence,
+            given: &self.given,
+            pronoun: arrived.sheet.pronoun,
+            age: arrived.sheet.age_band,
+            examples: &self.examples,
         }
+    }
+
+    fn listen(&self, request: Request) -> Ear {
+        let reply = self.model.reply(request.clone(), self.cancel.clone());
+        Ear { model: self.model.clone(), cancel: self.cancel.clone(), request, reply, has_spoken: false, waited: 0 }
+    }
+
+    /// One request. Fields are settled as they close.
+    async fn round(
+        &mut self,
+        request: Request,
+        missing: &[&'static str],
+        arrived: &mut Arrived,
+        hear: &mut impl Hear,
+        is_first: bool,
+    ) -> Result<Round, Halt> {
+        let mut round = Round::default();
+        let mut ear = self.listen(request);
+        let (mut text, mut seen, mut began) = (String::new(), 0, None);
+        while let Some(piece) = ear.next(hear).await? {
+            text.push_str(&piece);
+            let began = *began.get_or_insert_with(Instant::now);
+            if is_first {
+                self.report(&text, began, hear);
+            }
+            let read = partial::read(&text);
+            let closed = read.members.len().saturating_sub(usize::from(read.is_open));
+            for (name, value) in read.members.iter().take(closed).skip(seen) {
+                self.settle(name, value, missing, arrived, hear, &mut round).await?;
+                if round.is_misnamed {
+                    // Dropping the ear ends the reply.
+                    return Ok(round);
+                }
+            }
+            seen = seen.max(closed);
+        }
+        for (name, value) in partial::whole(&text).unwrap_or_default() {
+            if !round.faults.iter().any(|(fault, _)| *fault == name) {
+                self.settle(&name, &value, missing, arrived, hear, &mut round).await?;
+            }
+        }
+        Ok(round)
+    }
+
+    /// Says how far it is.
+    fn report(&self, text: &str, began: Instant, hear: &mut impl Hear) {
+        let dense = ["ja", "zh", "ko"].contains(&self.given.tongue.code);
+        let expected = if dense { EXPECTED_DENSE } else { EXPECTED };
+        let (written, elapsed) = (text.chars().count(), began.elapsed().as_secs_f32());
+        let share = (written as f32 / expected as f32).min(0.97);
+        let left = if share > 0.02 { elapsed / share * (1.0 - share) } else { 35.0 };
+        hear.progress(
+            u32::try_from(written * 100 / expected).unwrap_or(97).min(97),
+            Duration::from_secs_f32(left.clamp(1.0, 600.0)),
+        );
+    }
+
+    /// Keeps a field if it holds.
+    async fn settle(
+        &mut self,
+        name: &str,
+        value: &Value,
+        missing: &[&'static str],
+        arrived: &mut Arrived,
+        hear: &mut impl Hear,
+        round: &mut Round,
+    ) -> Result<(), Halt> {
+        let Some(name) = missing.iter().copied().find(|wanted| *wanted == name && !arrived.has(wanted)) else {
+            return Ok(());
+        };
+        if LOOK.contains(&name) {
+            match self.word(name, value) {
+                Some(word) => drop(self.look.insert(name.to_owned(), json!(word))),
+                None => round.faults.push((name.to_owned(), "choose one of the list.".to_owned())),
+            }
+            if LOOK.iter().all(|field| self.look.contains_key(*field)) {
+                self.draw(arrived, hear).await?;
+            }
+            return Ok(());
+        }
+        let judged = if matches!(name, "pronoun" | "age_band") {
+            self.word(name, value).map(|word| json!(word)).ok_or_else(|| "choose one of the list.".to_owned())
+        } else {
+            self.judge(arrived).field(name, value)
+        };
+        match judged {
+            Ok(value) => take(arrived, hear, Part::new(name, value)).await,
+            Err(why) => {
+                round.is_misnamed |= name == "name";
+                round.faults.push((name.to_owned(), why));
+                Ok(())
+            }
+        }
+    }
+
+    /// The word of a field's list that was meant.
+    fn word(&self, name: &str, value: &Value) -> Option<String> {
+        let said = value.as_str()?.trim().to_lowercase();
+        let schema = ask::schema(&self.asked, &self.given);
+        let field = schema.fields.into_iter().find(|field| field.name == name)?;
+        let crate::ai::schema::Shape::OneOf(words) = field.shape else { return None };
+        // What the sentence says for certain is not the model's to change.
+        if let [only] = words.as_slice() {
+            return Some(only.clone());
+        }
+        words.into_iter().find(|word| *word == said)
+    }
+
+    /// Colours and face, once all words of them are there.
+    async fn draw(&mut self, arrived: &mut Arrived, hear: &mut impl Hear) -> Result<(), Halt> {
+        let style = self.style();
+        let traits = face::traits(&self.asked.seed, &self.look, arrived.sheet.pronoun, arrived.sheet.age_band);
+        let tags = crate::ocs::portrait::settled(&self.asked.seed, &style, &traits);
+        take(arrived, hear, Part::new("visual_style", style.to_json())).await?;
+        take(arrived, hear, Part::new("appearance_tags", json!(tags))).await
+    }
+
+    /// The colours that were chosen, or some that look meant.
+    fn style(&self) -> VisualStyle {
+        let word = |field: &str| self.look.get(field).and_then(Value::as_str).unwrap_or_default();
+        let other = VisualStyle::suggest(&self.asked.seed);
+        let mood = self.asked.mood.or_else(|| word("mood").parse().ok()).unwrap_or(other.mood);
+        let atmosphere = word("atmosphere").parse().unwrap_or(other.atmosphere);
+        VisualStyle::named(word("palette"), mood, atmosphere).unwrap_or(VisualStyle { mood, atmosphere, ..other })
+    }
+
+    /// What no model wrote, by rule; and says so.
+    async fn fill(&mut self, arrived: &mut Arrived, hear: &mut impl Hear) -> Result<(), Halt> {
+        let missing = self.missing(arrived);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !["description", "personality", "greeting"].iter().any(|field| arrived.has(field)) {
+            return Err(Halt::Failed(
+                "The model wrote no character that could be used. Your sentence is kept: try again, or choose another model.".to_owned(),
+            ));
+        }
+        let mut filled: Vec<&str> = Vec::new();
+        if !arrived.has("pronoun") {
+            let pronoun = self.given.pronoun.unwrap_or(Pronoun::They);
+            take(arrived, hear, Part::new("pronoun", json!(pronoun))).await?;
+            filled.push("pronoun");
+        }
+        if !arrived.has("age_band") {
+            let age = self.given.age.unwrap_or(AgeBand::Adult);
+            take(arrived, hear, Part::new("age_band", json!(age))).await?;
+            filled.push("age_band");
+        }
+        if !arrived.has("name") {
+            let name = self.given.name.clone().unwrap_or_else(|| face::name(&self.asked.seed).to_owned());
+            take(arrived, hear, Part::new("name", json!(name))).await?;
+            filled.push("name");
+        }
+        if !arrived.has("visual_style") || !arrived.has("appearance_tags") {
+            self.draw(arrived, hear).await?;
+            filled.push("appearance_tags");
+        }
+        let name = short_name(&arrived.sheet.name).to_owned();
+        let texts = [
+            ("description", self.asked.sentence.clone()),
+            ("personality", self.asked.sentence.clone()),
+            ("greeting", hello(self.given.tongue.code, &name)),
+        ];
+        for (field, text) in texts {
+            if !arrived.has(field) {
+                take(arrived, hear, Part::new(field, json!(text))).await?;
+                filled.push(field);
+            }
+        }
+        // Nothing is made up for the rest: it stays empty.
+        filled.extend(missing.into_iter().filter(|field| !LOOK.contains(field) && !arrived.has(field)));
+        take(arrived, hear, Part::new("filled", json!(filled))).await
     }
 }
 
-/// One reply to its end. `None` when it was cut off.
-async fn one(
+/// A first line that is said for want of a better one.
+fn hello(code: &str, name: &str) -> String {
+    match code {
+        "de" => format!("Guten Tag. Ich bin {name}."),
+        "fr" => format!("Bonjour. Je suis {name}."),
+        "es" => format!("Hola. Soy {name}."),
+        "it" => format!("Buongiorno. Sono {name}."),
+        "pt" => format!("Olá. Sou {name}."),
+        "nl" => format!("Hallo. Ik ben {name}."),
+        "ja" => format!("こんにちは。{name}です。"),
+        "zh" => format!("你好，我是{name}。"),
+        _ => format!("Hello. I am {name}."),
+    }
+}
+
+/// Whether a character is there, though not all of it.
+fn enough(arrived: &Arrived) -> bool {
+    arrived.has("name") && arrived.has("description")
+}
+
+async fn take(arrived: &mut Arrived, hear: &mut impl Hear, part: Part) -> Result<(), Halt> {
+    arrived.take(&part).map_err(|error| Halt::Failed(error.to_string()))?;
+    hear.part(part).await
+}
+
+/// Listens to one reply, and waits for a place where the queue is full.
+struct Ear {
     model: SharedModel,
     cancel: CancellationToken,
-    on_queue: OnQueue,
     request: Request,
-) -> Result<Option<Said>, ModelError> {
-    let mut waited = 0;
-    loop {
-        let mut reply = model.reply(request.clone(), cancel.clone());
-        let mut text = String::new();
-        let busy = loop {
-            match reply.recv().await {
-                Some(Ok(Chunk::Queued { place })) => on_queue(place),
-                Some(Ok(Chunk::TakeBack)) => text.clear(),
-                Some(Ok(Chunk::Started | Chunk::Via { .. } | Chunk::ToolCall(_) | Chunk::Spent(_))) => {}
-                Some(Ok(Chunk::Text(more))) => {
-                    text.push_str(&more);
-                    if text.len() > 2_000 {
-                        return Ok(None);
-                    }
+    reply: Reply,
+    has_spoken: bool,
+    waited: u64,
+}
+
+impl Ear {
+    /// The next piece of text; `None` at the end.
+    async fn next(&mut self, hear: &mut impl Hear) -> Result<Option<String>, Halt> {
+        loop {
+            let chunk = tokio::select! {
+                chunk = self.reply.recv() => chunk,
+                () = self.cancel.cancelled() => return Err(Halt::Stopped),
+            };
+            match chunk {
+                None => return Ok(None),
+                Some(Ok(Chunk::Queued { place })) => hear.queued(place),
+                Some(Ok(Chunk::Text(piece))) => {
+                    self.has_spoken = true;
+                    return Ok(Some(piece));
                 }
-                Some(Ok(Chunk::Done(finish))) => {
-                    let whole = matches!(finish.reason, FinishReason::End | FinishReason::Stop);
-                    let is_whole = whole || first_sentence(&text).is_some();
-                    return Ok(is_whole.then_some(Said { text, likelihood: finish.likelihood }));
+                Some(Ok(Chunk::Done(finish))) if finish.reason == FinishReason::Cancelled => return Err(Halt::Stopped),
+                Some(Ok(Chunk::Done(_))) => return Ok(None),
+                Some(Ok(_)) => {}
+                // Half an answer is better than none: the rest is asked for again.
+                Some(Err(_)) if self.has_spoken => return Ok(None),
+                Some(Err(ModelError::Busy)) if self.waited < BUSY_LIMIT => {
+                    self.waited += 3;
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                    self.reply = self.model.reply(self.request.clone(), self.cancel.clone());
                 }
-                Some(Err(ModelError::Busy)) => break true,
-                Some(Err(error)) => return Err(error),
-                None => return Err(ModelError::Failed("it went away in the middle of a word".to_owned())),
+                Some(Err(error)) => return Err(Halt::Failed(sentence(&error))),
             }
-        };
-        waited += 1;
-        if !busy || waited > BUSY_LIMIT {
-            return Err(ModelError::Busy);
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = cancel.cancelled() => return Ok(None),
         }
     }
 }
 
-/// An error as a sentence of its own.
-fn sentence_of(error: &ModelError) -> String {
+/// An error as a sentence for the person who waits.
+fn sentence(error: &ModelError) -> String {
     let text = error.to_string();
     let mut chars = text.chars();
-    let mut out: String =
-        chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default();
-    if !out.ends_with('.') {
-        out.push('.');
-    }
-    out
-}
-
-/// Up to and with the first end of a sentence; `None` if there is none.
-pub fn first_sentence(text: &str) -> Option<&str> {
-    let at = text.find(['.', '?', '!'])?;
-    text.get(..=at)
-}
-
-/// The lead and what follows it, with exactly one space between words.
-fn join(lead: &str, added: &str) -> String {
-    let glued = added.starts_with([' ', ',', '.', '\'', '?']) || lead.is_empty();
-    if glued { format!("{lead}{added}") } else { format!("{lead} {added}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_model_doubts_is_asked_for_again() {
-        let likelihood = |mean, least, gain| Likelihood { mean, least, gain };
-        let sound = likelihood(-1.2, -3.0, 0.5);
-        assert!(worth_of(&Form::Own, sound, false) > worth_of(&Form::Own, likelihood(-1.4, -3.0, 0.5), false));
-        for torn in [likelihood(-1.2, -7.0, 0.5), likelihood(-2.4, -4.0, 0.5)] {
-            assert_eq!(worth_of(&Form::Own, torn, false), None);
-            assert!(worth_of(&Form::Own, torn, true) < worth_of(&Form::Own, sound, true));
-        }
-        // Of a list, what is likelier of this character than of others, however rare its words are.
-        let list = Form::OneOf(vec!["a wax seal".into(), "a small teapot".into()]);
-        let (rare, usual) = (likelihood(-5.0, -12.0, 2.0), likelihood(-4.0, -9.0, 0.5));
-        assert!(worth_of(&list, rare, false) > worth_of(&list, usual, false));
-    }
-
-    #[test]
-    fn sentences_end_where_they_end() {
-        assert_eq!(first_sentence(" a house. And more"), Some(" a house."));
-        assert_eq!(first_sentence("no end"), None);
-        assert_eq!(join(" She lives in", "a house."), " She lives in a house.");
-        assert_eq!(join(" She lives in", " a house."), " She lives in a house.");
-        assert_eq!(sentence_of(&ModelError::Unavailable("there is no model".into())), "There is no model.");
-    }
+    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
 }

@@ -3,7 +3,7 @@
 use crate::{
     error::AppError,
     ocs::{
-        ContentRating, OcForm,
+        AgeBand, ContentRating, OcForm, Pronoun,
         form::{MAX_EXAMPLES, MAX_GREETINGS, MAX_STARTS},
         short_name,
         style::{Atmosphere, Mood},
@@ -38,12 +38,18 @@ pub fn OcFields(
     let words = |all: Vec<&'static str>| all.into_iter().map(|w| Choice::new(w, super::capital(w))).collect::<Vec<_>>();
     let moods = words(Mood::ALL.iter().map(|m| m.as_str()).collect());
     let atmospheres = words(Atmosphere::ALL.iter().map(|a| a.as_str()).collect());
+    let pronouns = Pronoun::ALL.iter().map(|p| Choice::new(p.as_str(), p.label())).collect();
+    let ages = AgeBand::ALL.iter().map(|a| Choice::new(a.as_str(), a.label())).collect();
     let ratings = ContentRating::ALL.iter().map(|r| Choice::new(r.as_str(), r.label())).collect();
     view! {
         <div class="oc-fields" on:input=hear>
             <fieldset>
                 <legend>"Who"</legend>
                 <TextInput name="form[name]" label="Name" value=form.name required=true max=60 hint="Must be unique on this site." />
+                <div class="two">
+                    <Select name="form[pronoun]" label="Pronoun" value=form.pronoun choices=pronouns />
+                    <Select name="form[age_band]" label="Age" value=form.age_band choices=ages />
+                </div>
                 <TextInput name="form[title]" label="Title" value=form.title max=60 hint="Two or three words: lighthouse keeper, sky pirate." />
                 <TextArea
                     name="form[description]"

@@ -4,7 +4,7 @@ use super::slug_param;
 use crate::{
     ids::OcId,
     ocs::{
-        Sheet,
+        Leaf,
         api::{PublishOc, get_page},
     },
     ui::{ErrorView, Form, FormNote, Icon, IconName, PageTitle, Submit, load},
@@ -32,8 +32,8 @@ pub fn ProfilePage() -> impl IntoView {
     .into_any()
 }
 
-fn sheet(page: Sheet, publish: ServerAction<PublishOc>) -> impl IntoView {
-    let Sheet { id, url, is_public, may_edit, theme, class, aside, top, text, json_ld, .. } = page.clone();
+fn sheet(page: Leaf, publish: ServerAction<PublishOc>) -> impl IntoView {
+    let Leaf { id, url, is_public, may_edit, theme, class, aside, top, text, json_ld, .. } = page.clone();
     view! {
         <Head page=page />
         <link rel="stylesheet" href=theme />
@@ -73,8 +73,8 @@ fn copy(event: ev::MouseEvent) {
 
 /// What stands in the head: for tabs, search machines and previews of links.
 #[component]
-fn Head(page: Sheet) -> impl IntoView {
-    let Sheet { is_public, title, description, canonical, image, image_alt, .. } = page;
+fn Head(page: Leaf) -> impl IntoView {
+    let Leaf { is_public, title, description, canonical, image, image_alt, .. } = page;
     view! {
         <PageTitle text=title.clone() />
         <Meta name="description" content=description.clone() />

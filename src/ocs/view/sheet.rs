@@ -3,21 +3,22 @@
 
 use super::{gallery, paragraphs, talk_url};
 use crate::{
-    ocs::{Oc, OcItem, OcPage, Sheet, Trace, banner_url, short_name, theme_class, theme_url},
+    ocs::{Leaf, Oc, OcItem, OcPage, Trace, banner_url, short_name, theme_class, theme_url},
     ui::{Icon, IconName, Plate, Time},
 };
 use leptos::prelude::*;
 
 /// The page of a character.
 #[must_use]
-pub fn written(page: OcPage) -> Sheet {
+pub fn written(page: OcPage) -> Leaf {
     let OcPage { oc, line, owner_name, traces, may_edit, canonical, json_ld } = page;
     let origin = canonical.strip_suffix(&oc.url).unwrap_or_default();
     let aside = view! {
         <Plate src=oc.portrait_url.clone() alt=plate_alt(&oc) eager=true />
         <Notes oc=oc.clone() owner_name=owner_name />
+        {(may_edit && !oc.is_public).then(|| redraw(&oc))}
     };
-    Sheet {
+    Leaf {
         id: oc.id,
         is_public: oc.is_public,
         may_edit,
@@ -33,6 +34,24 @@ pub fn written(page: OcPage) -> Sheet {
         url: oc.url,
         canonical,
         json_ld,
+    }
+}
+
+/// One part of a draft again; an ordinary form, since this is markup.
+fn redraw(oc: &Oc) -> impl IntoView + use<> {
+    let parts = crate::ocs::summon::redraw::menu();
+    view! {
+        <form class="redraw" method="post" action="/fn/ocs/redraw">
+            <input type="hidden" name="oc_id" value=oc.id.to_string() />
+            <input type="hidden" name="page" value="true" />
+            <label for="redraw-part">"Redraw a part"</label>
+            <div class="row-actions">
+                <select id="redraw-part" name="part">
+                    {parts.into_iter().map(|(part, label)| view! { <option value=part>{label}</option> }).collect_view()}
+                </select>
+                <button class="btn ghost small" type="submit">"Redraw"</button>
+            </div>
+        </form>
     }
 }
 

@@ -208,6 +208,9 @@ fn plausible(name: &str) -> &'static str {
         "atmosphere" => "cosy",
         "rarity" => "common",
         "content_rating" => "general",
+        "pronoun" => "she",
+        "age_band" => "adult",
+        "part" => "visual_style",
         "kind" => "oc",
         "sort" => "newest",
         "change" => "keep",
@@ -408,7 +411,10 @@ fn example(schema: &Value, document: &Value, name: &str) -> Value {
         "string" => json!(plausible(name)),
         "boolean" => json!(false),
         "integer" | "number" => json!(1),
-        "array" => json!([example(&schema["items"], document, name)]),
+        "array" => {
+            let count = schema["minItems"].as_u64().unwrap_or(1).max(1);
+            json!((0..count).map(|_| example(&schema["items"], document, name)).collect::<Vec<_>>())
+        }
         _ => {
             let fields = schema["properties"].as_object().cloned().unwrap_or_default();
             // An object of any shape is left out, and so are things of a thing that has an address of its own.

@@ -1,6 +1,7 @@
 //! Models of providers against a scripted one: what they are asked, what comes back, and everything that goes wrong.
 
 mod bad;
+mod forms;
 mod good;
 mod lists;
 mod outside;

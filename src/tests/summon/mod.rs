@@ -1,8 +1,13 @@
 //! Summoning over HTTP, with a model that says what the test wrote for it.
 
+mod written;
+
 use super::{Answer, Client, ScriptedModel, Step, TestApp};
 use crate::{
-    ai::{FinishReason, ModelError, Request},
+    ai::{
+        ModelError, Request,
+        schema::{Field, Shape},
+    },
     ids::{JobId, UserId},
     ocs::summon::run,
 };
@@ -50,56 +55,76 @@ async fn person(app: &TestApp, name: &str) -> (Client, UserId) {
     (client, id)
 }
 
-/// What a model that does its work well would say behind these words. Numbers make every line a little different.
-fn well_said(request: &Request, count: u32) -> String {
-    const NOUNS: &str = "harbour kettle meadow ladder orchard window bridge garden attic river market chapel barrel candle cellar cloister compass cottage courtyard curtain engine fountain furnace gallery granary hammock hedge island kitchen lantern library mill mountain needle oven parcel pasture pillow quarry railway rooftop saddle shutter stable staircase station tavern thimble tunnel valley veranda violin wagon wharf workshop acorn anchor basket beacon bellows";
-    const KINDS: &str = "narrow silent copper wooden crooked yellow distant painted frozen hidden northern broken ancient bitter bright brittle clever cloudy coarse crimson damp dusty eastern empty faded fragile gilded grey hollow humble icy ivory jagged leaning lively lonely mossy muddy orange pale patient polished purple quiet ragged rusty salty scarlet shallow sleepy slender smoky southern spare steep striped sturdy tangled velvet weathered";
-    // A stride without a common factor with their number, so that words come back late.
-    let pick = |list: &'static str, stride: u32, from: u32| {
-        list.split(' ').nth((count.wrapping_mul(stride).wrapping_add(from) % 60) as usize).unwrap()
-    };
-    let (noun, kind, other) = (pick(NOUNS, 7, 0), pick(KINDS, 11, count / 60), pick(NOUNS, 7, 31));
-    let grammar = request.grammar.clone().unwrap_or_default();
-    // Only a name is asked for with a capital in its grammar; a first post may also begin with "My name is".
-    if grammar.contains("[A-Z] [a-z]{2,8}") {
-        return "ra Hale.".to_owned();
+/// An object of the wished form, as a model that does its work well would write it. `count` makes each a little different.
+pub fn well_said(request: &Request, count: u32) -> String {
+    const NOUNS: [&str; 7] = ["harbour", "kettle", "meadow", "ladder", "orchard", "window", "garden"];
+    fn value(field: &Field, count: u32) -> Value {
+        let noun = NOUNS[count as usize % NOUNS.len()];
+        match &field.shape {
+            Shape::OneOf(words) => json!(words[count as usize % words.len()]),
+            Shape::Object(fields) => object(fields, count),
+            Shape::List { of, max, .. } => {
+                let Shape::Object(fields) = &**of else { panic!("only lists of objects are asked for") };
+                json!((0..*max).map(|n| object(fields, count * 7 + n)).collect::<Vec<_>>())
+            }
+            Shape::Text(_) if field.name == "name" && field.about.contains("own") => {
+                json!(format!("Mara {}", NOUNS[count as usize % 7]))
+            }
+            Shape::Text(_) if ["name", "title", "voice_tone"].contains(&field.name) => {
+                json!(format!("{noun} keeper {count}"))
+            }
+            Shape::Text(_) => {
+                let name = field.name.replace('_', " ");
+                json!(format!("The {noun} is quiet at number {count}. It’s never in a hurry, as {name} goes."))
+            }
+        }
     }
-    if grammar.contains("thing ::=") {
-        let word = |rule: &str| {
-            let list = grammar.split(&format!("{rule} ::= ")).nth(1).unwrap().lines().next().unwrap();
-            let words: Vec<&str> = list.split(" | ").map(|w| w.trim_matches(['"', ' '])).collect();
-            words[count as usize % words.len()].to_owned()
-        };
-        return format!(" {} {} that the {kind} {noun} left behind.", word("kind"), word("thing"));
+    fn object(fields: &[Field], count: u32) -> Value {
+        fields
+            .iter()
+            .map(|field| (field.name.to_owned(), value(field, count)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
-    if grammar.contains("c0 ::=") {
-        let first = |n: u32| {
-            let rule = format!("c{n} ::= \"");
-            grammar.split(&rule).nth(1).map(|rest| rest.split('"').next().unwrap().to_owned())
-        };
-        return match first(1) {
-            Some(second) => format!(
-                " {} and {second}, the mood is {} and the place is {}.",
-                first(0).unwrap(),
-                first(2).unwrap(),
-                first(3).unwrap()
-            ),
-            None => format!(" {}.", first(0).unwrap()),
-        };
-    }
-    if request.messages.last().is_some_and(|m| m.content == "Give it a title.") {
-        return format!(" {kind} {noun}.");
-    }
-    if grammar.contains("\"?\"") {
-        return format!(" seen the {kind} {noun} by the {other}?");
-    }
-    format!(" the {kind} {noun} near the {other}.")
+    let Some(schema) = &request.schema else { return "Yes.".to_owned() };
+    // In the order that was asked for, which a map has not.
+    let members: Vec<String> =
+        schema.fields.iter().map(|field| format!("{}:{}", json!(field.name), value(field, count))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// A text in pieces, as it comes from a model.
+fn pieces(text: &str) -> Vec<Step> {
+    let chars: Vec<char> = text.chars().collect();
+    chars.chunks(23).map(|piece| Step::Text(piece.iter().collect())).collect()
 }
 
 /// Lets the model do its work well.
 fn behaves(model: &ScriptedModel) {
     let count = AtomicU32::new(0);
-    model.script(move |request| vec![Step::text(&well_said(request, count.fetch_add(1, Ordering::SeqCst)))]);
+    model.script(move |request| pieces(&well_said(request, count.fetch_add(1, Ordering::SeqCst))));
+}
+
+/// The object of a request with some fields said otherwise; `null` leaves one out.
+fn said_with(request: &Request, count: u32, other: &Value) -> String {
+    let Ok(Value::Object(mut object)) = serde_json::from_str(&well_said(request, count)) else { panic!("an object") };
+    for (name, value) in other.as_object().unwrap() {
+        if object.contains_key(name) {
+            if value.is_null() { drop(object.remove(name)) } else { drop(object.insert(name.clone(), value.clone())) }
+        }
+    }
+    let schema = request.schema.as_ref().unwrap();
+    let members: Vec<String> = schema
+        .fields
+        .iter()
+        .filter_map(|field| object.get(field.name).map(|value| format!("{}:{value}", json!(field.name))))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// Fields that a request asks for.
+fn wanted(request: &Request) -> Vec<&'static str> {
+    request.schema.as_ref().unwrap().fields.iter().map(|field| field.name).collect()
 }
 
 async fn summon(client: &Client, sentence: &str) -> Answer {
@@ -158,13 +183,13 @@ async fn a_sentence_becomes_a_whole_character() {
     let oc = answer.json();
     assert!(answer.location().ends_with(oc["id"].as_str().unwrap()));
     assert!(oc["url"].as_str().unwrap().starts_with("http://127.0.0.1:3000/c/"));
-    assert_eq!(oc["title"], "Shy lighthouse keeper");
-    assert!(
-        oc["description"].as_str().unwrap().contains("is a shy lighthouse keeper who collects storms in glass jars. ")
-    );
-    assert!(oc["personality"].as_str().unwrap().contains(" is shy"), "{}", oc["personality"]);
-    assert_eq!(oc["example_dialogue"][0]["user"], "What do you do all day?");
-    assert!(oc["example_dialogue"][0]["oc"].as_str().unwrap().starts_with("I collect storms in glass jars."));
+    assert_eq!(oc["title"], "harbour keeper 0");
+    assert_eq!(oc["description"], "The harbour is quiet at number 0. It’s never in a hurry, as description goes.");
+    assert_eq!(oc["pronoun"], "she");
+    assert_eq!(oc["age_band"], "child", "the first of the list");
+    assert_eq!(oc["example_dialogue"].as_array().unwrap().len(), 2);
+    assert_eq!(oc["quick_start"].as_array().unwrap().len(), 2, "what was said first can be said again");
+    assert!(oc["appearance_tags"].as_array().unwrap().len() > 6, "the face is settled");
     let items = oc["items"].as_array().unwrap();
     assert!((1..=3).contains(&items.len()));
     for item in items {
@@ -177,7 +202,7 @@ async fn a_sentence_becomes_a_whole_character() {
         assert!(text.ends_with(['.', '?', '!']), "{field} ends in the middle: {text}");
     }
     assert!(oc["post"]["content"].as_str().unwrap().ends_with('.'));
-    assert_eq!(oc["visual_style"]["atmosphere"], "nautical");
+    assert_eq!(oc["visual_style"]["primaryColor"], "#3d5a99", "the first palette");
     // By default the API shows the character at once: the post and the event are there.
     assert_eq!(oc["is_public"], true);
     let mut sql = app.sql().await;
@@ -190,12 +215,12 @@ async fn a_sentence_becomes_a_whole_character() {
         sqlx::query("select count(*) from world_events where event_type = 'oc_summoned' and oc_id = $1::text::uuid");
     let event: i64 = event.bind(oc["id"].as_str().unwrap()).fetch_one(&mut sql).await.unwrap().get(0);
     assert_eq!(event, 1);
-    // All its questions are one line of the account.
+    // It is one line of the account.
     let line = sqlx::query(
         "select calls, prompt_tokens, reply_tokens, counted, model from usage_log where kind = 'summon' and status = 'done'",
     );
     let line = line.fetch_one(&mut sql).await.unwrap();
-    assert!(line.get::<i32, _>(0) > 20 && line.get::<i64, _>(1) > 0 && line.get::<i64, _>(2) > 0);
+    assert!(line.get::<i32, _>(0) == 1 && line.get::<i64, _>(1) > 0 && line.get::<i64, _>(2) > 0);
     assert_eq!((line.get::<bool, _>(3), line.get::<String, _>(4)), (false, "Scripted".to_owned()));
 }
 
@@ -210,7 +235,8 @@ async fn a_draft_stays_a_draft_and_is_its_owners_alone() {
     let oc = answer.json();
     assert_eq!((oc["name"].as_str().unwrap(), oc["is_public"].as_bool().unwrap()), ("Nyx", false));
     assert_eq!(oc["visual_style"]["mood"], "stoic");
-    assert!(oc["description"].as_str().unwrap().contains("a drowned city"), "{}", oc["description"]);
+    let asked = app.model.requests.lock().unwrap()[0].messages.last().unwrap().content.clone();
+    assert!(asked.contains("a drowned city") && asked.contains("stoic"), "{asked}");
     let mut sql = app.sql().await;
     use sqlx::Row;
     let posts: i64 = sqlx::query("select count(*) from forum_posts where oc_id = $1::text::uuid")
@@ -257,9 +283,18 @@ async fn the_stream_shows_each_part_in_order_and_can_be_resumed() {
     order.dedup();
     assert_eq!(order.first().map(String::as_str), Some("name"));
     let at = |name: &str| order.iter().position(|f| f == name).unwrap_or_else(|| panic!("{name} in {order:?}"));
-    for pair in
-        ["name", "visual_style", "description", "personality", "greeting", "example_dialogue", "items", "introduction"]
-            .windows(2)
+    for pair in [
+        "name",
+        "visual_style",
+        "appearance_tags",
+        "description",
+        "personality",
+        "greeting",
+        "example_dialogue",
+        "items",
+        "introduction",
+    ]
+    .windows(2)
     {
         assert!(at(pair[0]) < at(pair[1]), "{pair:?} in {order:?}");
     }
@@ -352,68 +387,6 @@ async fn too_many_summons_wait() {
 }
 
 #[tokio::test]
-async fn garbage_is_not_kept() {
-    let app = TestApp::new().await;
-    let (wren, _) = person(&app, "wren").await;
-    // Most candidates are broken in one way or another; one in four is good.
-    let count = AtomicU32::new(0);
-    app.model.script(move |request| {
-        let n = count.fetch_add(1, Ordering::SeqCst);
-        match n % 4 {
-            0 => vec![Step::text(&well_said(request, n))],
-            1 => vec![Step::text(" the the the (prompt) {\"name\": \"Mira")],
-            2 => vec![Step::text(" a small cottage by the"), Step::End(FinishReason::Length)],
-            _ => vec![Step::text(" a tapestry of the user's prompt. As an AI language model I")],
-        }
-    });
-    let answer = summon(&wren, SENTENCE).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    for bad in ["prompt", "tapestry", "{", "(", "by the.", "language model"] {
-        let oc = answer.json();
-        for field in ["name", "description", "personality", "greeting"] {
-            assert!(!oc[field].as_str().unwrap().contains(bad), "{field}: {}", oc[field]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_model_that_knows_no_grammar_is_told_in_words() {
-    let app = TestApp::new().await;
-    app.model.local.store(false, Ordering::SeqCst);
-    behaves(&app.model);
-    let (wren, _) = person(&app, "wren").await;
-    let answer = summon(&wren, SENTENCE).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    let requests = app.model.requests.lock().unwrap();
-    for request in requests.iter() {
-        let asked = &request.messages.last().unwrap().content;
-        let grammar = request.grammar.as_deref().unwrap();
-        assert!(asked.ends_with(".)"), "{asked}");
-        for word in grammar.split('"').skip(1).step_by(2).filter(|w| grammar.contains("c0 ::=") && w.trim().len() > 2) {
-            assert!(asked.contains(word.trim()), "{word} is not offered: {asked}");
-        }
-        assert!(request.max_tokens >= 100, "room to say again what it goes on from");
-    }
-    assert!(requests.len() < 90, "few requests, since they are paid for: {}", requests.len());
-}
-
-#[tokio::test]
-async fn a_model_that_only_writes_garbage_fails_clearly() {
-    let app = TestApp::new().await;
-    let (wren, _) = person(&app, "wren").await;
-    app.model.script(|request| {
-        let fine =
-            request.prefill.contains(" name is ") || request.grammar.as_ref().is_some_and(|g| g.contains("c0 ::="));
-        vec![Step::text(&if fine { well_said(request, 1) } else { " lorem lorem lorem ((".to_owned() })]
-    });
-    let answer = summon(&wren, SENTENCE).await;
-    assert_eq!(answer.status, 503, "{}", answer.text);
-    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("nothing whole"), "{}", answer.text);
-    let job = only_job(&app).await;
-    assert_eq!(status(&app, job).await, "failed");
-}
-
-#[tokio::test]
 async fn without_a_model_the_sentence_is_kept() {
     let app = TestApp::new().await;
     let (wren, id) = person(&app, "wren").await;
@@ -442,12 +415,12 @@ fn waits_at_the_greeting(app: &TestApp) -> Arc<Notify> {
     let gate = Arc::new(Notify::new());
     let (inside, count) = (Arc::clone(&gate), AtomicU32::new(0));
     app.model.script(move |request| {
-        let text = Step::text(&well_said(request, count.fetch_add(1, Ordering::SeqCst)));
-        if request.messages.last().is_some_and(|m| m.content.contains("Greet a stranger")) {
-            vec![Step::Gate(Arc::clone(&inside)), text]
-        } else {
-            vec![text]
-        }
+        let text = well_said(request, count.fetch_add(1, Ordering::SeqCst));
+        let (before, after) = text.split_at(text.find("\"greeting\"").expect("a greeting is asked for"));
+        let mut steps = pieces(before);
+        steps.push(Step::Gate(Arc::clone(&inside)));
+        steps.extend(pieces(after));
+        steps
     });
     gate
 }
@@ -455,7 +428,7 @@ fn waits_at_the_greeting(app: &TestApp) -> Arc<Notify> {
 async fn has_part(app: &TestApp, job: JobId, part: &str) {
     use sqlx::Row;
     for _ in 0..200 {
-        let row = sqlx::query("select coalesce(result->'sheet'->>$2, '') <> '' from jobs where job_id = $1")
+        let row = sqlx::query("select coalesce(result->'arrived'->'sheet'->>$2, '') <> '' from jobs where job_id = $1")
             .bind(job.0)
             .bind(part);
         if row.fetch_one(&mut app.sql().await).await.unwrap().get(0) {
@@ -498,8 +471,9 @@ async fn stop_reaches_the_model_and_the_rest_can_follow() {
     run::start(&app.state, job).await.unwrap();
     until(&app, job, "done").await;
     let requests = app.model.requests.lock().unwrap();
-    assert!(
-        requests[before..].iter().all(|r| !r.messages.last().unwrap().content.starts_with("Write a short portrait")),
+    assert_eq!(
+        requests[before..].iter().map(wanted).collect::<Vec<_>>(),
+        [["greeting", "example_dialogue", "items", "introduction"]],
         "what was there is not asked for again"
     );
 }
@@ -547,7 +521,7 @@ async fn a_crash_leaves_an_interrupted_job_that_goes_on() {
     run::start(&other.state, job).await.unwrap();
     until(&other, job, "done").await;
     let asked = other.model.requests.lock().unwrap();
-    assert!(asked.iter().all(|r| !r.messages.last().unwrap().content.starts_with("Write a short portrait")));
+    assert!(asked.iter().all(|r| !wanted(r).contains(&"description")));
     drop(asked);
     asking.abort();
 }
@@ -559,17 +533,4 @@ async fn shutting_down_interrupts_and_keeps() {
     app.state.shutdown.cancel();
     until(&app, job, "interrupted").await;
     assert_eq!(asking.await.unwrap().status, 503);
-}
-
-#[tokio::test]
-async fn text_of_the_model_is_only_text() {
-    let app = TestApp::new().await;
-    behaves(&app.model);
-    let (wren, _) = person(&app, "wren").await;
-    let answer = summon(&wren, "a <script>alert(1)</script> \"quoted\" & {braced} keeper of words").await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    assert!(
-        answer.json()["description"].as_str().unwrap().contains("<script>"),
-        "kept as typed, escaped where it is shown"
-    );
 }
