@@ -263,7 +263,10 @@ async fn the_limit_comes_before_the_work() {
     let password = "4@8({[<369#!1|1!|0$5+7%2".repeat(4);
     let mut refused = Vec::new();
     for n in 0..80 {
-        let body = json!({"username": format!("probe{n}"), "email": format!("p{n}@example.org"), "password": password});
+        let body = json!({
+            "username": format!("probe{n}"), "email": format!("p{n}@example.org"), "password": password,
+            "birth_date": super::BORN,
+        });
         let begun = std::time::Instant::now();
         let answer = client.post_json("/api/accounts", &body).await;
         if answer.status == 429 {

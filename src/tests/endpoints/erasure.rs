@@ -24,6 +24,8 @@ const OF_THE_SITE: &[&str] = &[
     "providers",
     "models",
     "system_config",
+    "invitations",
+    "site_pages",
     "seeded_ocs",
     "chores",
     "storage_limits",
