@@ -42,7 +42,7 @@ test("a reader hears that a reply begins, its sentences whole, and that it ends"
     addEventListener("DOMContentLoaded", () => {
       let before = "";
       setInterval(() => {
-        const now = document.querySelector(".talk > [aria-live]")?.textContent ?? "";
+        const now = document.querySelector(".talk > [aria-live]")?.textContent?.trim() ?? "";
         if (now && now !== before) (window as unknown as { heard: string[] }).heard.push(now);
         before = now;
       }, 20);
@@ -101,7 +101,7 @@ test("after a change of page the focus is on its heading", async ({ page }) => {
   await newPerson(page);
   await visit(page, "/conversations");
   for (const name of ["Characters", "Summon"]) {
-    const link = page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name });
+    const link = page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name, exact: true });
     await link.focus();
     await page.keyboard.press("Enter");
     await expect(page.locator("main h1")).toBeFocused();
