@@ -141,7 +141,7 @@ test("on a phone everything about the talk is in reach", async ({ page }) => {
   await panel.getByRole("button", { name: "Rename" }).click();
   if (hydrated(page)) await expect(panel.getByText("Saved.")).toBeVisible();
   await visit(page, "/conversations");
-  await expect(page.getByText("By phone", { exact: true })).toBeVisible();
+  await expect(page.locator(".list-row").getByText("By phone", { exact: true })).toBeVisible();
   await page.goBack();
   await alive(page);
   const open = await menu(page.locator("article.oc").last());

@@ -28,7 +28,7 @@ test("Enter sends, words come without a reload, a second tab sees them", async (
   await expect(second.locator("article.oc[aria-busy]")).toHaveCount(0, { timeout: 60_000 });
   await expect(reply(second)).toHaveText(await reply(page).innerText());
   // The finished reply is announced once, and the page was never loaded anew.
-  await expect(page.locator(".talk [aria-live]").first()).not.toBeEmpty();
+  await expect(page.locator(".talk > [aria-live]")).not.toBeEmpty();
   expect(await page.evaluate(() => (window as unknown as { stays?: boolean }).stays)).toBe(true);
 });
 

@@ -86,7 +86,7 @@ test("a conversation is renamed, put away and deleted", async ({ page }) => {
   await page.getByRole("button", { name: "Rename" }).click();
   if (hydrated(page)) await expect(page.getByText("Saved.")).toBeVisible();
   await visit(page, "/conversations");
-  await expect(page.getByText("A first word", { exact: true })).toBeVisible();
+  await expect(page.locator(".list-row").getByText("A first word", { exact: true })).toBeVisible();
   await page.locator("a.list-row").click();
   await alive(page);
   await page.getByText("This chat", { exact: true }).click();

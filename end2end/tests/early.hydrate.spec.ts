@@ -12,7 +12,7 @@ test("a link that is followed before the page is alive leads there", async ({ pa
   const asked = page.waitForRequest(/split_people_part/);
   await page.goto("/settings", { waitUntil: "commit" });
   await asked;
-  await page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name: "Characters" }).click();
+  await page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name: "Characters", exact: true }).click();
   await expect(page).toHaveURL(/\/characters$/);
   release();
   await alive(page);

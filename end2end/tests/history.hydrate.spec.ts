@@ -71,7 +71,7 @@ test("a message that waits can be taken back", async ({ page, context, complaint
   await expect(page.getByText("You are offline. Messages will be sent when you are back.")).toBeVisible();
   await box(page).fill("Never mind");
   await box(page).press("Enter");
-  await page.getByRole("button", { name: "Do not send" }).click();
+  await page.getByRole("button", { name: "Don't send" }).click();
   await context.setOffline(false);
   await expect(page.getByText("You are offline")).toHaveCount(0);
   await page.reload();

@@ -49,7 +49,7 @@ test("a chat comes in, is found, and goes out as files", async ({ page }) => {
   await visit(page, "/conversations?q=lumina");
   await expect(page.getByRole("heading", { name: "Chats", level: 2 })).toBeVisible();
   await visit(page, "/conversations?q=zzz");
-  await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "No results" })).toBeVisible();
 
   // In one conversation.
   await visit(page, `${room}?q=question`);
