@@ -207,7 +207,8 @@ fn the_beginning_stays_the_same_from_message_to_message_and_person_to_person() {
         let (a, b) = (build(&scene(2), &info, &words, ""), build(&scene(4), &info, &words, ""));
         assert_eq!(a.request.messages[..], b.request.messages[..a.request.messages.len()]);
         let mut other = scene(2);
-        for text in [&mut other.persona.personality, &mut other.persona.example_dialogue[0].oc] {
+        let sheet = &mut other.persona.sheet;
+        for text in [&mut sheet.personality, &mut sheet.example_dialogue[0].oc] {
             *text = text.replace("{{user}}", "people");
         }
         let before = build(&other, &info, &words, "").request.messages;
