@@ -62,7 +62,8 @@ pub async fn enter(mut ctx: Ctx, oc: &str, line: &str) -> AppResult<Ctx> {
     check_message(line)?;
     // Where nothing may be said any more, nobody is made to say it.
     let block = address_block(ctx.info.client);
-    if limits::left_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, &block).await? == 0 {
+    let left = limits::left_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, &block).await?;
+    if left == 0 && crate::trust::crisis::language_of(line).is_none() {
         return Err(used_up());
     }
     let token = store::make_guest(&ctx).await?;
@@ -99,6 +100,19 @@ pub async fn take_line(ctx: &Ctx) -> AppResult<()> {
         limits::take_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, USED_UP, &block).await?;
     }
     Ok(())
+}
+
+/// As [`take_line`] for these words. Help lines are never refused because a guest's day is used up: a line that gets the card
+/// costs the pace and no message of the day.
+///
+/// # Errors
+/// As [`take_line`].
+pub async fn take_line_for(ctx: &Ctx, said: &str) -> AppResult<()> {
+    let viewer = ctx.talker_write()?;
+    if viewer.is_guest && crate::trust::crisis::language_of(said).is_some() {
+        return limits::take(&ctx.app, Action::Message, &viewer.id.to_string()).await;
+    }
+    take_line(ctx).await
 }
 
 /// How many messages a guest has left today.

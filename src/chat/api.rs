@@ -331,7 +331,7 @@ pub(super) mod server {
             key if key.len() <= 200 => key.to_owned(),
             _ => return Err(AppError::invalid("key", "The key is too long.")),
         };
-        limit(ctx).await?;
+        guests::take_line_for(ctx, &content).await?;
         let to = if conversation.is_empty() {
             store::To::Character(id(oc)?, opening)
         } else {

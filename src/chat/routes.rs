@@ -213,7 +213,7 @@ pub async fn send_message(
 ) -> ApiResult<Response> {
     ctx.talker_write()?;
     let oc: OcId = id(&oc_id)?;
-    guests::take_line(&ctx).await?;
+    guests::take_line_for(&ctx, &body.content).await?;
     let content = check_message(&body.content)?;
     let key = match headers.get("idempotency-key").map(|v| v.to_str().unwrap_or_default().trim()) {
         None => store::new_key(),

@@ -221,6 +221,13 @@ async fn the_day_of_a_guest_and_of_an_address_end() {
     let third = app.client();
     assert!(send(&third, &lumina, "", "D").await.location().contains("__err="));
     assert_eq!((guests(&app).await, third.cookies().contains_key("sf")), (before, false));
+    // Nobody in danger is turned away because a day is used up.
+    for (client, conversation) in [(&second, talk.as_str()), (&third, "")] {
+        let answer = send(client, &lumina, conversation, "I want to kill myself").await;
+        let path = answer.location().to_owned();
+        assert!(path.starts_with("/chat/") && !path.contains("__err="), "{path} {}", answer.text);
+        assert!(client.get(&path).await.text.contains("tel:"), "the card with help lines is there");
+    }
     // With an account the day goes on.
     assert_eq!(sign_up(&guest, "ada").await.status, 303);
     assert!(send(&guest, &lumina, &conversation, "Four is too much").await.location().starts_with("/chat/"));
