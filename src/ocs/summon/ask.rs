@@ -192,10 +192,10 @@ fn request(messages: Vec<Message>, schema: Schema, seed: &str, max_tokens: u32) 
 pub fn whole(asked: &Asked, given: &Given, missing: &[&str], note: Option<&str>) -> Request {
     let schema = schema(asked, given).only(|name| missing.contains(&name));
     let mut messages = prompt(asked, given);
-    if let Some(last) = messages.last_mut() {
-        if let Some(note) = note {
-            last.content.push_str(&format!("\n({note})"));
-        }
+    if let Some(last) = messages.last_mut()
+        && let Some(note) = note
+    {
+        last.content.push_str(&format!("\n({note})"));
     }
     request(messages, schema, &asked.seed, 1400)
 }

@@ -87,7 +87,7 @@ pub fn whole_sentences(text: &str) -> Option<String> {
 
 /// Closes an action whose second asterisk was left out.
 fn balanced(text: &str) -> String {
-    if text.matches('*').count() % 2 == 0 { text.to_owned() } else { format!("{text}*") }
+    if text.matches('*').count().is_multiple_of(2) { text.to_owned() } else { format!("{text}*") }
 }
 
 impl Judge<'_> {
