@@ -13,9 +13,13 @@ const QUESTIONS: [&str; 4] = ["What do you do all day?", "Do you like the winter
 
 /// Everything before the talk.
 pub(super) fn opening(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
+    // Set aside before a large sheet takes the room: without it the model would not know whom it talks with.
+    let person = budget.clip("person", &person(scene), budget::PERSON);
+    budget.envelope("person");
     let mut messages = vec![Message::system(character(scene, budget))];
     messages.extend(examples(scene, budget));
-    let entrance = entrance(scene, budget);
+    budget.sent_here("person");
+    let entrance = entrance(scene, person, budget);
     match messages.as_mut_slice() {
         _ if entrance.is_empty() => {}
         // Without examples between them, the two are one.
@@ -98,9 +102,9 @@ fn examples(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
 }
 
 /// Who comes in, and what is known that day. It changes, so it stands behind everything that does not.
-fn entrance(scene: &Scene, budget: &mut Budget<'_>) -> String {
+fn entrance(scene: &Scene, person: String, budget: &mut Budget<'_>) -> String {
     let say = |text: &str| fill(text, &scene.persona.name, &scene.person);
-    let mut parts = vec![budget.clip("person", &person(scene), budget::PERSON)];
+    let mut parts = vec![person];
     let instructions = scene.notes.instructions.trim();
     if !instructions.is_empty() {
         let text = format!("For this conversation:\n{}", say(instructions));

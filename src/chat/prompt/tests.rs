@@ -327,6 +327,7 @@ fn long_sheets_are_cut_at_sentences_and_leave_room_for_the_talk() {
     assert!(identity.text.ends_with("Harrow Point."), "{}", identity.text);
     assert_eq!(identity.left[0].why, Why::NoRoom);
     assert!(section(&prompt, "history").entries > 50);
+    assert!(told(&prompt).contains("you talk with Ada"), "whom it talks with is never left out");
     assert!(prompt.receipt.tokens <= prompt.receipt.room);
 }
 
