@@ -171,7 +171,7 @@ pub async fn join(ctx: Ctx, Query(Joining { idea, known }): Query<Joining>) -> R
         back.push('?');
         back.push_str(&url::form_urlencoded::Serializer::new(String::new()).append_pair("idea", idea.trim()).finish());
     }
-    if ctx.info.viewer.is_some() {
+    if ctx.require().is_ok() {
         return Redirect::to(&back);
     }
     let page = if known.is_empty() { "/sign-up" } else { "/sign-in" };
