@@ -54,7 +54,8 @@ pub fn whole(text: &str) -> Option<Map<String, Value>> {
     if let Ok(Value::Object(object)) = serde_json::from_str(trimmed) {
         return Some(object);
     }
-    let read = read(trimmed);
+    // Nothing follows any more: what only waited for that has closed.
+    let read = read(&format!("{trimmed}}}"));
     (!read.members.is_empty()).then(|| read.object())
 }
 

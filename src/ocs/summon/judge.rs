@@ -35,6 +35,8 @@ pub struct Judge<'a> {
     pub sentence: &'a str,
     /// What it says for certain.
     pub given: &'a Given,
+    /// What the character is called for short; empty as long as it has no name.
+    pub name: &'a str,
     /// How the character is spoken of, once that is settled.
     pub pronoun: Pronoun,
     /// How old it is, once that is settled.
@@ -88,6 +90,23 @@ pub fn whole_sentences(text: &str) -> Option<String> {
 /// Closes an action whose second asterisk was left out.
 fn balanced(text: &str) -> String {
     if text.matches('*').count().is_multiple_of(2) { text.to_owned() } else { format!("{text}*") }
+}
+
+/// Small models tell what somebody does instead of marking it: "Andrea looks up. Come in." is "*Andrea looks up.* Come in."
+fn acted(text: &str, name: &str) -> String {
+    let told = |sentence: &str| {
+        let verb =
+            sentence.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')).and_then(|rest| rest.split(' ').next());
+        verb.is_some_and(|v| v.len() > 3 && v.ends_with('s') && v.chars().all(|c| c.is_ascii_lowercase()))
+    };
+    if name.is_empty() || !told(text) {
+        return text.to_owned();
+    }
+    let end = text.char_indices().find(|(_, c)| matches!(c, '.' | '!' | '?')).map(|(at, c)| at + c.len_utf8());
+    match end.and_then(|end| text.split_at_checked(end)) {
+        Some((action, rest)) if !action.contains('*') => format!("*{action}*{rest}"),
+        _ => text.to_owned(),
+    }
 }
 
 impl Judge<'_> {
@@ -169,7 +188,7 @@ impl Judge<'_> {
         if name == "description" || name == "personality" {
             self.spoken_of(&text)?;
         }
-        Ok(text)
+        Ok(if name == "greeting" { acted(&text, self.name) } else { text })
     }
 
     /// In English, a character is not spoken of as somebody else.
@@ -219,7 +238,7 @@ impl Judge<'_> {
             let foreign = heard.is_some_and(|t| t.code != self.given.tongue.code);
             if good && !foreign && self.decent(&oc).is_ok() && self.decent(&user).is_ok() && !copied(&oc, self.examples)
             {
-                kept.push(ExampleLine { user, oc: oc.chars().take(600).collect() });
+                kept.push(ExampleLine { user, oc: acted(&oc, self.name).chars().take(600).collect() });
             }
         }
         if kept.is_empty() {
@@ -292,7 +311,7 @@ mod tests {
         let pronoun = given.pronoun.unwrap_or_default();
         let age = given.age.unwrap_or_default();
         let examples = "A thing that cooled is not a thing that broke.";
-        Judge { sentence, given: &given, pronoun, age, examples }.field(name, &value)
+        Judge { sentence, given: &given, name: "Andrea", pronoun, age, examples }.field(name, &value)
     }
 
     const KEEPER: &str = "A shy lighthouse keeper who lost her shadow";
@@ -350,6 +369,16 @@ mod tests {
         let cut =
             judged(KEEPER, "description", json!("She keeps the lamp at Harrow Point. She walks along the wall and"));
         assert_eq!(cut.unwrap(), "She keeps the lamp at Harrow Point.", "what is whole of it stays");
+    }
+
+    #[test]
+    fn what_somebody_does_is_marked_as_done() {
+        let kept = |text: &str| judged(KEEPER, "greeting", json!(text)).unwrap();
+        assert_eq!(kept("Andrea looks at the jar. What is inside?"), "*Andrea looks at the jar.* What is inside?");
+        for text in ["Andrea is my name. Come in.", "Come in. Andrea waits for nobody.", "*Andrea looks up.* Come in."]
+        {
+            assert_eq!(kept(text), text);
+        }
     }
 
     #[test]

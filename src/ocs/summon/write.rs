@@ -172,10 +172,11 @@ impl Writer {
         ask::schema(&self.asked, &self.given).fields.iter().map(|f| f.name).filter(|name| !there(name)).collect()
     }
 
-    fn judge<'a>(&'a self, arrived: &Arrived) -> Judge<'a> {
+    fn judge<'a>(&'a self, arrived: &'a Arrived) -> Judge<'a> {
         Judge {
             sentence: &self.asked.sentence,
             given: &self.given,
+            name: short_name(&arrived.sheet.name),
             pronoun: arrived.sheet.pronoun,
             age: arrived.sheet.age_band,
             examples: &self.examples,

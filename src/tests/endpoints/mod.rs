@@ -168,7 +168,6 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET /sign-in", "for people who are not signed in"),
     ("GET /sign-up", "for people who are not signed in"),
     ("GET /summon", "takes a sentence, and signs one up with it"),
-    ("GET /summon/join", "leads to sign-up with a sentence"),
     ("GET /terms", "for everybody: what holds"),
     ("GET /themes/preview.css", "made from the query alone"),
     ("POST /api/accounts", "signing up"),

@@ -473,7 +473,7 @@ async fn stop_reaches_the_model_and_the_rest_can_follow() {
     let requests = app.model.requests.lock().unwrap();
     assert_eq!(
         requests[before..].iter().map(wanted).collect::<Vec<_>>(),
-        [["greeting", "example_dialogue", "items", "introduction"]],
+        [["scenario", "greeting", "example_dialogue", "items", "introduction"]],
         "what was there is not asked for again"
     );
 }
