@@ -192,22 +192,6 @@ async fn model_reads_a_conversation_once() {
 }
 
 #[tokio::test]
-async fn model_is_guided_by_its_prompt() {
-    let engine = engine();
-    let mut request = talk("What do you bake today?");
-    let plain = ask(&engine, request.clone()).await;
-    request.sampling.guidance = 1.4;
-    let guided: Vec<Reply> = (0..6).map(|_| engine.reply(request.clone(), CancellationToken::new())).collect();
-    for heard in futures::future::join_all(guided.into_iter().map(listen)).await {
-        assert!(heard.end.is_ok(), "{:?}", heard.end);
-        assert_ne!(heard.text, plain.text);
-    }
-    // The prompt of the plain reply takes nothing away from the conversation's own.
-    let again = ask(&engine, request).await.end.expect("a reply");
-    assert_eq!(again.cached_tokens, again.prompt_tokens - 1);
-}
-
-#[tokio::test]
 async fn model_is_warmed() {
     let engine = engine();
     let request = talk("Hello");
