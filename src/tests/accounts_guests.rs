@@ -226,7 +226,7 @@ async fn the_day_of_a_guest_and_of_an_address_end() {
         let answer = send(client, &lumina, conversation, "I want to kill myself").await;
         let path = answer.location().to_owned();
         assert!(path.starts_with("/chat/") && !path.contains("__err="), "{path} {}", answer.text);
-        assert!(client.get(&path).await.text.contains("tel:"), "the card with help lines is there");
+        assert!(client.get(&path).await.text.contains("findahelpline.com"), "the card with help lines is there");
     }
     // With an account the day goes on.
     assert_eq!(sign_up(&guest, "ada").await.status, 303);

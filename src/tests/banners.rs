@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, Method, Request},
 };
 use serde_json::{Value, json};
+use sqlx::Executor;
 
 const LUMINA: &str = "01900000-0000-7000-8000-000000000001";
 const ORIGIN: &str = "http://127.0.0.1:3000";
@@ -105,6 +106,9 @@ async fn whoever_does_not_see_a_character_does_not_see_its_picture() {
     let app = TestApp::new().await;
     let (ada, _) = app.person("ada").await;
     let (eve, _) = app.person("eve").await;
+    let of_sixteen = "update profile_private set birth_date = (now() - interval '16 years')::date
+                      where user_id = (select user_id from profiles where username = 'eve')";
+    app.sql().await.execute(of_sixteen).await.unwrap();
     let anybody = app.client();
     let draft = made(&ada, "Mira", "general", false).await;
     let mature = made(&ada, "Nocturne", "mature", true).await;

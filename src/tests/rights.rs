@@ -1,7 +1,7 @@
 //! Credentials end, tries are counted by the account, admins type their password, and what people keep has a measure.
 
 use super::{
-    Answer, Client, PASSWORD, TestApp,
+    Answer, BORN, Client, PASSWORD, TestApp,
     avatars::{png, upload},
     ocs::{made, mira, with},
 };
@@ -41,7 +41,8 @@ async fn make_stale(app: &TestApp) {
 #[tokio::test]
 async fn all_spellings_of_an_account_share_their_tries() {
     let app = TestApp::new().await;
-    let body = json!({"username": "mississippi_v", "email": "river@example.org", "password": PASSWORD});
+    let body =
+        json!({"username": "mississippi_v", "email": "river@example.org", "password": PASSWORD, "birth_date": BORN});
     assert_eq!(app.client().post_json("/api/accounts", &body).await.status, 201);
     let spellings = [
         "mississippi_v",
@@ -123,7 +124,7 @@ async fn nobody_asks_for_addresses_without_end() {
     }
     let mut statuses = BTreeSet::new();
     for n in 0..12 {
-        let body = json!({"username": format!("new_{n}"), "email": "known@example.org", "password": PASSWORD});
+        let body = json!({"username": format!("new_{n}"), "email": "known@example.org", "password": PASSWORD, "birth_date": BORN});
         statuses.insert(strict.client().post_json("/api/accounts", &body).await.status);
     }
     assert_eq!(statuses, BTreeSet::from([409, 429]));
