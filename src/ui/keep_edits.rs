@@ -52,7 +52,7 @@ pub fn KeepEdits(
         <div class="unsaved" role="status" node_ref=bar hidden=move || !unsaved()>
             <span>{move || if restored.get() { "Unsaved changes were restored." } else { "Unsaved changes" }}</span>
             <button class="quiet" type="button" on:click=discard>"Discard"</button>
-            <button class="btn small" type="submit">"Save"</button>
+            <button class="btn small" type="submit">"Save changes"</button>
         </div>
     }
 }
