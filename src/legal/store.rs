@@ -29,7 +29,7 @@ pub async fn shown(ctx: &Ctx, page: Page) -> AppResult<Shown> {
         Some(row) => (row.body, words(row.effective_on)),
         None => (page.default_text().to_owned(), String::new()),
     };
-    Ok(Shown { page, html: markdown::render(&body), effective })
+    Ok(Shown { page, html: headed(&body), effective })
 }
 
 fn words(day: NaiveDate) -> String {
@@ -107,4 +107,36 @@ pub async fn save(ctx: &Ctx, form: &PageForm) -> AppResult<Page> {
     .await?;
     tx.commit().await?;
     Ok(page)
+}
+
+/// The body as HTML. In messages a line that begins with `#` is a line as any other; on these pages it is a heading.
+fn headed(body: &str) -> String {
+    let (mut html, mut text) = (String::new(), String::new());
+    for line in body.lines() {
+        match line.trim_start_matches('#') {
+            title if title.len() < line.len() && title.starts_with(' ') => {
+                html.push_str(&markdown::render(&text));
+                text.clear();
+                html.push_str(&format!("<h2>{}</h2>\n", crate::ui::escape(title.trim())));
+            }
+            _ => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    html.push_str(&markdown::render(&text));
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_are_headings_and_nothing_more() {
+        let html = headed("First.\n\n## Who <b> may\n\n- one\n#tag stays\n");
+        assert!(html.starts_with("<p>First.</p>\n<h2>Who &lt;b&gt; may</h2>\n"), "{html}");
+        assert!(html.contains("<li>one") && html.contains("#tag stays"), "{html}");
+    }
 }
