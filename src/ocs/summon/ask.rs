@@ -180,7 +180,8 @@ fn request(messages: Vec<Message>, schema: Schema, seed: &str, max_tokens: u32) 
         temperature: 0.7,
         top_p: 0.92,
         min_p: 0.06,
-        repeat_penalty: 1.06,
+        // Penalties for what was said before fall on the form as well: names begin with a comma then.
+        repeat_penalty: 1.0,
         seed: Some(number(seed)),
         ..Sampling::default()
     };

@@ -69,7 +69,7 @@ fn Weak(hints: Hints) -> impl IntoView {
     hints.is_small.then(|| {
         view! {
             <p class="meta weak">
-                "The built-in model is small. It writes best in English; German, French, Spanish, Italian, Japanese and Chinese are simpler, and other languages often go wrong. "
+                "The built-in model is small: it writes in English. In other languages what it writes often makes no sense. "
                 {hints.may_choose.then(|| view! { <a href="/admin/models" rel="external">"Choose a better model"</a> })}
             </p>
         }
