@@ -47,7 +47,7 @@ test("from joining to talking by keyboard alone", async ({ page }) => {
   await expect(page).not.toHaveURL(/welcome/);
   await page.goto("/c/thorne");
   await alive(page);
-  await tabTo(page, /talk with thorne/i);
+  await tabTo(page, /chat with thorne/i);
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/(talk|chat)\//);
   await alive(page);
