@@ -20,7 +20,7 @@ test("a line about suicide gets help lines before any reply, and the chat can go
   }
   await page.setViewportSize({ width: 1280, height: 800 });
   await card.getByRole("button", { name: "Continue the chat" }).click();
-  await expect(page.locator("article.oc").last().getByRole("button", { name: /^(Again|Try again)$/ })).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator("article.oc").last().getByRole("button", { name: /^(Regenerate|Try again)$/ })).toBeVisible({ timeout: 60_000 });
   await expect(card).toBeVisible();
   await expect(card.getByRole("button", { name: "Continue the chat" })).toHaveCount(0);
 });
