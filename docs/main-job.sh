@@ -14,7 +14,7 @@ json() { curl --silent --show-error --fail-with-body --header 'content-type: app
 name="wanderer_$RANDOM$RANDOM"
 echo "1. An account for $name; the answer carries a session cookie."
 json --cookie-jar "$jar" "$site/api/accounts" \
-    --data "{\"username\": \"$name\", \"email\": \"$name@example.org\", \"password\": \"a quiet lamp by the ninth sea\"}" | field username
+    --data "{\"username\": \"$name\", \"email\": \"$name@example.org\", \"password\": \"a quiet lamp by the ninth sea\", \"birth_date\": \"1990-01-31\"}" | field username
 
 echo "2. A token, shown this once; from here on it stands for the person."
 token=$(json --cookie "$jar" "$site/api/tokens" --data '{"name": "main job", "scopes": ["read", "write"]}' | field token)
