@@ -382,6 +382,8 @@ def main():
     CHOSEN.extend(chosen)
     # Tests need a model that is small and always the same; whoever names another one wants to test that.
     os.environ.setdefault("SOULFORGE_MODEL", "tiny")
+    # Suites run beside each other here, and threads of a model that wait for each other would hold up all.
+    os.environ.setdefault("SOULFORGE_MODEL_THREADS", "1")
     start = time.monotonic()
     first = not (CARGO_TARGET / "release" / ".fingerprint").exists()
     say("Testing SoulForge" + (": the first time takes about 45 minutes on two cores" if first else ""))
