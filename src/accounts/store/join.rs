@@ -65,6 +65,10 @@ pub async fn sign_up(ctx: &Ctx, form: SignUpForm) -> Result<Joined, Refused> {
         faults.extend(uninvited(&mut tx, &doors, &form.invite).await?);
     }
     drop(tx);
+    // Whoever learns that an address has an account pays as if they had joined: there are not many such answers.
+    if faults.iter().any(|f| f.field() == "email" && f.status() == 409) {
+        limits::take_address(&ctx.app, Action::SignUp, &ctx.info).await?;
+    }
     if !faults.iter().any(|f| f.field() == "password") {
         let judged = passwords::judge("password", &form.password, &form.username, &form.email).await;
         faults.extend(judged.err());
