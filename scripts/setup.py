@@ -114,10 +114,25 @@ def install_compiler():
 
 def apt(package, what):
     """Installs a Debian package; only ever called as root."""
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # As in single-user mode, so that no service of the package is started.
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     with step(f"install {what} (Debian package {package})", "1 min"):
         common.run(["apt-get", "update", "-q"], f"apt-update-{package}", env=env)
         common.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], f"apt-{package}", env=env)
+
+
+def pgbouncer():
+    """The program of PgBouncer, installed from Debian when we are root; None, with a word about it, when it cannot be had."""
+    found = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found and common.is_root() and common.on_path("apt-get"):
+        try:
+            apt("pgbouncer", "a pooler to test with")
+        except Stop as stop:
+            say(f"  --  {str(stop).splitlines()[0]}")
+        found = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+    if not found:
+        say("  --  skipped: poolers of transactions are not tested, since PgBouncer is not installed (Debian: apt-get install pgbouncer)")
+    return found
 
 
 @one_at_a_time

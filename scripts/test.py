@@ -151,6 +151,7 @@ def rust(results):
     with database.Cluster() as cluster:
         env.update({name: value for name, value in runner.environment().items() if name.startswith("SOULFORGE_")})
         env["TEST_DATABASE_URL"] = cluster.url()
+        env["TEST_PGBOUNCER"] = setup.pgbouncer() or ""
         try:
             output = common.run(
                 [*command, "--no-fail-fast", "--", *os.environ.get("TEST_FILTER", "").split()], "rust", env=env, folder=LOGS, progress="the Rust tests", check=False,

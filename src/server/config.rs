@@ -190,6 +190,11 @@ pub struct Place {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Option<SecretString>,
 
+    /// The same database as `DATABASE_URL`, at the server itself and as its owner: for migrations, backups and what processes tell
+    /// each other. Needed where `DATABASE_URL` is a pooler's address; its role may then be one that owns nothing.
+    #[arg(long, env = "SOULFORGE_OWNER_URL", hide_env_values = true, value_parser = secret)]
+    pub owner_url: Option<SecretString>,
+
     /// Folder with the private PostgreSQL's `bin`, `lib` and `share`.
     #[arg(long, env = "SOULFORGE_PG_DIR")]
     pub pg_dir: Option<PathBuf>,

@@ -3,12 +3,15 @@
 //! Row level security reads the identity from a setting that is local to the transaction. sqlx may hand a connection back
 //! in the middle of an open transaction when the future of `begin` is dropped (transact-rs/sqlx #4385), and the next
 //! user of that connection would then ask under somebody else's name. Two walls against it: `begin` runs in a task of its
-//! own, which is never dropped half-way, and each connection is rolled back and reset when it returns to the pool.
+//! own, which is never dropped half-way, and each connection is rolled back when it returns to the pool.
+//!
+//! Role, person and limits are all set by the one message that begins a transaction, and end with it. Nothing depends on
+//! what a connection was told before, so that a pooler in between may give each transaction another one.
 
 use super::telemetry::figures;
 use crate::{error::AppResult, ids::UserId};
 use sqlx::{
-    AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use std::{
@@ -38,6 +41,8 @@ pub struct Db {
     worker: PgPool,
     /// One connection that listens; made when somebody does.
     line: PgPool,
+    /// What each transaction begins with.
+    begin: &'static str,
 }
 
 /// How a pool stands.
@@ -53,26 +58,18 @@ pub struct PoolFigures {
     pub max: u32,
 }
 
-/// What the private cluster sets for its roles, for connections that become those roles by `set role`: settings of a role
-/// hold only for whoever signs in as it. Said again after each reset, which would take them away.
-const APP_ROLE: Role = Role {
-    enter: "set role sf_app",
-    limits: "set statement_timeout = '5s'; set lock_timeout = '2s'; set idle_in_transaction_session_timeout = '5s'; \
-             select set_config('transaction_timeout', '30s', false) where current_setting('server_version_num')::int >= 170000",
-};
+/// What begins every transaction of a person: what the private cluster also sets for its roles, whose settings hold only
+/// for whoever signs in as them. The person's id is put between the quotation marks.
+const AS_PERSON: [&str; 2] = [
+    "; set local role sf_app; set local app.user_id = '",
+    "'; set local statement_timeout = '5s'; set local lock_timeout = '2s'; \
+     set local idle_in_transaction_session_timeout = '5s'; \
+     select set_config('transaction_timeout', '30s', true) where current_setting('server_version_num')::int >= 170000",
+];
 
-/// As [`APP_ROLE`], for the process's own work.
-const WORKER_ROLE: Role = Role {
-    enter: "set role sf_worker",
-    limits: "set statement_timeout = '60s'; set lock_timeout = '2s'; set idle_in_transaction_session_timeout = '60s'",
-};
-
-/// A role that a connection becomes, and its limits.
-#[derive(Clone, Copy)]
-struct Role {
-    enter: &'static str,
-    limits: &'static str,
-}
+/// What begins every transaction of the process itself. Said is also that nobody asks: a connection may have been others' before.
+const AS_WORKER: &str = "; set local role sf_worker; set local app.user_id = ''; set local statement_timeout = '60s'; \
+     set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '60s'";
 
 /// A transaction under one identity. Dropping it rolls back.
 pub struct Tx(Transaction<'static, Postgres>);
@@ -106,19 +103,22 @@ pub struct Connections {
     pub app: PgConnectOptions,
     /// As `sf_worker`, or as a role that may become it.
     pub worker: PgConnectOptions,
-    /// The connecting role is not the wanted one itself: `set role` after connecting.
-    pub set_role: bool,
+    /// Without a pooler in between, as any role: for whoever listens.
+    pub direct: PgConnectOptions,
+    /// Each transaction forgets the statements that were prepared by those who had the connection before: behind a pooler that
+    /// does not tell them apart.
+    pub forget: bool,
 }
 
 impl Db {
     /// Makes the pools without connecting yet.
     #[must_use]
     pub fn new(connections: Connections, app_size: u32) -> Self {
-        let set = connections.set_role;
         Self {
-            app: pool(connections.app, set.then_some(APP_ROLE), app_size),
-            line: pool(connections.worker.clone(), set.then_some(WORKER_ROLE), 1),
-            worker: pool(connections.worker, set.then_some(WORKER_ROLE), (app_size / 2).max(3)),
+            app: pool(connections.app, app_size),
+            line: pool(connections.direct, 1),
+            worker: pool(connections.worker, (app_size / 2).max(3)),
+            begin: if connections.forget { "begin; deallocate all" } else { "begin" },
         }
     }
 
@@ -131,7 +131,7 @@ impl Db {
             Identity::User(id) => id.to_string(),
             Identity::Anonymous => String::new(),
         };
-        begin("app", self.app.clone(), format!("begin; select set_config('app.user_id', '{id}', true)")).await
+        begin("app", self.app.clone(), format!("{}{}", self.begin, AS_PERSON.join(&id))).await
     }
 
     /// A transaction of the process itself, as `sf_worker`: sign-in, replies under way, sweeping. Never on behalf of a
@@ -140,7 +140,7 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn system(&self) -> AppResult<Tx> {
-        begin("worker", self.worker.clone(), "begin".to_owned()).await
+        begin("worker", self.worker.clone(), format!("{}{AS_WORKER}", self.begin)).await
     }
 
     /// How the pools stand.
@@ -172,6 +172,64 @@ impl Db {
     }
 }
 
+/// Whether something between us and the server lends connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooled {
+    /// A connection is the same one until it is closed.
+    No,
+    /// Each transaction may get another connection.
+    ByTransaction {
+        /// A prepared statement is its maker's own all the same.
+        keeps_statements: bool,
+    },
+}
+
+/// How often something is tried that goes well by chance.
+const LOOKS: u32 = 20;
+
+/// Looks whether an address is a pooler's, by the processes of the server that answer: a second connection takes one of them
+/// for a transaction. It is the first one's if that was lent out, and if it was another, the first may change.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn pooled(options: &PgConnectOptions) -> Result<Pooled, sqlx::Error> {
+    async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+        connection.fetch_one("select pg_backend_pid()").await.map(|row| row.get(0))
+    }
+    let (mut first, mut second) =
+        (PgConnection::connect_with(options).await?, PgConnection::connect_with(options).await?);
+    let own = process(&mut first).await?;
+    for _ in 0..LOOKS {
+        second.execute("begin").await?;
+        if process(&mut second).await? == own || process(&mut first).await? != own {
+            second.execute("rollback").await?;
+            return Ok(Pooled::ByTransaction { keeps_statements: keeps_statements(options).await? });
+        }
+        second.execute("rollback").await?;
+    }
+    first.close().await?;
+    second.close().await?;
+    Ok(Pooled::No)
+}
+
+/// Whether two who prepare different statements under the same name, as every client does, get each their own.
+async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    for _ in 0..LOOKS {
+        for (statement, answer) in [("select 1 as one", 1), ("select 2 as two", 2)] {
+            let mut connection = PgConnection::connect_with(options).await?;
+            let said: Result<i32, _> = sqlx::query_scalar(statement).fetch_one(&mut connection).await;
+            // The next one may get this connection, and must find it as it would be without us.
+            let _ = connection.close().await;
+            match said {
+                Ok(said) if said == answer => {}
+                Ok(_) | Err(sqlx::Error::Database(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(true)
+}
+
 async fn begin(name: &'static str, pool: PgPool, statement: String) -> AppResult<Tx> {
     let began = Instant::now();
     // A dropped JoinHandle does not abort its task, so BEGIN and the identity are always complete or undone together.
@@ -188,30 +246,17 @@ async fn begin(name: &'static str, pool: PgPool, statement: String) -> AppResult
     }
 }
 
-fn pool(options: PgConnectOptions, role: Option<Role>, size: u32) -> PgPool {
-    // `begin` first, because `rollback` alone outside of a transaction writes a warning each time, here and in the
-    // server's log. Where one is open, `begin` only warns; where one has failed, it is an error, and sqlx closes the
-    // connection.
-    const RESET: &str = "begin; rollback; reset all";
-    let reset = role.map_or_else(|| RESET.to_owned(), |role| format!("{RESET}; {}", role.limits));
+fn pool(options: PgConnectOptions, size: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(5))
         .idle_timeout(Duration::from_secs(300))
-        .after_connect(move |c, _| {
+        .after_release(|c, _| {
             Box::pin(async move {
-                if let Some(role) = role {
-                    c.execute(role.enter).await?;
-                    c.execute(role.limits).await?;
-                }
-                Ok(())
-            })
-        })
-        .after_release(move |c, _| {
-            let reset = reset.clone();
-            Box::pin(async move {
-                // Made of constants above.
-                c.execute(AssertSqlSafe(reset)).await?;
+                // `begin` first, because `rollback` alone outside of a transaction writes a warning each time, here and in
+                // the server's log. Where one is open, `begin` only warns; where one has failed, it is an error, and sqlx
+                // closes the connection.
+                c.execute("begin; rollback").await?;
                 Ok(true)
             })
         })

@@ -32,6 +32,7 @@ mod names;
 mod ocs;
 mod operations;
 mod pages;
+mod pooler;
 mod provider;
 mod rights;
 mod secrets;
@@ -118,7 +119,13 @@ impl TestApp {
     }
 
     fn on(database: Arc<Database>, flags: &[&str]) -> Self {
-        let connections = Connections { app: database.owner(), worker: database.owner(), set_role: true };
+        let owner = database.owner();
+        let connections = Connections { app: owner.clone(), worker: owner.clone(), direct: owner, forget: false };
+        Self::over(database, connections, flags)
+    }
+
+    /// A process that reaches the database in a way of its own.
+    fn over(database: Arc<Database>, connections: Connections, flags: &[&str]) -> Self {
         let db = Db::new(connections, 8);
         let folder = std::env::temp_dir().join(format!("sf-test-{}", Uuid::now_v7().simple()));
         let config = config(&folder, flags);
@@ -163,7 +170,9 @@ fn config(folder: &std::path::Path, flags: &[&str]) -> Config {
     let mut args = vec!["soulforge", "serve", "--data", &data, "--addr", "127.0.0.1:3000"];
     args.extend(flags);
     match Cli::try_parse_from(args).expect("flags").command {
-        Command::Serve(config) => Config { place: Place { database_url: None, ..config.place }, url: None, ..config },
+        Command::Serve(config) => {
+            Config { place: Place { database_url: None, owner_url: None, ..config.place }, url: None, ..config }
+        }
         _ => unreachable!("asked for serve"),
     }
 }
