@@ -37,6 +37,8 @@ pub mod ui;
 #[cfg(feature = "ssr")]
 pub mod ai;
 #[cfg(feature = "ssr")]
+pub mod kit;
+#[cfg(feature = "ssr")]
 pub mod server;
 
 #[cfg(all(test, feature = "ssr"))]

@@ -39,6 +39,10 @@ impl From<UserId> for Identity {
 pub struct Db {
     app: PgPool,
     worker: PgPool,
+    /// For jobs: their leases must not wait behind sign-ins.
+    queue: PgPool,
+    /// For replies under way: nor must theirs.
+    keeper: PgPool,
     /// One connection that listens; made when somebody does.
     line: PgPool,
     /// What each transaction begins with.
@@ -48,7 +52,7 @@ pub struct Db {
 /// How a pool stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolFigures {
-    /// `app` or `worker`.
+    /// `app`, `worker`, `queue` or `keeper`.
     pub name: &'static str,
     /// Open connections.
     pub size: u32,
@@ -57,6 +61,11 @@ pub struct PoolFigures {
     /// Most connections.
     pub max: u32,
 }
+
+/// Connections for jobs: claims, leases, and the transactions of what they do.
+const QUEUE_SIZE: u32 = 3;
+/// Connections for the words and leases of replies.
+const KEEPER_SIZE: u32 = 2;
 
 /// What begins every transaction of a person: what the private cluster also sets for its roles, whose settings hold only
 /// for whoever signs in as them. The person's id is put between the quotation marks.
@@ -117,7 +126,9 @@ impl Db {
         Self {
             app: pool(connections.app, app_size),
             line: pool(connections.direct, 1),
-            worker: pool(connections.worker, (app_size / 2).max(3)),
+            queue: pool(connections.worker.clone(), QUEUE_SIZE),
+            keeper: pool(connections.worker.clone(), KEEPER_SIZE),
+            worker: pool(connections.worker, (app_size / 3).max(3)),
             begin: if connections.forget { "begin; deallocate all" } else { "begin" },
         }
     }
@@ -140,13 +151,34 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn system(&self) -> AppResult<Tx> {
-        begin("worker", self.worker.clone(), format!("{}{AS_WORKER}", self.begin)).await
+        self.own("worker", &self.worker).await
+    }
+
+    /// As [`Db::system`], from the connections of the queue.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn queue(&self) -> AppResult<Tx> {
+        self.own("queue", &self.queue).await
+    }
+
+    /// As [`Db::system`], from the connections of whoever keeps replies.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn keeper(&self) -> AppResult<Tx> {
+        self.own("keeper", &self.keeper).await
+    }
+
+    async fn own(&self, name: &'static str, pool: &PgPool) -> AppResult<Tx> {
+        begin(name, pool.clone(), format!("{}{AS_WORKER}", self.begin)).await
     }
 
     /// How the pools stand.
     #[must_use]
-    pub fn pools(&self) -> [PoolFigures; 2] {
-        [("app", &self.app), ("worker", &self.worker)].map(|(name, pool)| PoolFigures {
+    pub fn pools(&self) -> [PoolFigures; 4] {
+        let pools = [("app", &self.app), ("worker", &self.worker), ("queue", &self.queue), ("keeper", &self.keeper)];
+        pools.map(|(name, pool)| PoolFigures {
             name,
             size: pool.size(),
             idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
@@ -168,6 +200,8 @@ impl Db {
     pub async fn close(&self) {
         self.line.close().await;
         self.app.close().await;
+        self.queue.close().await;
+        self.keeper.close().await;
         self.worker.close().await;
     }
 }

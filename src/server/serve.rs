@@ -19,6 +19,7 @@ use crate::{
         SharedModel,
         local::{LocalConfig, LocalModel},
     },
+    kit::jobs::{self, Jobs, Kinds, Pace},
     models::{environment::Environment, files::Library, registry::Registry},
 };
 use clap::Parser;
@@ -40,6 +41,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(12);
 const ANSWERS_LIMIT: Duration = Duration::from_secs(3);
 /// Longest wait for work that was told to end.
 const TASKS_LIMIT: Duration = Duration::from_secs(5);
+/// Twenty-four hours.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Longest wait for connections to the database.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -122,6 +125,7 @@ async fn serve(config: Config) -> Result<(), String> {
     crate::ocs::summon::run::watch(&state);
     super::files::sweep::watch(&state);
     crate::accounts::guests::watch(&state);
+    jobs::start(&state);
     hear_others(&state);
     tokio::spawn(figures::upkeep());
     super::drafts::watch(&state);
@@ -182,20 +186,20 @@ async fn listen(addr: SocketAddr, setting: &str) -> Result<tokio::net::TcpListen
         .map_err(|e| format!("cannot listen on {addr}: {e}; set {setting} to another address"))
 }
 
-/// Waits for replies and summons under way, but not for ever: what is not done then is interrupted with its words kept.
+/// Waits for replies, summons and jobs under way, but not for ever: what is not done then is interrupted with its words kept.
 async fn drain(state: &AppState) {
     tracing::info!("stopping");
     let began = Instant::now();
     tokio::time::sleep(Duration::from_secs(state.config.drain)).await;
     let mut said = false;
     while began.elapsed() < DRAIN_LIMIT {
-        let under_way = state.runs.count() + state.summons.count();
+        let under_way = state.runs.count() + state.summons.count() + state.jobs.count();
         if under_way == 0 {
             return;
         }
         if !said {
             said = true;
-            tracing::info!(under_way, "waiting for replies to be finished; another signal stops at once");
+            tracing::info!(under_way, "waiting for what was begun to be finished; another signal stops at once");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -255,6 +259,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         library,
         vault,
         config: Arc::new(config),
+        jobs: Arc::new(Jobs::new(hub.bell.clone(), kinds(), Pace::default())),
         runs: Arc::new(crate::chat::run::Runs::new(hub.bell.clone())),
         summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),
         hub,
@@ -268,11 +273,17 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
     })
 }
 
+/// The jobs of all rooms.
+fn kinds() -> Kinds {
+    Kinds::default().every::<jobs::Tidy>(DAY)
+}
+
 /// Listens to what other processes on the same database do.
 pub fn hear_others(state: &AppState) {
     super::bell::start(state, |app, heard| {
         app.runs.hear(heard);
         app.summons.hear(heard);
+        app.jobs.hear(heard);
     });
 }
 

@@ -3,6 +3,7 @@
 use super::{config::Config, crowd::Crowd, db::Db, events::Hub, files::Files, pass::Passes, vault::Vault};
 use crate::{
     ai::SharedModel,
+    kit::jobs::Jobs,
     models::{files::Library, registry::Registry},
 };
 use axum::extract::FromRef;
@@ -35,6 +36,8 @@ pub struct AppState {
     pub passes: Arc<Passes>,
     /// How many streams, files and connections are open for whom.
     pub crowd: Arc<Crowd>,
+    /// Work that outlives its request.
+    pub jobs: Arc<Jobs>,
     /// Replies under way in this process.
     pub runs: Arc<crate::chat::run::Runs>,
     /// Summons under way in this process.

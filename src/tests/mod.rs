@@ -24,6 +24,7 @@ mod database;
 mod endpoints;
 mod guard;
 mod home;
+mod jobs;
 mod log;
 mod long_replies;
 mod model;
@@ -119,19 +120,13 @@ impl TestApp {
     }
 
     fn on(database: Arc<Database>, flags: &[&str]) -> Self {
-        let owner = database.owner();
-        let connections = Connections { app: owner.clone(), worker: owner.clone(), direct: owner, forget: false };
+        let connections = direct(&database);
         Self::over(database, connections, flags)
     }
 
     /// A process that reaches the database in a way of its own.
     fn over(database: Arc<Database>, connections: Connections, flags: &[&str]) -> Self {
-        let db = Db::new(connections, 8);
-        let folder = std::env::temp_dir().join(format!("sf-test-{}", Uuid::now_v7().simple()));
-        let config = config(&folder, flags);
-        let options = LeptosOptions::builder().output_name("soulforge").site_root("target/site").build();
-        let model = Arc::new(ScriptedModel::default());
-        let state = serve::state(options, config, db, model.clone()).expect("the data folder");
+        let (state, model, folder) = parts(connections, flags);
         let router = router::router(state.clone());
         Self { state, model, router, database, folder }
     }
@@ -163,6 +158,23 @@ impl TestApp {
     pub async fn sql(&self) -> PgConnection {
         PgConnection::connect_with(&self.database.owner()).await.expect("the test database")
     }
+}
+
+/// How a process reaches the database where nothing stands in between.
+fn direct(database: &Database) -> Connections {
+    let owner = database.owner();
+    Connections { app: owner.clone(), worker: owner.clone(), direct: owner, forget: false }
+}
+
+/// What a process is made of, its model, and its data folder.
+fn parts(connections: Connections, flags: &[&str]) -> (AppState, Arc<ScriptedModel>, std::path::PathBuf) {
+    let db = Db::new(connections, 8);
+    let folder = std::env::temp_dir().join(format!("sf-test-{}", Uuid::now_v7().simple()));
+    let config = config(&folder, flags);
+    let options = LeptosOptions::builder().output_name("soulforge").site_root("target/site").build();
+    let model = Arc::new(ScriptedModel::default());
+    let state = serve::state(options, config, db, model.clone()).expect("the data folder");
+    (state, model, folder)
 }
 
 fn config(folder: &std::path::Path, flags: &[&str]) -> Config {

@@ -328,7 +328,13 @@ async fn figures_count_what_happens() {
     ] {
         assert!(value(&after, name, &[]) >= least, "{name}: {}", value(&after, name, &[]));
     }
-    for name in ["soulforge_jobs", "soulforge_open_runs", "soulforge_http_in_flight", "soulforge_draining"] {
+    for name in [
+        "soulforge_jobs",
+        "soulforge_open_runs",
+        "soulforge_http_in_flight",
+        "soulforge_draining",
+        "soulforge_queue_jobs",
+    ] {
         assert!(after.contains(&format!("# TYPE {name} gauge")), "{name}");
     }
 }

@@ -203,6 +203,11 @@ fn matrix() -> Vec<Cell> {
         cell("stored_files", "key = 'row'", ["o", "o", "", "o"], "bytes = 9"),
         cell("storage_limits", "kind = 'pictures' and tier = 'explorer'", ["osmang", "", "", ""], "bytes = 9"),
         cell("chores", "name = 'row'", ["", "", "", ""], "done_at = 'epoch'"),
+        cell("job_queue", "job_id = '{row}'", ["", "", "", ""], "priority = 7"),
+        cell("dead_jobs", "job_id = '{row}'", ["", "", "", ""], "priority = 7"),
+        cell("job_calls", "job_id = '{row}'", ["", "", "", ""], "provider_id = 'x'"),
+        cell("schedules", "name = 'row'", ["", "", "", ""], "next_at = 'epoch'"),
+        cell("paused_lanes", "lane = 'row'", ["", "", "", ""], "paused_at = 'epoch'"),
         cell("usage_log", "usage_id = '{row}'", ["oa", "", "", ""], "model = 'x'"),
         cell("daily_usage", "user_id = '{owner}'", ["oa", "", "", ""], "used = 7"),
     ]
@@ -403,7 +408,7 @@ async fn differences(sql: &mut PgConnection, cell: &Cell) -> Vec<String> {
 /// One person with one of everything, a stranger, a moderator, an admin, and the owner's connection.
 pub(super) async fn fixture(app: &TestApp) -> PgConnection {
     let mut sql = app.sql().await;
-    let text = fill(&FIXTURE.replace("'{read}'", "array['read']"));
+    let text = fill(&[FIXTURE, super::jobs::FIXTURE].concat().replace("'{read}'", "array['read']"));
     sql.execute(AssertSqlSafe(text)).await.expect("the fixture");
     sql
 }

@@ -114,7 +114,7 @@ pub struct Words {
 /// When the database cannot be reached; the runs go on and try again.
 pub async fn keep(app: &AppState, some: &[Words]) -> AppResult<Vec<(RunId, Keep)>> {
     let messages: Vec<Uuid> = some.iter().map(|words| words.message.0).collect();
-    let mut tx = app.db.system().await?;
+    let mut tx = app.db.keeper().await?;
     // Locks are always taken in this order: conversation, message, run. Deleting cascades in it, too. Nobody is waited for, since
     // many are locked at once. The words of a reply that is not whole stay out of the index of words.
     let held: HashSet<Uuid> = sqlx::query!(
@@ -190,7 +190,7 @@ pub async fn keep(app: &AppState, some: &[Words]) -> AppResult<Vec<(RunId, Keep)
 /// # Errors
 /// When the database cannot be reached.
 pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<bool> {
-    let mut tx = app.db.system().await?;
+    let mut tx = app.db.keeper().await?;
     sqlx::query!(
         "select conversation_id from conversations where conversation_id = $1 for update",
         start.conversation_id.0
@@ -260,7 +260,7 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
 /// # Errors
 /// When the database cannot be reached.
 pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
-    let mut tx = db.system().await?;
+    let mut tx = db.keeper().await?;
     let rows = sqlx::query!(
         "update runs set status = 'interrupted', lease_until = null
          where status in ('queued', 'streaming') and lease_until < now() returning conversation_id, message_id"
@@ -274,7 +274,7 @@ pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
     // By itself, since everybody else locks the conversation before the run.
     let (conversations, messages): (Vec<_>, Vec<_>) =
         rows.into_iter().map(|r| (r.conversation_id, r.message_id)).unzip();
-    let mut tx = db.system().await?;
+    let mut tx = db.keeper().await?;
     sqlx::query!("update conversations set updated_at = now() where conversation_id = any($1)", &conversations)
         .execute(&mut *tx)
         .await?;

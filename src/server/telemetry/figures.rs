@@ -6,6 +6,7 @@
 use super::Route;
 use crate::{
     ai::Finish,
+    kit::jobs::LaneFigures,
     server::{AppState, Ctx, Identity, api::ApiResult},
 };
 use axum::{
@@ -44,6 +45,8 @@ fn install() -> Option<PrometheusHandle> {
         ("soulforge_first_token_seconds", &SLOW),
         ("soulforge_run_seconds", &SLOW),
         ("soulforge_summon_seconds", &SLOW),
+        ("soulforge_job_seconds", &SLOW),
+        ("soulforge_job_wait_seconds", &SLOW),
     ]
     .into_iter()
     .try_fold(PrometheusBuilder::new(), |builder, (name, borders)| {
@@ -84,8 +87,18 @@ fn describe() {
     describe_counter!("soulforge_crisis_cards_total", "Cards with help lines that were shown in place of a reply");
     describe_counter!("soulforge_summons_total", "Summons that ended, by outcome");
     describe_histogram!("soulforge_summon_seconds", seconds, "From a summon's start to its end");
-    describe_gauge!("soulforge_jobs", "Open jobs of all nodes, by status");
-    describe_gauge!("soulforge_jobs_oldest_seconds", seconds, "Age of the oldest open job of all nodes");
+    describe_gauge!("soulforge_jobs", "Open summons of all nodes, by status");
+    describe_gauge!("soulforge_jobs_oldest_seconds", seconds, "Age of the oldest open summon of all nodes");
+    describe_gauge!("soulforge_queue_jobs", "Jobs of all nodes, by lane and state: ready, waiting, running, dead");
+    describe_gauge!("soulforge_queue_oldest_seconds", seconds, "For how long the oldest job could have begun, by lane");
+    describe_counter!("soulforge_job_attempts_total", "Attempts at jobs that ended, by kind and outcome");
+    describe_counter!("soulforge_jobs_left_behind_total", "Jobs that were taken from processes that went away");
+    describe_histogram!("soulforge_job_seconds", seconds, "From an attempt's start to its end, by kind");
+    describe_histogram!(
+        "soulforge_job_wait_seconds",
+        seconds,
+        "From when a job could have begun until it did, by lane"
+    );
     describe_gauge!("soulforge_open_runs", "Open replies of all nodes, by status");
     describe_gauge!("soulforge_database_up", "1 when the database answered just now");
     describe_gauge!("soulforge_database_connections", "Connections of the pools, by pool and state");
@@ -233,6 +246,22 @@ pub fn summon_ended(outcome: &'static str, took: Duration) {
     histogram!("soulforge_summon_seconds").record(took.as_secs_f64());
 }
 
+/// A job was begun that could have been so long ago.
+pub fn job_began(lane: &'static str, waited: Duration) {
+    histogram!("soulforge_job_wait_seconds", "lane" => lane).record(waited.as_secs_f64());
+}
+
+/// An attempt at a job of this kind has ended.
+pub fn job_ended(kind: String, outcome: &'static str, took: Duration) {
+    histogram!("soulforge_job_seconds", "kind" => kind.clone()).record(took.as_secs_f64());
+    counter!("soulforge_job_attempts_total", "kind" => kind, "outcome" => outcome).increment(1);
+}
+
+/// So many jobs were taken from processes that went away.
+pub fn jobs_left_behind(jobs: u64) {
+    counter!("soulforge_jobs_left_behind_total").increment(jobs);
+}
+
 /// How many replies the local model writes or has waiting, and its places.
 pub fn local_model(replies: u32, places: u32) {
     gauge!("soulforge_local_model_replies").set(f64::from(replies));
@@ -287,6 +316,18 @@ async fn look(app: &AppState) -> crate::error::AppResult<()> {
     gauge!("soulforge_jobs_oldest_seconds").set(row.oldest);
     gauge!("soulforge_open_runs", "status" => "queued").set(number(row.waiting));
     gauge!("soulforge_open_runs", "status" => "streaming").set(number(row.streaming));
+    let found = crate::kit::jobs::figures(&mut tx).await?;
+    // Lanes with nothing in them are told as well: a figure that is not said any more would stay as it was.
+    let empty = app.jobs.lanes().map(|lane| LaneFigures { lane: lane.name.to_owned(), ..LaneFigures::default() });
+    for lane in empty.filter(|lane| found.iter().all(|f| f.lane != lane.lane)).chain(found.iter().cloned()) {
+        let set =
+            |state, n| gauge!("soulforge_queue_jobs", "lane" => lane.lane.clone(), "state" => state).set(number(n));
+        set("ready", lane.ready);
+        set("waiting", lane.waiting);
+        set("running", lane.running);
+        set("dead", lane.dead);
+        gauge!("soulforge_queue_oldest_seconds", "lane" => lane.lane.clone()).set(lane.oldest);
+    }
     Ok(())
 }
 

@@ -28,6 +28,8 @@ const OF_THE_SITE: &[&str] = &[
     "site_pages",
     "seeded_ocs",
     "chores",
+    "schedules",
+    "paused_lanes",
     "storage_limits",
     "limit_buckets",
     "one_time_tokens",
