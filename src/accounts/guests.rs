@@ -45,9 +45,20 @@ pub async fn may_come(tx: &mut Tx) -> AppResult<()> {
 /// # Errors
 /// `Invalid` for a line that cannot be kept anyway; `NotFound` for a character that they cannot see; `SignInRequired`
 /// where guests may not talk; `TooMany`.
-pub async fn enter(mut ctx: Ctx, oc: &str, line: &str) -> AppResult<Ctx> {
+pub async fn enter(ctx: Ctx, oc: &str, line: &str) -> AppResult<Ctx> {
+    let (ctx, cookie) = come_in(ctx, oc, check_message(line)).await?;
+    keep_cookie(cookie);
+    Ok(ctx)
+}
+
+/// As [`enter`], for what a stranger asks before their first line: `line` is what they have typed, as far as it can be kept. Gives
+/// the cookie for the answer if it made a guest.
+///
+/// # Errors
+/// As [`enter`].
+pub async fn come_in(mut ctx: Ctx, oc: &str, line: AppResult<String>) -> AppResult<(Ctx, Option<HeaderValue>)> {
     if ctx.info.viewer.is_some() {
-        return Ok(ctx);
+        return Ok((ctx, None));
     }
     // Without one there is no talk to go on with, and strangers have none.
     let oc: OcId = oc.trim().parse().map_err(|_| AppError::SignInRequired)?;
@@ -59,22 +70,24 @@ pub async fn enter(mut ctx: Ctx, oc: &str, line: &str) -> AppResult<Ctx> {
     }
     crate::ocs::store::must_see(&mut tx, oc).await?;
     drop(tx);
-    check_message(line)?;
+    let line = line?;
     // Where nothing may be said any more, nobody is made to say it.
     let block = address_block(ctx.info.client);
     let left = limits::left_of_day(&ctx.app, ADDRESS, doors.guest_lines_address, &block).await?;
-    if left == 0 && crate::trust::crisis::language_of(line).is_none() {
+    if left == 0 && crate::trust::crisis::language_of(&line).is_none() {
         return Err(used_up());
     }
     let token = store::make_guest(&ctx).await?;
-    ctx.info.viewer = session::find_by_cookie(&ctx.app.db, &token).await?;
-    let cookie = session::cookie(&ctx.app.config, &token);
-    if let (Some(response), Ok(value)) =
-        (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), HeaderValue::try_from(cookie))
-    {
-        response.append_header(header::SET_COOKIE, value);
+    ctx.info.sign_in(session::find_by_cookie(&ctx.app.db, &token).await?.ok_or(AppError::Internal)?);
+    let cookie = HeaderValue::try_from(session::cookie(&ctx.app.config, &token)).map_err(|_| AppError::Internal)?;
+    Ok((ctx, Some(cookie)))
+}
+
+/// The answer of the server function that runs carries this cookie.
+pub fn keep_cookie(cookie: Option<HeaderValue>) {
+    if let (Some(response), Some(cookie)) = (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), cookie) {
+        response.append_header(header::SET_COOKIE, cookie);
     }
-    Ok(ctx)
 }
 
 fn used_up() -> AppError {

@@ -17,6 +17,7 @@ use crate::{
     server::Ctx,
     text::{clean_text, readable},
 };
+use axum::http::HeaderValue;
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -58,6 +59,14 @@ pub struct Draft {
     reply: Reply,
     shutdown: CancellationToken,
     _cancelled_when_dropped: DropGuard,
+}
+
+/// Who asks for a line to begin a talk with may be a stranger: they become a guest by it, and the answer carries their cookie.
+///
+/// # Errors
+/// As [`guests::enter`]; `Invalid` at `field` for words that may not stand in a message.
+pub async fn enter(ctx: Ctx, oc: OcId, field: &str, begun: &str) -> AppResult<(Ctx, Option<HeaderValue>)> {
+    guests::come_in(ctx, &oc.to_string(), clean_text(field, begun, 0, MESSAGE_MAX)).await
 }
 
 /// Asks the model for the person's next line, which goes on from the words `begun`.

@@ -124,14 +124,18 @@ pub async fn draft_line(
 ) -> Result<String, AppError> {
     use super::{api::server, impersonate};
     use crate::{
+        accounts::guests,
         error::reply,
         server::{ctx, drafts},
     };
     reply(async {
-        let ctx = ctx()?;
-        ctx.talker_write()?;
+        let mut ctx = ctx()?;
         let talk = if conversation_id.is_empty() {
-            impersonate::Talk::Beginning(server::id(&oc_id)?, opening)
+            let oc = server::id(&oc_id)?;
+            let cookie;
+            (ctx, cookie) = impersonate::enter(ctx, oc, "content", &content).await?;
+            guests::keep_cookie(cookie);
+            impersonate::Talk::Beginning(oc, opening)
         } else {
             impersonate::Talk::Conversation(server::id(&conversation_id)?, None)
         };

@@ -17,7 +17,7 @@ use crate::{
 use axum::{
     Json, Router,
     extract::Path,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response, sse::Event},
     routing::{patch, post, put},
 };
@@ -340,7 +340,7 @@ pub async fn rate_reply(
 /// Have your own next line written. Nothing is sent or kept.
 ///
 /// As `text/event-stream`: `delta {text}`, `reset {text}` when all before was a thought of the model, and at the end
-/// `done {content}` or `failed {message}`. Going away stops the model, and so does signing out.
+/// `done {content}` or `failed {message}`. On our own pages a stranger becomes a guest by it, as by a first message. Going away stops the model, and so does signing out.
 #[utoipa::path(
     post, path = "/api/chat/{oc_id}/impersonate", tag = "chat",
     params(("oc_id" = Uuid, Path, description = "The character you talk with")),
@@ -359,17 +359,28 @@ pub async fn draft_line(
     headers: HeaderMap,
     JsonBody(body): JsonBody<NewDraft>,
 ) -> ApiResult<Response> {
-    ctx.talker_write()?;
     let oc: OcId = id(&oc_id)?;
-    let talk = match body.conversation_id {
-        Some(conversation) => Talk::Conversation(conversation, Some(oc)),
-        None => Talk::Beginning(oc, body.opening),
+    // Strangers come by our pages; programs have an account.
+    if headers.get("sec-fetch-site").is_none_or(|site| site != "same-origin") {
+        ctx.talker_write()?;
+    }
+    let (ctx, cookie, talk) = match body.conversation_id {
+        Some(conversation) => (ctx, None, Talk::Conversation(conversation, Some(oc))),
+        None => {
+            let (ctx, cookie) = impersonate::enter(ctx, oc, "content", &body.content).await?;
+            (ctx, cookie, Talk::Beginning(oc, body.opening))
+        }
     };
     let draft = impersonate::ask(&ctx, talk, "content", &body.content).await?;
-    if wants_stream(&headers) {
-        return Ok(streamed(&ctx.app, Pass::of(&ctx, &headers)?, draft));
+    let mut answer = if wants_stream(&headers) {
+        streamed(&ctx.app, Pass::of(&ctx, &headers)?, draft)
+    } else {
+        Json(DraftedLine { content: draft.whole().await? }).into_response()
+    };
+    if let Some(cookie) = cookie {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    Ok(Json(DraftedLine { content: draft.whole().await? }).into_response())
+    Ok(answer)
 }
 
 /// The words of a draft as they come. The stream owns the draft: when nobody reads it any more, or nobody may, the model stops.

@@ -12,11 +12,16 @@ use super::{
     AppState, Ctx,
     api::{self, ApiError},
     config::Config,
+    db::Tx,
     limits::{self, Action},
     request::{RequestInfo, cookie_value},
     session,
 };
-use crate::{accounts::rules::own_path, error::AppError, ids::UserId};
+use crate::{
+    accounts::rules::own_path,
+    error::AppError,
+    ids::{SessionId, UserId},
+};
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -29,8 +34,8 @@ use uuid::Uuid;
 
 /// Bytes of a refused form that are kept for somebody who is signed in: a message in any script.
 const KEPT: usize = 48 * 1024;
-/// The same for visitors.
-const KEPT_OF_VISITORS: usize = 8 * 1024;
+/// The same for visitors, whose first message may be as long as everybody's.
+const KEPT_OF_VISITORS: usize = 34 * 1024;
 /// Most fields of a form, and the longest name of one, bytes.
 const FIELDS: (usize, usize) = (80, 100);
 /// Names the browser of a visitor whose form was refused, for as long as the form is kept.
@@ -47,9 +52,13 @@ pub type Fields = BTreeMap<String, String>;
 #[must_use]
 pub fn holder(headers: &HeaderMap, viewer: Option<&session::Viewer>) -> Vec<u8> {
     if let Some(session) = viewer.and_then(|v| v.session) {
-        return session::hash_token(&format!("session {session}"));
+        return of_session(session);
     }
     cookie_value(headers, COOKIE).filter(|c| c.len() >= 32).map(|c| session::hash_token(&c)).unwrap_or_default()
+}
+
+fn of_session(session: SessionId) -> Vec<u8> {
+    session::hash_token(&format!("session {session}"))
 }
 
 /// A new holder for a visitor, and the cookie that names it.
@@ -71,6 +80,10 @@ pub async fn keep_refused_forms(State(app): State<AppState>, request: Request, n
     let mut response = next.run(Request::from_parts(parts, Body::from(bytes.clone()))).await;
     let location = response.headers().get(header::LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
     if let Some(location) = location.filter(|l| response.status().is_redirection() && l.contains("__err=")) {
+        let info = match arrived(&app, info, response.headers()).await {
+            Ok(info) => info,
+            Err(error) => return api::unavailable(&html(), &error),
+        };
         let back = Back::read(&location);
         match keep(&app, &info, &back, &typed(&bytes, info.viewer.is_some())).await {
             Ok(kept) => kept.lead(&mut response, &back),
@@ -78,6 +91,20 @@ pub async fn keep_refused_forms(State(app): State<AppState>, request: Request, n
         }
     }
     response
+}
+
+/// Who asks from now on: a refused form may have made a guest all the same, and the page is asked for by them.
+async fn arrived(app: &AppState, mut info: RequestInfo, answer: &HeaderMap) -> Result<RequestInfo, AppError> {
+    let name = session::cookie_name(&app.config);
+    let cookies = answer.get_all(header::SET_COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let token =
+        cookies.filter_map(|v| cookie::Cookie::parse(v).ok()).find(|c| c.name() == name && !c.value().is_empty());
+    if let Some(token) = token
+        && let Some(viewer) = session::find_by_cookie(&app.db, token.value()).await?
+    {
+        info.sign_in(viewer);
+    }
+    Ok(info)
 }
 
 fn is_plain_form(request: &Request) -> bool {
@@ -207,6 +234,24 @@ async fn save(
 /// When they could not be kept.
 pub async fn keep_for(ctx: &Ctx, page: &str, typed: &Fields) -> Result<Uuid, AppError> {
     save(&ctx.app, ctx.user_id(), &ctx.info.holder, &Back::read(page).path, "", typed).await
+}
+
+/// What this browser typed and was refused goes along to its new session, so that it stands in the form again after signing in or
+/// joining.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn carry(tx: &mut Tx, info: &RequestInfo, token: &str, user: UserId) -> Result<(), AppError> {
+    if info.holder.is_empty() {
+        return Ok(());
+    }
+    let hash = session::hash_token(token);
+    let new = sqlx::query_scalar!("select session_id from sessions where token_hash = $1", hash);
+    let new = of_session(SessionId(new.fetch_one(&mut **tx).await?));
+    sqlx::query!("update form_drafts set holder = $2, user_id = $3 where holder = $1", info.holder, new, user.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Leads somebody whose upload was refused back to its page, which says why.

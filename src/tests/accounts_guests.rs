@@ -235,6 +235,124 @@ async fn the_day_of_a_guest_and_of_an_address_end() {
     assert_eq!(lines(&guest, &conversation).await.len(), 9);
 }
 
+/// The address of a page, as a refused form leads back to it.
+fn way(answer: &Answer) -> String {
+    answer.location().trim_start_matches("http://127.0.0.1:3000").to_owned()
+}
+
+/// What the box of a chat page holds.
+async fn in_the_box(client: &Client, path: &str) -> String {
+    let page = client.get(path).await;
+    let found = page.text.split("name=\"content\"").find_map(|part| part.split_once("</textarea>"));
+    let (area, _) = found.unwrap_or_else(|| panic!("{path}: {} {}", page.status, page.location()));
+    area.split_once('>').map(|(_, text)| text.trim().to_owned()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_suggested_a_line_as_a_guest() {
+    let app = TestApp::with(&["--limit-factor", "1"]).await;
+    app.model.script(|_| vec![Step::text("What is in the bottle?")]);
+    let lumina = app.oc("lumina").await;
+    set(&app, json!({"guest_lines": 3, "guest_lines_address": 5})).await;
+    let path = format!("/api/chat/{lumina}/impersonate");
+    let client = app.client();
+    assert_eq!(client.post_json(&path, &json!({})).await.status, 401, "programs need an account");
+    let ask = async |client: &Client, body: Value| {
+        client.json(Method::POST, &path, &body, &[("sec-fetch-site", "same-origin")]).await
+    };
+    for _ in 0..2 {
+        let line = ask(&client, json!({})).await;
+        assert_eq!(
+            (line.status, line.json()["content"].as_str()),
+            (200, Some("What is in the bottle?")),
+            "{}",
+            line.text
+        );
+    }
+    assert_eq!((guests(&app).await, client.cookies().contains_key("sf")), (1, true), "they are a guest by it");
+    assert!(
+        client.get("/talk/lumina").await.text.contains("1 free message left today"),
+        "each costs as much as a line"
+    );
+    begin(&client, &lumina, "What is in the bottle?").await;
+    assert_eq!(ask(&client, json!({})).await.status, 429);
+
+    // Without scripts it stands in the box.
+    let plain = app.client();
+    let back = plain.post_form("/fn/chat/draft_line", &[("oc_id", &lumina)]).await;
+    assert!(back.location().starts_with("/talk/lumina?opening=0&__draft="), "{} {}", back.location(), back.text);
+    assert_eq!(in_the_box(&plain, back.location()).await, "What is in the bottle?");
+    // Talks of others are none of a stranger's, and where guests may not talk, nothing is suggested to them.
+    let other = app.client();
+    let theirs = json!({"conversation_id": "00000000-0000-7000-8000-000000000001"});
+    assert_eq!(ask(&other, theirs).await.status, 401);
+    set(&app, json!({"guest_lines": 0})).await;
+    assert_eq!(ask(&other, json!({})).await.status, 401);
+    assert_eq!(guests(&app).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_line_stands_in_the_box_again_also_behind_the_door() {
+    let app = TestApp::with(&["--limit-factor", "1"]).await;
+    app.model.script(|_| vec![Step::text("Hm.")]);
+    let lumina = app.oc("lumina").await;
+    set(&app, json!({"guest_lines": 1, "guest_lines_address": 1})).await;
+    // Too long, from a stranger in another script than ours.
+    let client = app.client();
+    let long = "ж".repeat(8001);
+    let refused = send(&client, &lumina, "", &long).await;
+    assert!(in_the_box(&client, &way(&refused)).await == long, "a message that is too long is there to be cut");
+    // A form that is refused after it has made a guest.
+    let fields = [("oc_id", lumina.as_str()), ("content", "Is it cold?"), ("key", &"k".repeat(201))];
+    let refused = client.post_form_from("/fn/chat/send_message", "/talk/lumina", &fields).await;
+    assert_eq!(guests(&app).await, 1, "{}", refused.location());
+    assert_eq!(in_the_box(&client, &way(&refused)).await, "Is it cold?");
+
+    // Too many: the way to an account carries it.
+    let conversation = begin(&client, &lumina, "Hello").await;
+    let page = format!("/chat/{conversation}");
+    let say = async |client: &Client, conversation: &str, page: &str, content: &str| {
+        let fields = [("oc_id", lumina.as_str()), ("conversation_id", conversation), ("content", content)];
+        client.post_form_from("/fn/chat/send_message", page, &fields).await
+    };
+    let draft_of = |answer: &Answer| answer.location().split("__draft=").nth(1).unwrap_or_default().to_owned();
+    let too_many = say(&client, &conversation, &page, "Are you still there?").await;
+    let shown = client.get(&way(&too_many)).await.text;
+    let draft = draft_of(&too_many);
+    assert!(shown.contains("Are you still there?") && shown.contains("free messages"), "{shown}");
+    assert!(shown.contains(&format!("/sign-up?next={page}%3F__draft%3D{draft}")), "{shown}");
+    assert_eq!(sign_up(&client, "ada").await.status, 303);
+    let next = format!("{page}?__draft={draft}");
+    assert_eq!(in_the_box(&client, &next).await, "Are you still there?", "the guest's is the account's");
+
+    // Signed out meanwhile: the page leads to the door, and from there back to the words.
+    app.sql().await.execute("delete from sessions").await.unwrap();
+    let refused = say(&client, &conversation, &page, "Not said yet").await;
+    let door = client.get(&way(&refused)).await;
+    let draft = draft_of(&refused);
+    assert_eq!(door.location(), format!("/sign-up?next={page}%3F__draft%3D{draft}"));
+    let next = format!("{page}?__draft={draft}");
+    let enter = async |client: &Client, next: &str| {
+        let fields = [("login", "ada"), ("password", PASSWORD), ("next", next)];
+        let entered = client.post_form_from("/sign-in", "/sign-in", &fields).await;
+        assert_eq!(entered.location(), next, "{}", entered.text);
+    };
+    enter(&client, &next).await;
+    assert_eq!(in_the_box(&client, &next).await, "Not said yet");
+    // Elsewhere, where nobody is left a message: who has talked with the character before is led on to that chat.
+    let other = app.client();
+    let refused = say(&other, "", "/talk/lumina", "A word from the ferry").await;
+    assert!(!other.cookies().contains_key("sf"), "{}", refused.location());
+    let next = format!("/talk/lumina?__draft={}", draft_of(&refused));
+    enter(&other, &next).await;
+    let led = other.get(&next).await.location().to_owned();
+    assert!(led.starts_with(&format!("{page}?__draft=")), "{led}");
+    assert_eq!(in_the_box(&other, &led).await, "A word from the ferry");
+    // Somebody else at the same address is shown nothing.
+    let (eve, _) = app.person("eve").await;
+    assert_eq!(in_the_box(&eve, &format!("/talk/lumina?__draft={draft}")).await, "");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn where_guests_are_switched_off_the_door_says_why() {
     let app = TestApp::new().await;

@@ -5,7 +5,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::UserId,
     server::{
-        AppState, Ctx, Tx, Viewer, device,
+        AppState, Ctx, Tx, Viewer, device, drafts,
         limits::{self, Action},
         passwords::{self, Check},
         session,
@@ -111,6 +111,8 @@ pub(super) async fn settle_guest(ctx: &Ctx) -> AppResult<()> {
 
 /// A new session; the one that this browser had before is over, and what a guest said in it is the account's.
 pub(super) async fn enter(ctx: &Ctx, tx: &mut Tx, id: UserId, action: &str) -> AppResult<String> {
+    let token = session::create(tx, id, &ctx.info.user_agent).await?;
+    drafts::carry(tx, &ctx.info, &token, id).await?;
     if let Some(viewer) = &ctx.info.viewer {
         if viewer.is_guest && viewer.id != id {
             super::move_guest(tx, viewer.id, id).await?;
@@ -120,7 +122,7 @@ pub(super) async fn enter(ctx: &Ctx, tx: &mut Tx, id: UserId, action: &str) -> A
         }
     }
     note(tx, id, action).await?;
-    session::create(tx, id, &ctx.info.user_agent).await
+    Ok(token)
 }
 
 /// Notes what somebody did with their account, for themselves and for moderators.

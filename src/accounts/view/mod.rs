@@ -87,9 +87,16 @@ pub fn door_to(here: &str) -> String {
     with_next(if is_own { "/sign-in" } else { "/sign-up" }, here)
 }
 
+/// The page at `path`, with what came back in a refused form, for as long as that is kept: it stands there again after the door.
+pub fn with_draft(path: &str) -> String {
+    let draft = use_query_map().with(|q| q.get("__draft")).filter(|d| d.len() <= 40);
+    let separator = if path.contains('?') { '&' } else { '?' };
+    draft.map_or_else(|| path.to_owned(), |draft| format!("{path}{separator}__draft={draft}"))
+}
+
 /// A page that somebody may not see: those without an account are led to the door and come back.
 pub(crate) fn refused(error: AppError, here: &str) -> AnyView {
-    let sign_in = (error == AppError::SignInRequired).then(|| door_to(here));
+    let sign_in = (error == AppError::SignInRequired).then(|| door_to(&with_draft(here)));
     let view = view! { <ErrorView error=error /> }.into_any();
     #[cfg(feature = "ssr")]
     if let Some(path) = &sign_in {

@@ -1,16 +1,19 @@
 //! What somebody without an account is told under the composer: how much they may still say, and how to keep the talk.
 
 use super::room::Shared;
-use crate::{accounts::view::door_to, app::FrameResource};
+use crate::{
+    accounts::view::{door_to, with_draft},
+    app::FrameResource,
+};
 use leptos::prelude::*;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::hooks::use_location;
 
 /// A line for guests and strangers; nothing for people with an account.
 #[component]
 pub fn GuestNote() -> impl IntoView {
     let shared = expect_context::<Shared>();
     let frame = expect_context::<FrameResource>();
-    let (path, query) = (use_location().pathname, use_query_map());
+    let path = use_location().pathname;
     // Each line changes how many are left.
     Effect::new(move |before: Option<bool>| {
         let answered = shared.send.value().with(Option::is_some) && !shared.send.pending().get();
@@ -19,12 +22,7 @@ pub fn GuestNote() -> impl IntoView {
         }
         answered
     });
-    // What came back in a refused form comes along, for as long as it is kept.
-    let here = move || {
-        let draft = query.with(|q| q.get("__draft")).filter(|d| d.len() <= 40);
-        let path = path.get();
-        draft.map_or_else(|| path.clone(), |draft| format!("{path}?__draft={draft}"))
-    };
+    let here = move || with_draft(&path.get());
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {

@@ -16,6 +16,7 @@ mod line;
 mod list;
 mod menu;
 mod opening;
+mod parts;
 mod room;
 mod search;
 mod side;
@@ -77,7 +78,8 @@ pub fn TalkPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match talk.await {
                     Ok(Talk { lines: Some(lines), .. }) => {
-                        view! { <Redirect path=format!("/chat/{}", lines.conversation_id) /> }.into_any()
+                        let path = carried(format!("/chat/{}", lines.conversation_id)).await;
+                        view! { <Redirect path=path /> }.into_any()
                     }
                     Ok(talk) => view! { <Shown talk=talk /> }.into_any(),
                     Err(error) => refused(error, format!("/talk/{}", slug.get_untracked())),
@@ -85,6 +87,25 @@ pub fn TalkPage() -> impl IntoView {
             })}
         </Suspense>
     }
+}
+
+/// The address of a chat to which somebody is led on, with what came back to this page in a refused form.
+#[cfg(feature = "ssr")]
+async fn carried(path: String) -> String {
+    use crate::server::{ctx, drafts};
+    let Ok(ctx) = ctx() else { return path };
+    if ctx.info.draft.is_empty() {
+        return path;
+    }
+    match drafts::keep_for(&ctx, &path, &ctx.info.draft).await {
+        Ok(kept) => format!("{path}?__draft={kept}"),
+        Err(_) => path,
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+async fn carried(path: String) -> String {
+    path
 }
 
 #[component]
@@ -105,7 +126,8 @@ fn Shown(talk: Talk) -> impl IntoView {
 
 fn refused(error: AppError, path: String) -> AnyView {
     if error == AppError::SignInRequired {
-        view! { <Redirect path=crate::accounts::view::door_to(&path) /> }.into_any()
+        use crate::accounts::view::{door_to, with_draft};
+        view! { <Redirect path=door_to(&with_draft(&path)) /> }.into_any()
     } else {
         view! { <ErrorView error=error /> }.into_any()
     }
