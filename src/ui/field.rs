@@ -36,6 +36,9 @@ pub fn Form<F, O, T>(
     /// What is typed and not saved is kept in the browser under this name, for example `notes-{id}`; empty keeps nothing.
     #[prop(optional, into)]
     keep: String,
+    /// It is longer than a screen: a bar with "Save changes" stays in sight while something is unsaved.
+    #[prop(optional)]
+    long: bool,
     /// Fields and buttons.
     children: Children,
 ) -> impl IntoView
@@ -54,25 +57,32 @@ where
     let error = Signal::derive(move || action.value().with(|v| v.as_ref().and_then(|r| r.as_ref().err().cloned())));
     provide_context(FormState { error, pending: action.pending().into() });
     let root = NodeRef::<html::Div>::new();
-    // Grows with every success, so that saving twice tells twice.
-    let done = Signal::derive(move || action.version().get() > 0 && action.value().with(|v| matches!(v, Some(Ok(_)))));
+    // Changes with every answer, so that saving twice tells twice.
+    let done = Signal::derive(move || {
+        action.version().track();
+        action.value().with(|v| v.as_ref().map(Result::is_ok))
+    });
     let kept = Kept::new(root, keep, done);
     view! {
-        <div class=format!("form {class}") node_ref=root on:input=move |_| kept.typed()>
-            <ActionForm action=action>{children()}</ActionForm>
-            {move || {
-                kept.is_changed
-                    .get()
-                    .then(|| {
-                        let words = if kept.is_restored.get() { "Unsaved changes from before are back." } else { "Unsaved changes." };
-                        view! {
-                            <p class="changed" role="status">
-                                <span>{words}</span>
-                                <button class="quiet" type="button" on:click=move |_| kept.discard()>"Discard"</button>
-                            </p>
-                        }
-                    })
-            }}
+        <div class=format!("form {class}") node_ref=root on:input=move |_| kept.typed() on:submit=move |_| kept.sent()>
+            <ActionForm action=action>
+                {children()}
+                {move || kept.is_changed.get().then(|| view! { <Unsaved kept=kept long=long /> })}
+            </ActionForm>
+        </div>
+    }
+}
+
+/// Says that something is not saved, and throws it away.
+#[component]
+fn Unsaved(kept: Kept, long: bool) -> impl IntoView {
+    let words =
+        move || if kept.is_restored.get() { "Unsaved changes from before are back." } else { "Unsaved changes." };
+    view! {
+        <div class=if long { "unsaved" } else { "changed" } role="status">
+            <span>{words}</span>
+            <button class="quiet" type="button" on:click=move |_| kept.discard()>"Discard"</button>
+            {long.then(|| view! { <button class="btn small" type="submit">"Save changes"</button> })}
         </div>
     }
 }
@@ -293,8 +303,16 @@ const fn is_near(length: usize, most: usize) -> bool {
 }
 
 /// A number with commas: `100,000`.
-fn grouped(number: usize) -> String {
+#[must_use]
+pub fn grouped(number: usize) -> String {
     if number < 1000 { number.to_string() } else { format!("{},{:03}", grouped(number / 1000), number % 1000) }
+}
+
+/// A word of a closed list as a label: `dramatic` is shown as `Dramatic`.
+#[must_use]
+pub fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// One entry of a [`Select`].

@@ -17,6 +17,8 @@ pub struct Kept {
     place: StoredValue<String>,
     /// As the server knows them.
     saved: StoredValue<Values>,
+    /// They are on their way to the server.
+    is_sent: StoredValue<bool>,
     /// Something differs from that.
     pub is_changed: RwSignal<bool>,
     /// What differs was typed before, and brought back.
@@ -24,12 +26,13 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Begins to keep what is typed into the form inside `root`; `done` tells each time that it was saved.
-    pub fn new(root: NodeRef<html::Div>, place: String, done: Signal<bool>) -> Self {
+    /// Begins to keep what is typed into the form inside `root`; `done` tells each time whether it was saved or refused.
+    pub fn new(root: NodeRef<html::Div>, place: String, done: Signal<Option<bool>>) -> Self {
         let kept = Self {
             root,
             place: StoredValue::new(place),
             saved: StoredValue::default(),
+            is_sent: StoredValue::new(false),
             is_changed: RwSignal::new(false),
             is_restored: RwSignal::new(false),
         };
@@ -39,7 +42,7 @@ impl Kept {
         kept
     }
 
-    fn begin(self, done: Signal<bool>) {
+    fn begin(self, done: Signal<Option<bool>>) {
         let begun = StoredValue::new(false);
         Effect::new(move |_| {
             if self.root.get().is_none() || begun.get_value() {
@@ -54,14 +57,18 @@ impl Kept {
             }
         });
         Effect::new(move |_| {
-            if done.get() {
+            let Some(is_saved) = done.get() else { return };
+            self.is_sent.set_value(false);
+            if is_saved {
                 self.saved.set_value(self.now());
                 self.settle();
+            } else {
+                self.typed();
             }
         });
         Effect::new(move |_| {
             let leaving = window_event_listener(ev::beforeunload, move |event| {
-                if self.is_changed.get_untracked() {
+                if self.is_changed.get_untracked() && !self.is_sent.get_value() {
                     event.prevent_default();
                 }
             });
@@ -85,6 +92,13 @@ impl Kept {
         }
     }
 
+    /// The form is sent. What is saved may lead to another page at once, where nobody could forget it any more; what is refused is
+    /// kept again.
+    pub fn sent(self) {
+        self.is_sent.set_value(true);
+        self.forget();
+    }
+
     /// Back to what is saved.
     pub fn discard(self) {
         self.write(&self.saved.get_value());
@@ -94,6 +108,10 @@ impl Kept {
     fn settle(self) {
         self.is_changed.set(false);
         self.is_restored.set(false);
+        self.forget();
+    }
+
+    fn forget(self) {
         if let Some(storage) = storage() {
             let _forbidden = storage.remove_item(&self.name());
         }
@@ -146,7 +164,7 @@ enum Field {
 }
 
 impl Field {
-    /// A field with its name; buttons, hidden ones and secrets are none.
+    /// A field with its name; buttons, hidden ones, marks and secrets are none.
     fn of(element: &Element) -> Option<(String, Self)> {
         let name = element.get_attribute("name")?;
         let field = if let Some(area) = element.dyn_ref::<HtmlTextAreaElement>() {
@@ -154,7 +172,9 @@ impl Field {
         } else if let Some(select) = element.dyn_ref::<HtmlSelectElement>() {
             Self::Choice(select.clone())
         } else {
-            let line = element.dyn_ref::<HtmlInputElement>().filter(|i| i.type_() == "text" || i.type_() == "url")?;
+            let is_line =
+                |i: &&HtmlInputElement| ["text", "url", "search", "number", "color"].contains(&i.type_().as_str());
+            let line = element.dyn_ref::<HtmlInputElement>().filter(is_line)?;
             Self::Line(line.clone())
         };
         (!name.contains("password") && !name.contains("secret")).then_some((name, field))
@@ -183,8 +203,9 @@ impl Field {
                 select
             }
         };
-        // As if it had been typed, for whoever counts or shows it. It does not bubble: it was not.
-        if let Ok(typed) = web_sys::Event::new("input") {
+        // As if it had been typed, for whoever counts or shows it.
+        if let Ok(typed) = document().create_event("Event") {
+            typed.init_event_with_bubbles("input", true);
             let _ = element.dispatch_event(&typed);
         }
     }

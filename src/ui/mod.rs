@@ -6,7 +6,6 @@
 mod arrival;
 mod field;
 mod icon;
-mod keep_edits;
 mod kept;
 mod load;
 mod page;
@@ -15,9 +14,10 @@ mod sections;
 mod sure;
 
 pub use arrival::focus_heading_on_arrival;
-pub use field::{Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, escape};
+pub use field::{
+    Check, Choice, Draft, Form, FormNote, PasswordInput, Select, Submit, TextArea, TextInput, capital, escape, grouped,
+};
 pub use icon::{Icon, IconName};
-pub use keep_edits::KeepEdits;
 pub use load::{JsonBytes, Loaded, load, load_later};
 pub use page::{Empty, ErrorView, PageTitle, Time};
 pub use portrait::{Initials, Mini, Plate};

@@ -13,8 +13,8 @@ use crate::{
         form::MAX_ITEMS,
     },
     ui::{
-        Check, ErrorView, Form, FormNote, Icon, IconName, KeepEdits, PageTitle, Select, Submit, TextArea, TextInput,
-        load, load_later,
+        Check, ErrorView, Form, FormNote, Icon, IconName, PageTitle, Select, Submit, TextArea, TextInput, load,
+        load_later,
     },
 };
 use leptos::prelude::*;
@@ -58,11 +58,11 @@ fn Page(oc: Oc) -> impl IntoView {
             </div>
             <div class="bench">
                 <div>
-                    <Form action=action>
+                    // What was typed over an older version is not put over a newer one.
+                    <Form action=action keep=format!("character-{}-{}", oc.id, oc.version) long=true>
                         <input type="hidden" name="oc_id" value=oc.id.to_string() />
                         <input type="hidden" name="form[version]" value=oc.version.to_string() />
                         <OcFields form=form live=live refused=refused is_draft=!oc.is_public />
-                        <KeepEdits name=format!("{}:{}", oc.id, oc.version) />
                         <FormNote />
                         {move || conflict().then(|| view! { <Check name="form[overwrite]" label="Save my version anyway" /> })}
                         <Submit label="Save" />

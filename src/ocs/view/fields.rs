@@ -35,7 +35,8 @@ pub fn OcFields(
         let Some(name) = event_target::<web_sys::Element>(&ev).get_attribute("name") else { return };
         follow(live, &name, event_target_value(&ev));
     };
-    let words = |all: Vec<&'static str>| all.into_iter().map(|w| Choice::new(w, super::capital(w))).collect::<Vec<_>>();
+    let words =
+        |all: Vec<&'static str>| all.into_iter().map(|w| Choice::new(w, crate::ui::capital(w))).collect::<Vec<_>>();
     let moods = words(Mood::ALL.iter().map(|m| m.as_str()).collect());
     let atmospheres = words(Atmosphere::ALL.iter().map(|a| a.as_str()).collect());
     let pronouns = Pronoun::ALL.iter().map(|p| Choice::new(p.as_str(), p.label())).collect();

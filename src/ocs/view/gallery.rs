@@ -151,7 +151,7 @@ fn Filters(
         .chain(OcKind::ALL.iter().map(|k| Choice::new(k.as_str(), k.label())));
     let moods = [Choice::new("", "Any mood")]
         .into_iter()
-        .chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), super::capital(m.as_str()))));
+        .chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), crate::ui::capital(m.as_str()))));
     let sorts = Sort::ALL.iter().map(|s| Choice::new(if *s == Sort::Newest { "" } else { s.as_str() }, s.label()));
     let start = query.get_untracked();
     view! {
@@ -231,7 +231,13 @@ fn List(
     /// What it answers.
     query: GalleryQuery,
 ) -> impl IntoView {
-    let Cards { cards, next } = first;
+    let Cards { cards, next, meant } = first;
+    let right = meant.as_ref().map(|meant| {
+        let words = format!("No characters match “{}”. Showing those for “{meant}”.", query.q.trim());
+        view! { <p class="meta" role="status">{words}</p> }
+    });
+    // Later pages are of the words that were found.
+    let query = GalleryQuery { q: meant.unwrap_or(query.q), ..query };
     let next = RwSignal::new(next);
     let more = RwSignal::new(Vec::new());
     let failed = RwSignal::new(None::<AppError>);
@@ -266,7 +272,8 @@ fn List(
     let back = url_of(&at(String::new()));
     view! {
         {later.then(|| view! { <p class="meta"><a href=back>"Back to the first page"</a></p> })}
-        <div class="awake gallery">
+        {right}
+        <div class="awake gallery" id="found">
             {cards.into_iter().enumerate().map(|(n, c)| view! { <CardPlate card=c eager=n < 4 /> }).collect_view()}
             <For each=move || more.get() key=|c| c.id let:card><CardPlate card=card /></For>
         </div>

@@ -13,6 +13,8 @@ mod new;
 mod profile;
 #[cfg(feature = "ssr")]
 pub mod sheet;
+#[cfg(feature = "ssr")]
+pub mod suggest;
 mod versions;
 
 pub use edit::EditPage;
@@ -72,10 +74,4 @@ fn slug_param() -> Memo<String> {
 #[cfg(feature = "ssr")]
 fn paragraphs(text: &str) -> Vec<String> {
     text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect()
-}
-
-/// A word of a closed list as a label: `dramatic` is shown as `Dramatic`.
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use crate::{
         OcForm, Rarity,
         api::{CreateOc, get_blank},
     },
-    ui::{Choice, Form, FormNote, KeepEdits, PageTitle, Select, Submit, TextInput, load},
+    ui::{Choice, Form, FormNote, PageTitle, Select, Submit, TextInput, load},
 };
 use leptos::prelude::*;
 
@@ -44,7 +44,7 @@ fn Page(form: OcForm) -> impl IntoView {
                 <a class="quiet" href="/summon">"Summon a character"</a>
             </p>
             <div class="bench">
-                <Form action=action>
+                <Form action=action keep="character-new" long=true>
                     <OcFields form=form live=live refused=refused is_draft=true />
                     <fieldset>
                         <legend>"Items"</legend>
@@ -54,7 +54,6 @@ fn Page(form: OcForm) -> impl IntoView {
                             {move || refused.get().filter(|e| e.field() == "items").map(|e| e.to_string())}
                         </p>
                     </fieldset>
-                    <KeepEdits name="new" />
                     <FormNote />
                     <Submit label="Save draft" />
                 </Form>

@@ -164,9 +164,9 @@ fn Notes(oc: Oc, owner_name: String) -> impl IntoView {
             </div>
             <dl class="facts">
                 <dt>"Mood"</dt>
-                <dd>{super::capital(style.mood.as_str())}</dd>
+                <dd>{crate::ui::capital(style.mood.as_str())}</dd>
                 <dt>"Atmosphere"</dt>
-                <dd>{super::capital(style.atmosphere.as_str())}</dd>
+                <dd>{crate::ui::capital(style.atmosphere.as_str())}</dd>
                 {(!oc.specialty.is_empty()).then(|| view! { <dt>"Specialty"</dt><dd>{oc.specialty.clone()}</dd> })}
                 {(!oc.scenario.is_empty()).then(|| view! { <dt>"Setting"</dt><dd>{oc.scenario.clone()}</dd> })}
                 <dt>"Created by"</dt>
