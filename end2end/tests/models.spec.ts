@@ -124,7 +124,7 @@ test("an admin connects a model, tries it, and somebody talks with it", async ({
     await expect(page.getByLabel("Written", { exact: true })).toHaveValue("15");
     await accessible(page);
     await page.getByLabel("Name shown to people").fill(`${name} model`);
-    await page.getByLabel("May be chosen").check();
+    await page.getByLabel("Available to users").check();
     await main(page).getByRole("button", { name: "Add the model" }).click();
     await expect(main(page).getByText("Saved.")).toBeVisible();
     await main(page).getByRole("button", { name: "Ask" }).click();

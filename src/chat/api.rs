@@ -363,7 +363,7 @@ pub(super) mod server {
                 let status = crate::models::status::of(&order);
                 order.first().map(|c| Answering {
                     name: c.label(),
-                    is_small: status.small || is_tiny(&c.model.info()),
+                    is_small: status.small,
                     download: status.download(),
                 })
             }
@@ -371,15 +371,6 @@ pub(super) mod server {
             Err(_) => None,
         };
         first.unwrap_or_else(|| Answering { name: "No model".to_owned(), ..Answering::default() })
-    }
-
-    /// A model on this machine of less than a billion parameters, as its name tells them.
-    fn is_tiny(info: &crate::ai::ModelInfo) -> bool {
-        let billions = |part: &str| {
-            let size = |unit: char| part.strip_suffix(unit).and_then(|n| n.parse::<f64>().ok());
-            size('B').or_else(|| size('M').map(|millions| millions / 1000.0))
-        };
-        info.local && info.name.split('-').find_map(billions).is_some_and(|billions| billions < 1.0)
     }
 
     pub async fn talk(ctx: &Ctx, conversation: ConversationId, at: At) -> AppResult<Talk> {

@@ -11,12 +11,19 @@ use leptos::prelude::*;
 #[cfg(feature = "hydrate")]
 use std::time::Duration;
 
-/// How the model stands that answers in a conversation, or, without one, where nothing was chosen yet.
+/// How the model stands that answers in a conversation, or, without one, where nothing was chosen yet; with `summons` the one that
+/// writes those.
 #[server(prefix = "/fn", endpoint = "models/status", input = server_fn::codec::GetUrl)]
-pub async fn look_at_model(conversation: String) -> Result<ModelStatus, AppError> {
+pub async fn look_at_model(
+    #[server(default)] conversation: String,
+    #[server(default)] summons: bool,
+) -> Result<ModelStatus, AppError> {
     crate::error::reply(async {
-        let conversation = conversation.trim().parse().ok();
-        super::status::here(&crate::server::ctx()?, conversation).await
+        let ctx = crate::server::ctx()?;
+        if summons {
+            return super::status::of_summons(&ctx).await;
+        }
+        super::status::here(&ctx, conversation.trim().parse().ok()).await
     })
     .await
 }
@@ -29,17 +36,22 @@ pub fn ModelNotice(
     /// The conversation; empty while there is none.
     #[prop(optional, into)]
     conversation: String,
-    /// Hears how it stands whenever that was looked at; how far a download is, is said there.
-    changed: Callback<ModelStatus>,
+    /// It is about the model that writes summons.
+    #[prop(optional)]
+    summons: bool,
+    /// Hears how it stands whenever that was looked at. How far a download is, is said there, if there is somebody who hears it.
+    #[prop(optional)]
+    changed: Option<Callback<ModelStatus>>,
 ) -> impl IntoView {
     let now = RwSignal::new(status);
-    watch(now, conversation, changed);
+    let told_there = changed.is_some();
+    watch(now, (conversation, summons), changed);
     view! {
         <div class="model-notice">
             {move || {
                 let status = now.get();
-                (!status.sentence.is_empty() && status.download().is_none())
-                    .then(|| view! { <p class="note">{status.sentence} {status.manage.then(|| better("See the models of this machine"))}</p> })
+                (!status.sentence.is_empty() && !(told_there && status.download().is_some()))
+                    .then(|| view! { <p class="note" role="status">{status.sentence} {status.manage.then(|| better("See the models of this machine"))}</p> })
             }}
         </div>
     }
@@ -52,19 +64,19 @@ fn better(words: &'static str) -> impl IntoView {
 
 /// Looks again while the model cannot answer yet.
 #[cfg(feature = "hydrate")]
-fn watch(now: RwSignal<ModelStatus>, conversation: String, changed: Callback<ModelStatus>) {
+fn watch(now: RwSignal<ModelStatus>, of: (String, bool), changed: Option<Callback<ModelStatus>>) {
     Effect::new(move |_| {
         let waits = now.with(|status| matches!(status.state, ModelState::Downloading | ModelState::Loading));
         if !waits {
             return;
         }
-        let conversation = conversation.clone();
+        let (conversation, summons) = of.clone();
         let handle = set_timeout_with_handle(
             move || {
                 leptos::task::spawn_local(async move {
-                    let found = look_at_model(conversation).await;
+                    let found = look_at_model(conversation, summons).await;
                     // Without an answer it is looked again all the same.
-                    if let Ok(found) = &found {
+                    if let (Ok(found), Some(changed)) = (&found, changed) {
                         let _ = changed.try_run(found.clone());
                     }
                     let _ = now.try_update(|status| {
@@ -83,4 +95,4 @@ fn watch(now: RwSignal<ModelStatus>, conversation: String, changed: Callback<Mod
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn watch(_: RwSignal<ModelStatus>, _: String, _: Callback<ModelStatus>) {}
+fn watch(_: RwSignal<ModelStatus>, _: (String, bool), _: Option<Callback<ModelStatus>>) {}

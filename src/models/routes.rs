@@ -156,7 +156,7 @@ pub async fn my_usage(ctx: Ctx) -> ApiResult<Json<ApiUsage>> {
     let budgets = ctx.app.models.current().await?.settings.budgets;
     let mut tx = ctx.begin().await?;
     let standing = store::standing(&mut tx, me).await?;
-    let days = store::use_of(&mut tx, me).await?;
+    let days = store::use_of(&mut tx, me, "UTC").await?;
     Ok(Json(ApiUsage {
         budget: budgets.of(standing.tier),
         used: standing.used + standing.reserved,

@@ -3,9 +3,10 @@
 
 use super::{room::Shared, side::OpenSide};
 use crate::{
+    app::FrameResource,
     chat::{Answering, Talk, api},
     models::Choices,
-    ui::{Choice, Form, FormNote, Icon, IconName, Mini, Select, Submit},
+    ui::{Choice, Form, FormNote, Icon, IconName, Mini, Select, Submit, grouped},
 };
 use leptos::prelude::*;
 
@@ -60,6 +61,7 @@ pub fn Head(
 #[component]
 fn Models(id: Option<String>, choices: Choices, manages: bool) -> impl IntoView {
     let shared = expect_context::<Shared>();
+    let frame = expect_context::<FrameResource>();
     let has_choice = !choices.options.is_empty();
     let hint = match (&id, has_choice) {
         (None, _) => "You can choose another model after your first message.",
@@ -75,6 +77,12 @@ fn Models(id: Option<String>, choices: Choices, manages: bool) -> impl IntoView 
             <p class="answers">{move || shared.model.with(|m| m.name.clone())}</p>
             {id.filter(|_| has_choice).map(|id| view! { <Choose id=id choices=choices /> })}
             {(!hint.is_empty()).then(|| view! { <p class="meta">{hint}</p> })}
+            <Transition fallback=|| ()>
+                {move || Suspend::new(async move {
+                    let may = frame.await.is_ok_and(|f| f.own_keys);
+                    may.then(|| view! { <p><a class="quiet" href="/settings/models" rel="external">"Use your own API key"</a></p> })
+                })}
+            </Transition>
             {manages.then(|| view! { <p><a class="quiet" href="/admin/models" rel="external">"Manage models"</a></p> })}
         </div>
     }
@@ -111,7 +119,8 @@ fn Weak(can_choose: bool) -> impl IntoView {
     move || {
         let Answering { is_small, download, .. } = shared.model.get();
         if let Some((here, all)) = download {
-            let told = format!("The model is being downloaded: {} of {} MB", grouped(here), grouped(all));
+            let [done, whole] = [here, all].map(|n| grouped(usize::try_from(n).unwrap_or_default()));
+            let told = format!("The model is being downloaded: {done} of {whole} MB");
             return Some(view! { <p class="weak" role="status">{told}<progress value=here max=all aria-hidden="true"></progress></p> }.into_any());
         }
         is_small.then(|| {
@@ -124,9 +133,4 @@ fn Weak(can_choose: bool) -> impl IntoView {
             .into_any()
         })
     }
-}
-
-/// A number with commas: `1,117`.
-fn grouped(number: u32) -> String {
-    if number < 1000 { number.to_string() } else { format!("{},{:03}", grouped(number / 1000), number % 1000) }
 }

@@ -195,7 +195,7 @@ pub async fn close_abandoned(db: &Db) -> AppResult<u64> {
 /// What somebody used on one day of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DayUse {
-    /// The day, UTC: `2026-11-21`.
+    /// The day, UTC in the API and where the person is on their page: `2026-11-21`.
     pub day: String,
     /// Which model.
     pub model: String,
@@ -222,13 +222,13 @@ pub struct DayUse {
 /// Days that a person sees.
 pub const SHOWN_DAYS: i32 = 30;
 
-/// A person's use of the last thirty days, by day and model, newest first.
+/// A person's use of the last thirty days, by day of a time zone and by model, newest first.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn use_of(tx: &mut Tx, user: UserId) -> AppResult<Vec<DayUse>> {
+pub async fn use_of(tx: &mut Tx, user: UserId, timezone: &str) -> AppResult<Vec<DayUse>> {
     let rows = sqlx::query!(
-        r#"select (l.created_at at time zone 'utc')::date as "day!", l.model, l.provider, l.own_key,
+        r#"select (l.created_at at time zone $4)::date as "day!", l.model, l.provider, l.own_key,
                sum(l.calls)::bigint as "calls!", sum(l.prompt_tokens)::bigint as "prompt!", sum(l.cached_tokens)::bigint as "cached!",
                sum(l.reply_tokens)::bigint as "reply!", sum(l.cost_micros)::bigint as "cost!",
                coalesce(bool_or(l.model_id = $3), false) as "local!",
@@ -238,7 +238,8 @@ pub async fn use_of(tx: &mut Tx, user: UserId) -> AppResult<Vec<DayUse>> {
            group by 1, 2, 3, 4 order by 1 desc, sum(l.prompt_tokens + l.reply_tokens) desc, 2 limit 400"#,
         user.0,
         SHOWN_DAYS,
-        LOCAL_MODEL.0
+        LOCAL_MODEL.0,
+        timezone
     )
     .fetch_all(&mut **tx)
     .await?;

@@ -6,11 +6,11 @@ use leptos::prelude::*;
 /// The sections: path, name, icon.
 const SECTIONS: &[(&str, &str, IconName)] = &[
     ("/admin", "Overview", IconName::Shield),
-    ("/admin/home", "Home page", IconName::Home),
     ("/admin/models", "Models", IconName::Message),
-    ("/admin/safety", "Safety", IconName::Warning),
-    ("/admin/people", "People", IconName::Users),
     ("/admin/accounts", "Accounts and guests", IconName::Key),
+    ("/admin/people", "People", IconName::Users),
+    ("/admin/safety", "Safety", IconName::Warning),
+    ("/admin/home", "Home page", IconName::Home),
     ("/admin/pages", "Legal pages", IconName::Info),
 ];
 

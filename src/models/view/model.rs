@@ -152,9 +152,9 @@ fn form(provider: ProviderView, model: Option<ModelView>, chosen: Option<ModelVi
                 <legend>"It can"</legend>
                 <Check name="form[tools]" label="Use tools" checked=can(|m| m.tools, anthropic) />
                 <Check name="form[vision]" label="See pictures" checked=can(|m| m.vision, false) />
-                <Check name="form[thinking]" label="Think before it speaks" checked=can(|m| m.thinking, false) />
-                <Check name="form[prompt_cache]" label="Keep what it has read, when that is marked" checked=can(|m| m.prompt_cache, anthropic) />
-                <Check name="form[prefill]" label="Go on from words put into its mouth" checked=can(|m| m.prefill, false) />
+                <Check name="form[thinking]" label="Reasoning" checked=can(|m| m.thinking, false) />
+                <Check name="form[prompt_cache]" label="Prompt caching" checked=can(|m| m.prompt_cache, anthropic) />
+                <Check name="form[prefill]" label="Prefill" checked=can(|m| m.prefill, false) />
             </fieldset>
             <fieldset>
                 <legend>"Prices"</legend>
@@ -166,7 +166,7 @@ fn form(provider: ProviderView, model: Option<ModelView>, chosen: Option<ModelVi
                     <TextInput name="form[reply_price]" label="Written" value=price(|m| m.prices.reply) max=14 placeholder="0" />
                 </div>
             </fieldset>
-            <TextInput name="form[sort]" label="Place in lists" value=number(|m| m.sort, "0") max=5 hint="The smallest comes first." />
+            <TextInput name="form[sort]" label="Sort order" value=number(|m| m.sort, "0") max=5 hint="The smallest comes first." />
         }
     });
     view! {
@@ -179,7 +179,7 @@ fn form(provider: ProviderView, model: Option<ModelView>, chosen: Option<ModelVi
                 <input type="hidden" name="form[provider]" value=provider.id.to_string() />
                 {fields}
                 {is_local.then(|| view! { <p>"Its file is chosen "<a class="link" rel="external" href="/admin/models#files">"on the page about models"</a>"."</p> })}
-                <Check name="form[enabled]" label="May be chosen" checked=enabled />
+                <Check name="form[enabled]" label="Available to users" checked=enabled />
                 <Submit label=if is_new { "Add the model" } else { "Save" } />
             </Form>
             {can_go

@@ -10,7 +10,9 @@ use crate::{
     models::{
         meter::grouped,
         money,
-        store::{self, AuditLine, Kind, ModelUse, ModelView, ModelsPage, Overview, ProviderView},
+        store::{
+            self, AuditLine, DaySum, Fault, Kind, ModelUse, ModelView, ModelsPage, Overview, PersonUse, ProviderView,
+        },
     },
     ui::{FormNote, Icon, IconName, Time},
 };
@@ -23,19 +25,25 @@ pub fn AdminPage() -> impl IntoView {
         "/admin".to_owned(),
         |ctx| async move { store::overview(&ctx).await },
         |page: Overview| {
-            let Overview { people, ocs, replies, week, audit } = page;
+            let Overview { people, ocs, replies, week, by_person, by_day, faults, audit } = page;
             view! {
                 <AdminFrame here="/admin" title="Overview">
                     <p>
                         {format!(
-                            "{} people, {} characters, {} replies in the last seven days.",
-                            grouped(people),
-                            grouped(ocs),
-                            grouped(replies),
+                            "{}, {}, {} in the last seven days.",
+                            counted(people, "person", "people"),
+                            counted(ocs, "character", "characters"),
+                            counted(replies, "reply", "replies"),
                         )}
                     </p>
+                    <h2>"Errors, the last seven days"</h2>
+                    {fault_list(faults)}
                     <h2>"Models, the last seven days"</h2>
                     {week_table(week)}
+                    <h2>"People, the last seven days"</h2>
+                    {people_table(by_person)}
+                    <h2>"Days"</h2>
+                    {days_table(by_day)}
                     <h2>"What admins did"</h2>
                     {audit_list(audit)}
                 </AdminFrame>
@@ -65,8 +73,79 @@ fn week_table(week: Vec<ModelUse>) -> AnyView {
             ]
         })
         .collect();
-    const COLUMNS: &[&str] = &["Model", "Provider", "People", "Calls", "Failed", "Tokens", "First word", "Cost"];
+    const COLUMNS: &[&str] = &["Model", "Provider", "People", "Requests", "Failed", "Tokens", "First word", "Cost"];
     view! { <Figures label="Use by model" columns=COLUMNS words=2 rows=rows /> }.into_any()
+}
+
+/// A number and the thing that is counted.
+fn counted(number: i64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+fn people_table(people: Vec<PersonUse>) -> AnyView {
+    if people.is_empty() {
+        return view! { <p>"Nobody asked a model yet."</p> }.into_any();
+    }
+    let who = |u: &PersonUse| match u.people {
+        _ if !u.who.is_empty() => format!("@{}", u.who),
+        1 => "1 guest".to_owned(),
+        n => format!("{} guests", grouped(n)),
+    };
+    let rows = people
+        .into_iter()
+        .map(|u| {
+            let cost = money::cost(u.cost_micros, u.local);
+            vec![who(&u), grouped(u.calls), grouped(u.failed), grouped(u.tokens), cost]
+        })
+        .collect();
+    const COLUMNS: &[&str] = &["Person", "Requests", "Failed", "Tokens", "Cost"];
+    view! { <Figures label="Use by person" columns=COLUMNS words=1 rows=rows /> }.into_any()
+}
+
+fn days_table(days: Vec<DaySum>) -> AnyView {
+    if days.is_empty() {
+        return view! { <p>"Nothing yet."</p> }.into_any();
+    }
+    let rows = days
+        .into_iter()
+        .map(|d| {
+            let cost = money::cost(d.cost_micros, d.local);
+            vec![d.day, grouped(d.people), grouped(d.calls), grouped(d.failed), grouped(d.tokens), cost]
+        })
+        .collect();
+    const COLUMNS: &[&str] = &["Day", "People", "Requests", "Failed", "Tokens", "Cost"];
+    view! { <Figures label="Use by day" columns=COLUMNS words=1 rows=rows /> }.into_any()
+}
+
+fn fault_list(faults: Vec<Fault>) -> AnyView {
+    if faults.is_empty() {
+        return view! { <p>"No model failed."</p> }.into_any();
+    }
+    let what = |kind: &str| match kind {
+        "summon" => "Summon",
+        "try" => "Trial",
+        _ => "Reply",
+    };
+    view! {
+        <ul class="list settings-card" aria-label="Errors">
+            {faults
+                .into_iter()
+                .map(|f| {
+                    let error = if f.error.is_empty() { "No reason was kept.".to_owned() } else { f.error };
+                    view! {
+                        <li class="list-row">
+                            <span class="grow">
+                                <b>{what(&f.kind)}" by "{f.model}</b>
+                                <span class="block">{error}</span>
+                                <span class="meta block"><Time at=f.at /></span>
+                            </span>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+    }
+    .into_any()
 }
 
 fn audit_list(audit: Vec<AuditLine>) -> AnyView {
@@ -134,13 +213,13 @@ pub fn ModelsAdminPage() -> impl IntoView {
                         "Conversations are answered by " <b>{settings.answers.clone()}</b> ", summons are written by "
                         <b>{settings.summons.clone()}</b> "."
                     </p>
-                    <DefaultsCard settings=settings.clone() options=options />
                     <div class="admin-head">
                         <h2>"Providers"</h2>
                         <a class="btn small" rel="external" href="/admin/models/provider/new">"Add a provider"</a>
                     </div>
                     {providers.into_iter().map(|p| view! { <ProviderCard provider=p /> }).collect_view()}
                     <FilesCard files=files fresh=fresh />
+                    <DefaultsCard settings=settings.clone() options=options />
                     <BudgetsCard settings=settings.clone() />
                     <ReachCard settings=settings fresh=fresh />
                 </AdminFrame>

@@ -25,7 +25,7 @@ pub fn OwnKeysPage() -> impl IntoView {
             let delete = ServerAction::<DeleteOwnKey>::new();
             let done = Signal::derive({
                 let (kept, gone) =
-                    (saved("key", "Saved. Choose it beside a conversation."), saved("gone", "The key is thrown away."));
+                    (saved("key", "Saved. Choose it beside a conversation."), saved("gone", "Key removed."));
                 move || kept.get().or_else(|| gone.get())
             });
             let OwnKeys { allowed, fresh, keys } = page;
@@ -35,7 +35,7 @@ pub fn OwnKeysPage() -> impl IntoView {
                     <div class="card settings-card">
                         <h2>"A key of your own"</h2>
                         <Form action=save>
-                            <Select name="form[kind]" label="Speaks" value="anthropic" choices=kinds
+                            <Select name="form[kind]" label="API" value="anthropic" choices=kinds
                                 hint="One key for each. A new one takes the place of the old one." />
                             <TextInput name="form[base_url]" label="Address" max=500 placeholder="https://api.anthropic.com"
                                 hint="Empty is api.anthropic.com or api.openai.com. Others must be public and https." />
@@ -74,7 +74,7 @@ pub fn OwnKeysPage() -> impl IntoView {
 #[component]
 fn Row(key: OwnKey, delete: ServerAction<DeleteOwnKey>) -> impl IntoView {
     let OwnKey { id, kind, base_url, model, context, last_four } = key;
-    let label = format!("Throw away the key for {model}");
+    let label = format!("Remove the key for {model}");
     let four = if last_four.is_empty() { "a key".to_owned() } else { format!("key …{last_four}") };
     view! {
         <li class="list-row">
@@ -84,7 +84,7 @@ fn Row(key: OwnKey, delete: ServerAction<DeleteOwnKey>) -> impl IntoView {
             </span>
             <ActionForm action=delete>
                 <input type="hidden" name="id" value=id.to_string() />
-                <button type="submit" class="quiet danger" aria-label=label>"Throw away"</button>
+                <button type="submit" class="quiet danger" aria-label=label>"Remove"</button>
             </ActionForm>
         </li>
     }

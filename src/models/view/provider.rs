@@ -69,9 +69,11 @@ fn form(provider: Option<ProviderView>) -> impl IntoView {
     let kinds = [Kind::Anthropic, Kind::OpenAi].map(|k| Choice::new(k.as_str(), k.words())).to_vec();
     let key_hint = match (has_key, four.is_empty()) {
         (true, false) => {
-            format!("A key that ends in {four} is set. Leave this empty to keep it; it is never shown again.")
+            format!(
+                "A key that ends in {four} is set. Leave this empty to keep it; another address needs the key again."
+            )
         }
-        (true, true) => "A key is set. Leave this empty to keep it; it is never shown again.".to_owned(),
+        (true, true) => "A key is set. Leave this empty to keep it; another address needs the key again.".to_owned(),
         _ => "Sealed when you save, and never shown again. Leave it empty for servers that want none.".to_owned(),
     };
     view! {
@@ -85,17 +87,18 @@ fn form(provider: Option<ProviderView>) -> impl IntoView {
                         let text = |f: fn(&ProviderView) -> &str| p.as_ref().map(|p| f(p).to_owned()).unwrap_or_default();
                         let kind = p.as_ref().map_or(Kind::OpenAi, |p| p.kind);
                         view! {
-                            <Select name="form[kind]" label="Speaks" value=kind.as_str() choices=kinds.clone()
+                            <Select name="form[kind]" label="API" value=kind.as_str() choices=kinds.clone()
                                 hint="OpenAI-compatible: OpenAI, OpenRouter, vLLM, Ollama, llama.cpp, LM Studio." />
                             <TextInput name="form[name]" label="Name" value=text(|p| &p.name) required=true max=60 hint="People see it beside the names of its models." />
                             <TextInput name="form[base_url]" label="Address" value=text(|p| &p.base_url) required=true max=500 placeholder="https://api.openai.com/v1"
                                 hint="For example https://api.openai.com/v1 or https://api.anthropic.com. A server inside your network must be listed first." />
+                            <p class="hint"><a class="link" rel="external" href="/admin/models#reach">"Servers inside your network"</a></p>
                             <PasswordInput name="form[secret_key]" label="Key" hint=key_hint.clone() autocomplete="off" required=false />
-                            {has_key.then(|| view! { <Check name="form[forget_key]" label="Throw the key away" /> })}
+                            {has_key.then(|| view! { <Check name="form[forget_key]" label="Remove key" /> })}
                         }
                     })}
                 {(!own).then(|| view! { <p>{provider.as_ref().map(about)}</p> })}
-                <Check name="form[enabled]" label="May be used" checked=enabled />
+                <Check name="form[enabled]" label="Enabled" checked=enabled />
                 <Submit label=if is_new { "Add the provider" } else { "Save" } />
             </Form>
             {can_go

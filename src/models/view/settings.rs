@@ -39,15 +39,15 @@ pub fn DefaultsCard(
             <Form action=save>
                 <FormNote done=done />
                 <Select name="form[chat_model]" label="In conversations" value=value(settings.chat_model)
-                    choices=choices("The environment's model, or else this machine") hint="People may choose another for each conversation." />
+                    choices=choices("Automatic (environment, then local)") hint="People may choose another for each conversation." />
                 <Select name="form[summon_model]" label="In summons" value=value(settings.summon_model)
                     choices=choices("As in conversations") hint="A summon uses about 2,500 tokens." />
                 <fieldset>
                     <legend>"When a model cannot answer"</legend>
                     <p class="hint">"The reply says who answered instead, and why. Nobody else is asked once the first word has come."</p>
-                    <Select name="form[fallback_1]" label="Ask first" value=fallback(0) choices=choices("Nobody") />
-                    <Select name="form[fallback_2]" label="Then" value=fallback(1) choices=choices("Nobody") />
-                    <Select name="form[fallback_3]" label="And then" value=fallback(2) choices=choices("Nobody") />
+                    <Select name="form[fallback_1]" label="Fallback 1" value=fallback(0) choices=choices("None") />
+                    <Select name="form[fallback_2]" label="Fallback 2" value=fallback(1) choices=choices("None") />
+                    <Select name="form[fallback_3]" label="Fallback 3" value=fallback(2) choices=choices("None") />
                 </fieldset>
                 <Submit label="Save who answers" />
             </Form>

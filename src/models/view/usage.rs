@@ -20,6 +20,8 @@ struct Shown {
     used: i64,
     renewal: String,
     counts_local: bool,
+    own_keys: bool,
+    timezone: String,
     days: Vec<DayUse>,
 }
 
@@ -31,17 +33,19 @@ pub fn UsagePage() -> impl IntoView {
         let set = ctx.app.models.current().await?.settings.clone();
         let mut tx = ctx.begin().await?;
         let standing = store::standing(&mut tx, me).await?;
-        let days = store::use_of(&mut tx, me).await?;
+        let days = store::use_of(&mut tx, me, &standing.timezone).await?;
         Ok(Shown {
             budget: set.budgets.of(standing.tier),
             used: standing.used + standing.reserved,
             renewal: meter::renewal(&standing.timezone).0,
             counts_local: set.count_local,
+            own_keys: set.own_keys,
+            timezone: standing.timezone,
             days,
         })
     };
     loaded(HERE.to_owned(), fetch, |shown: Shown| {
-        let Shown { budget, used, renewal, counts_local, days } = shown;
+        let Shown { budget, used, renewal, counts_local, own_keys, timezone, days } = shown;
         view! {
             <SettingsFrame here=HERE>
                 <div class="card settings-card">
@@ -54,8 +58,10 @@ pub fn UsagePage() -> impl IntoView {
                             "A token is about three quarters of a word. Input and output count; the built-in model and your own keys don't."
                         }}
                     </p>
+                    {own_keys.then(|| view! { <p><a class="link" rel="external" href="/settings/models">"Use a model key of your own"</a></p> })}
                 </div>
                 <h2>{format!("The last {SHOWN_DAYS} days")}</h2>
+                <p class="hint">{when(&timezone)} " " <a class="link" href="/settings/account">"Change your time zone"</a></p>
                 {table(days)}
             </SettingsFrame>
         }
@@ -80,6 +86,16 @@ fn today(budget: Option<i64>, used: i64, renewal: &str) -> AnyView {
     .into_any()
 }
 
+/// Where a day begins and ends.
+fn when(timezone: &str) -> String {
+    match timezone {
+        "UTC" => "Days begin and end at midnight UTC.".to_owned(),
+        zone => {
+            format!("Days begin and end at midnight in {}.", zone.rsplit('/').next().unwrap_or(zone).replace('_', " "))
+        }
+    }
+}
+
 fn table(days: Vec<DayUse>) -> AnyView {
     if days.is_empty() {
         return view! { <p>"Nothing yet. Every reply and every summon is listed here."</p> }.into_any();
@@ -100,6 +116,6 @@ fn table(days: Vec<DayUse>) -> AnyView {
             ]
         })
         .collect();
-    const COLUMNS: &[&str] = &["Day (UTC)", "Model", "Requests", "Input", "Cached", "Output", "Counted", "Cost"];
+    const COLUMNS: &[&str] = &["Day", "Model", "Requests", "Input", "Cached", "Output", "Counted", "Cost"];
     view! { <Figures label="Use by day and model" columns=COLUMNS words=2 rows=rows /> }.into_any()
 }

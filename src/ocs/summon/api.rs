@@ -103,7 +103,8 @@ pub async fn summon_hints() -> Result<Hints, AppError> {
         let writer = ctx.app.models.for_summon().await.ok().and_then(|order| order.into_iter().next());
         let info = writer.map(|w| (w.name.clone(), w.model.info().local)).unwrap_or_default();
         let may_choose = ctx.info.viewer.as_ref().is_some_and(|v| v.role == Role::Admin);
-        Ok(Hints { model: info.0, is_small: info.1, may_choose })
+        let status = crate::models::status::of_summons(&ctx).await?;
+        Ok(Hints { model: info.0, is_built_in: info.1, status, may_choose })
     })
     .await
 }

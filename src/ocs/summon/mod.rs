@@ -37,6 +37,7 @@ pub mod write;
 use crate::{
     error::{AppError, AppResult},
     ids::{JobId, OcId},
+    models::ModelStatus,
     ocs::{Rarity, Sheet, style::Mood},
     text::clean_text,
     trust::minors,
@@ -343,8 +344,10 @@ pub struct SummonPage {
 pub struct Hints {
     /// The model's name; empty when there is none.
     pub model: String,
-    /// It is the built-in model, which is small.
-    pub is_small: bool,
+    /// It is the built-in model, which writes in English.
+    pub is_built_in: bool,
+    /// How it stands.
+    pub status: ModelStatus,
     /// The asker may choose another one for everybody.
     pub may_choose: bool,
 }

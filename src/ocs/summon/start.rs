@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     app::FrameResource,
+    models::notice::ModelNotice,
     ocs::style::Mood,
     ui::{Choice, Form, FormNote, PageTitle, Select, Submit, TextArea, TextInput, load},
 };
@@ -39,10 +40,15 @@ pub fn NewSummonPage() -> impl IntoView {
                     Suspend::new(async move {
                         let signed_in = frame.await.is_ok_and(|f| f.me.is_some());
                         let hints = hints.await.unwrap_or_default();
-                        if signed_in {
+                        let status = hints.status.clone();
+                        let form = if signed_in {
                             view! { <SentenceForm action=action given=given hints=hints /> }.into_any()
                         } else {
                             view! { <SentenceFirst given=given hints=hints /> }.into_any()
+                        };
+                        view! {
+                            <ModelNotice status=status summons=true />
+                            {form}
                         }
                     })
                 }}
@@ -66,10 +72,15 @@ pub fn NewSummonPage() -> impl IntoView {
 /// What the writer is weak at, said before it is asked.
 #[component]
 fn Weak(hints: Hints) -> impl IntoView {
-    hints.is_small.then(|| {
+    let words = if hints.status.small {
+        "Small built-in model: simple characters, and in English only. "
+    } else {
+        "The built-in model writes in English. In other languages what it writes often makes no sense. "
+    };
+    hints.is_built_in.then(|| {
         view! {
             <p class="meta weak">
-                "The built-in model is small: it writes in English. In other languages what it writes often makes no sense. "
+                {words}
                 {hints.may_choose.then(|| view! { <a href="/admin/models" rel="external">"Choose a better model"</a> })}
             </p>
         }
@@ -103,7 +114,7 @@ fn SentenceFirst(given: String, hints: Hints) -> impl IntoView {
 #[component]
 fn SentenceForm(action: ServerAction<Summon>, given: String, hints: Hints) -> impl IntoView {
     let moods = std::iter::once(Choice::new("", "Surprise me"))
-        .chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), m.as_str())))
+        .chain(Mood::ALL.iter().map(|m| Choice::new(m.as_str(), crate::ui::capital(m.as_str()))))
         .collect::<Vec<_>>();
     view! {
         <Form action=action class="sentence">
@@ -127,7 +138,7 @@ fn SentenceForm(action: ServerAction<Summon>, given: String, hints: Hints) -> im
             </div>
             <FormNote />
             <Submit label="Summon" />
-            <p class="meta">"Takes about 40 seconds."</p>
+            <p class="meta">"Takes about 40 seconds. "<a href="/characters/mine">"Your drafts"</a></p>
             <Weak hints=hints />
         </Form>
     }

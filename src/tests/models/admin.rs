@@ -1,6 +1,6 @@
 //! The admin's pages about models: who gets in, and the trial.
 
-use super::{base, dump, far};
+use super::{base, dump, far, set_defaults, talk};
 use crate::{
     models::store::LOCAL_MODEL,
     tests::{Step, TestApp, sse::Events},
@@ -139,4 +139,58 @@ async fn a_trial_streams_and_waits() {
         .await
         .unwrap();
     assert_eq!(counted, 4, "trials are written down and count for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_says_who_used_what_and_what_failed() {
+    let app = TestApp::new().await;
+    let (fake, keeper, _, model) = far(&app).await;
+    set_defaults(&keeper, &model, "").await;
+    let empty = keeper.get("/admin").await.text;
+    assert!(empty.contains("No model failed."), "{empty}");
+    let (client, _) = app.person("ada").await;
+    let oc = app.oc("lumina").await;
+    let (sent, run) = talk(&app, &client, &oc, None).await;
+    assert_eq!(run["status"], "done");
+    fake.set_broken(true);
+    let (_, run) = talk(&app, &client, &oc, sent["conversation_id"].as_str()).await;
+    assert_eq!(run["status"], "failed");
+    let page = keeper.get("/admin").await.text;
+    let (errors, rest) = page.split_once("Models, the last seven days").unwrap();
+    let told = run["error"].as_str().unwrap();
+    assert!(errors.contains("Far Model (Far)") && errors.contains(told), "{told}: {errors}");
+    let (_, people) = rest.split_once("People, the last seven days").unwrap();
+    let (people, days) = people.split_once(">Days<").unwrap();
+    assert!(people.contains("@ada") && people.contains("1,050"), "{people}");
+    let mut sql = app.sql().await;
+    let today: String =
+        sqlx::query_scalar("select to_char(now() at time zone 'UTC', 'YYYY-MM-DD')").fetch_one(&mut sql).await.unwrap();
+    assert!(days.contains(&today), "{days}");
+    assert!(page.contains("2 people, "), "the admin and ada");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_use_are_those_of_the_person() {
+    let app = TestApp::new().await;
+    let (client, _) = app.person("ada").await;
+    let oc = app.oc("lumina").await;
+    talk(&app, &client, &oc, None).await;
+    assert!(client.get("/settings/usage").await.text.contains("midnight UTC"));
+    let mut sql = app.sql().await;
+    sqlx::query("update users set timezone = 'Asia/Tokyo'").execute(&mut sql).await.unwrap();
+    // Late in the evening in UTC is the next day there.
+    sqlx::query("update usage_log set created_at = date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' - interval '1 hour'")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    let days: (String, String) = sqlx::query_as(
+        "select to_char(created_at at time zone 'Asia/Tokyo', 'YYYY-MM-DD'), to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') from usage_log limit 1",
+    )
+    .fetch_one(&mut sql)
+    .await
+    .unwrap();
+    assert_ne!(days.0, days.1);
+    let page = client.get("/settings/usage").await.text;
+    assert!(page.contains("midnight in Tokyo") && page.contains(&format!(">{}<", days.0)), "{page}");
+    assert_eq!(client.get_json("/api/usage").await.json()["days"][0]["day"], days.1.as_str());
 }

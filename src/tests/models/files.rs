@@ -455,4 +455,10 @@ async fn pages_say_how_far_the_model_is() {
     let (person, _) = app.person("early").await;
     let page = person.get("/talk/lumina").await;
     assert!(page.text.contains("The model is being downloaded: 420 of 1,117 MB"), "{}", page.status);
+    // Whoever is about to summon, or looks what it is about, is told as well, and the notice looks again.
+    for page in [person.get("/summon").await, app.client().get("/summon").await] {
+        assert!(page.text.contains("The model is being downloaded: 420 of 1,117 MB"), "{}", page.text);
+    }
+    let again = person.get_json("/fn/models/status?conversation=&summons=true").await.json();
+    assert_eq!(again["done"], 420_000_000, "{again}");
 }

@@ -29,9 +29,9 @@ const PAGES: &[(&str, &str, &str, IconName)] = &[
     ("/settings/account", "Account", "E-mail, password, recovery codes, date of birth", IconName::Shield),
     ("/settings/appearance", "Appearance", "Light or dark", IconName::Sun),
     ("/settings/devices", "Devices and tokens", "Everything that opens your account", IconName::Device),
-    ("/settings/tokens", "API tokens", "For your own programs", IconName::Key),
+    ("/settings/tokens", "API tokens", "Let your own programs use this site", IconName::Key),
     ("/settings/usage", "Usage", "What you used today, and what is left", IconName::History),
-    (OWN_KEYS, "API keys", "Your own key for a model provider", IconName::Wand),
+    (OWN_KEYS, OWN_KEYS_NAME, "Your own key for OpenAI, Anthropic or another provider of models", IconName::Wand),
 ];
 
 /// How a link to a page is followed: those that the server draws alone are fetched whole.
@@ -41,6 +41,7 @@ fn way(path: &str) -> Option<&'static str> {
 
 /// Path of the page about own keys, shown where the operator lets people use some.
 const OWN_KEYS: &str = "/settings/models";
+const OWN_KEYS_NAME: &str = "Model keys";
 
 /// The list of settings beside one of them.
 #[component]
@@ -62,7 +63,7 @@ pub fn SettingsFrame(
                         view! {
                             <a class="door" href=OWN_KEYS rel="external" aria-current=(OWN_KEYS == here).then_some("page")>
                                 <Icon name=IconName::Wand />
-                                "API keys"
+                                {OWN_KEYS_NAME}
                             </a>
                         }
                     })

@@ -4,11 +4,13 @@ mod catalogue;
 mod files;
 mod providers;
 mod settings;
+mod week;
 
 pub use catalogue::*;
 pub use files::*;
 pub use providers::*;
 pub use settings::*;
+pub use week::*;
 
 use super::{ModelUse, use_of_all};
 use crate::{
@@ -66,6 +68,12 @@ pub struct Overview {
     pub replies: i64,
     /// Use of the last seven days by model.
     pub week: Vec<ModelUse>,
+    /// The same by person.
+    pub by_person: Vec<PersonUse>,
+    /// The same by day.
+    pub by_day: Vec<DaySum>,
+    /// What failed last.
+    pub faults: Vec<Fault>,
     /// What admins did last.
     pub audit: Vec<AuditLine>,
 }
@@ -98,7 +106,7 @@ pub fn admin(ctx: &Ctx) -> AppResult<&Viewer> {
 /// # Errors
 /// As [`admin`].
 pub async fn overview(ctx: &Ctx) -> AppResult<Overview> {
-    admin(ctx)?;
+    let timezone = admin(ctx)?.timezone.as_str();
     let mut tx = ctx.app.db.system().await?;
     let counts = sqlx::query!(
         r#"select (select count(*) from users where kind = 'person') as "people!", (select count(*) from ocs) as "ocs!",
@@ -106,8 +114,11 @@ pub async fn overview(ctx: &Ctx) -> AppResult<Overview> {
     )
     .fetch_one(&mut *tx)
     .await?;
+    // The walls are between people and their talks; which model failed there, and why, is for those who run the site.
+    let faults = faults(&mut tx).await?;
     drop(tx);
     let mut tx = ctx.begin().await?;
+    let (by_person, by_day) = (use_by_person(&mut tx).await?, use_by_day(&mut tx, timezone).await?);
     let week = use_of_all(&mut tx).await?;
     let audit = sqlx::query!(
         r#"select a.created_at, coalesce(p.username, '') as "who!", a.action, a.subject
@@ -120,7 +131,8 @@ pub async fn overview(ctx: &Ctx) -> AppResult<Overview> {
         .into_iter()
         .map(|r| AuditLine { at: r.created_at.into(), who: r.who, action: r.action, subject: r.subject })
         .collect();
-    Ok(Overview { people: counts.people, ocs: counts.ocs, replies: counts.replies, week, audit })
+    let (people, ocs, replies) = (counts.people, counts.ocs, counts.replies);
+    Ok(Overview { people, ocs, replies, week, by_person, by_day, faults, audit })
 }
 
 /// Everything on the page about models.
