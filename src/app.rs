@@ -46,6 +46,7 @@ fn document<V: IntoView + 'static>(
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="manifest" href="/site.webmanifest" />
                 <link rel="preload" href="/fonts/hanken-grotesk.e007f427.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <link rel="preload" href="/fonts/literata.0ec22d46.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <HashedStylesheet options=options id="leptos" />

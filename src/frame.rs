@@ -60,7 +60,7 @@ pub fn PageFrame(
         <div class="shell" class:in-chat=move || path.with(|p| is_talk(p))>
             <header class="rail">
                 <a class="brand" href="/"><Icon name=IconName::Flame />"SoulForge"</a>
-                <Find />
+                <crate::find::Find />
                 <nav aria-label="Main">
                     {DOORS.iter().map(|d| door(d, "door")).collect_view()}
                     <Transition fallback=|| ()>{move || Suspend::new(async move { is_member(frame.await).then(|| door(MINE, "door")) })}</Transition>
@@ -127,39 +127,6 @@ fn Face(
         }
         .into_any(),
     }
-}
-
-/// Search, opened with `/` or Ctrl-K.
-#[component]
-fn Find() -> impl IntoView {
-    let input = NodeRef::<leptos::html::Input>::new();
-    Effect::new(move |_| {
-        let handle = window_event_listener(leptos::ev::keydown, move |event| {
-            let typing = event.target().is_some_and(|t| is_field(&t));
-            let wanted =
-                (event.key() == "/" && !typing) || (event.key() == "k" && (event.ctrl_key() || event.meta_key()));
-            if wanted && let Some(input) = input.get_untracked() {
-                event.prevent_default();
-                let _ = input.focus();
-            }
-        });
-        on_cleanup(move || handle.remove());
-    });
-    view! {
-        <form class="find" action="/characters" method="get" role="search">
-            <Icon name=IconName::Search />
-            <input name="q" type="search" placeholder="Find a character" aria-label="Find a character" maxlength="100" node_ref=input />
-            <kbd aria-hidden="true">"/"</kbd>
-        </form>
-    }
-}
-
-/// Whether a key pressed there is meant as text.
-fn is_field(target: &web_sys::EventTarget) -> bool {
-    use wasm_bindgen::JsCast;
-    target.dyn_ref::<web_sys::Element>().is_some_and(|e| {
-        ["INPUT", "TEXTAREA", "SELECT"].contains(&e.tag_name().as_str()) || e.has_attribute("contenteditable")
-    })
 }
 
 /// The newest conversations, and the colours of the character of the first.

@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod error;
+mod find;
 pub mod frame;
 pub mod ids;
 mod lazy;

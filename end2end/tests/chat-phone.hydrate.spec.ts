@@ -89,6 +89,37 @@ test("tools come with a tap, and everything to press is 44 pixels", async ({ pag
   await expect(page.getByRole("navigation", { name: "Main, short" })).toBeVisible();
 });
 
+/** A finger that stays for a while, and may then move on. */
+async function hold(page: Page, over: Locator, move?: { x?: number; y?: number }) {
+  const box = (await over.boundingBox())!;
+  const [x, y] = [box.x + Math.min(box.width / 2, 40), box.y + box.height / 2];
+  const screen = await page.context().newCDPSession(page);
+  await screen.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x, y }] });
+  await page.waitForTimeout(700);
+  if (move) await screen.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: [{ x: x + (move.x ?? 0), y: y + (move.y ?? 0) }] });
+  await screen.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await screen.detach();
+}
+
+test("a long press opens the menu of a message", async ({ page }) => {
+  await newPerson(page);
+  await visit(page, await brought(page));
+  const own = page.locator("article.mine").first();
+  const menu = own.getByRole("group", { name: "More for this message" });
+  await hold(page, own.locator(".me"));
+  await expect(menu.getByRole("button", { name: "Branch from here" })).toBeVisible();
+  await accessible(page);
+  await page.keyboard.press("Escape");
+  await expect(menu).toBeHidden();
+  // Drawing on from there is something else, and a tap still is a tap.
+  const reply = page.locator("article.oc").nth(1);
+  await hold(page, reply.locator(".said"), { y: 60 });
+  await expect(reply.getByRole("group", { name: "More for this message" })).toBeHidden();
+  await reply.locator(".said").tap();
+  await expect(reply.getByRole("link", { name: "Edit" })).toBeVisible();
+  await expect(reply.getByRole("group", { name: "More for this message" })).toBeHidden();
+});
+
 test("the model is chosen from the head of the talk", async ({ page }) => {
   await newPerson(page);
   await visit(page, await brought(page));

@@ -1,4 +1,4 @@
-import { alive, expect, newPerson, test, visit } from "./helpers";
+import { accessible, alive, expect, newPerson, test, visit } from "./helpers";
 import type { Page } from "@playwright/test";
 
 /** A talk with one reply, from a file. */
@@ -159,6 +159,34 @@ test("a long paste stays whole, is counted, and is refused with a word", async (
   await expect(page.locator(".compose .count")).toHaveText("");
   await box(page).press("Enter");
   await expect.poll(() => sent).toBe(1);
+});
+
+test("a text of several messages is sent one after the other, kept as a file, or cut", async ({ page }) => {
+  test.setTimeout(240_000);
+  await newPerson(page);
+  await visit(page, await brought(page));
+  const text = ["First part.", "Second part.", "Third part."].map((start) => `${start} ${"word ".repeat(1000)}end.`);
+  await box(page).fill(text.join("\n\n"));
+  const choice = page.getByRole("group", { name: "This text is too long for one message" });
+  await expect(choice.getByRole("button", { name: "Send as 3 messages" })).toBeVisible();
+  await accessible(page);
+  const [file] = await Promise.all([page.waitForEvent("download"), choice.getByRole("button", { name: "Save as text file" }).click()]);
+  expect(file.suggestedFilename()).toBe("message.txt");
+  await choice.getByRole("button", { name: "Keep the first 8,000 characters" }).click();
+  await expect(choice).toHaveCount(0);
+  expect((await box(page).inputValue()).length).toBeLessThanOrEqual(8000);
+  await box(page).fill(text.join("\n\n"));
+  await choice.getByRole("button", { name: "Send as 3 messages" }).click();
+  // The next one waits for the reply, in sight; the page may go and come back.
+  await expect(page.locator("article.mine", { hasText: "First part." })).toBeVisible();
+  await page.reload();
+  for (const start of ["Second part.", "Third part."]) {
+    await expect(page.locator("article.mine", { hasText: start })).toBeVisible({ timeout: 90_000 });
+  }
+  await expect(box(page)).toHaveValue("");
+  for (const start of ["First part.", "Second part.", "Third part."]) {
+    await expect(page.locator("article.mine", { hasText: start })).toHaveCount(1);
+  }
 });
 
 test("changes that were not saved are kept, said, and can be thrown away", async ({ page }) => {

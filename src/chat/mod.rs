@@ -10,6 +10,7 @@ pub mod history;
 #[cfg(feature = "ssr")]
 pub mod impersonate;
 pub mod live;
+pub mod long;
 pub mod notes;
 #[cfg(feature = "ssr")]
 pub mod prompt;

@@ -75,7 +75,26 @@ pub async fn get_gallery(#[server(default)] query: GalleryQuery) -> Result<Galle
         let ctx = ctx()?;
         let viewer = ctx.info.viewer.as_ref().map(|v| (v.id, v.username.as_str()));
         let mut tx = ctx.begin().await?;
-        super::store::gallery(&mut tx, viewer, &query, super::store::PAGE).await
+        super::store::search(&mut tx, viewer, &query, super::store::PAGE).await
+    })
+    .await
+}
+
+/// Characters whom somebody may mean who types this into the search beside every page, as markup.
+#[server(prefix = "/fn", endpoint = "ocs/suggest", input = GetUrl)]
+pub async fn suggest(#[server(default)] q: String) -> Result<String, AppError> {
+    use crate::{
+        error::reply,
+        ocs::{Sort, view::suggest},
+        server::ctx,
+    };
+    reply(async {
+        let ctx = ctx()?;
+        let viewer = ctx.info.viewer.as_ref().map(|v| (v.id, v.username.as_str()));
+        let query = GalleryQuery { q, sort: Sort::Popular.as_str().to_owned(), ..GalleryQuery::default() };
+        let mut tx = ctx.begin().await?;
+        let found = super::store::search(&mut tx, viewer, &query, suggest::SHOWN).await?;
+        Ok(suggest::written(found))
     })
     .await
 }

@@ -241,6 +241,9 @@ pub struct GalleryPage {
     pub cards: Vec<OcCard>,
     /// What to ask for as `after`; `None` on the last page.
     pub next: Option<String>,
+    /// What they were found by where nobody answers to the words that were typed: those with a letter put right.
+    #[serde(default)]
+    pub meant: Option<String>,
 }
 
 /// Which characters the gallery shows. Every field may be empty.
@@ -504,4 +507,6 @@ pub struct OcVersion {
     pub replaced_at: Stamp,
     /// Who replaced it; empty if they have left.
     pub replaced_by: String,
+    /// What differs from now: columns of a character.
+    pub differs: Vec<String>,
 }

@@ -38,8 +38,10 @@ pub fn page_policy(nonce: &str, is_reported: bool) -> String {
 pub async fn headers(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let is_file = request.uri().path().starts_with("/pkg/") || request.uri().path().starts_with("/fonts/");
     // The same address for every version, asked for by every page, some of them several times at once.
-    let is_shared =
-        matches!(request.uri().path(), "/icons.svg" | "/favicon.svg" | "/door.js" | "/try.js" | "/words.txt");
+    let is_shared = matches!(
+        request.uri().path(),
+        "/icons.svg" | "/favicon.svg" | "/site.webmanifest" | "/door.js" | "/try.js" | "/words.txt"
+    );
     // No address of ours is like this, and the file system says so with an error.
     let is_long = request.uri().path().len() > PATH_MAX;
     let is_absurd =

@@ -36,6 +36,7 @@ mod pages;
 mod pooler;
 mod provider;
 mod rights;
+mod search;
 mod secrets;
 mod seen;
 mod slashes;

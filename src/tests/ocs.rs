@@ -209,11 +209,17 @@ async fn every_version_can_be_brought_back() {
     let app = TestApp::new().await;
     let (ada, _) = app.person("ada").await;
     let oc = made(&ada, &mira()).await;
-    let loud = patch(&ada, &oc, json!({"personality": "Loud.", "name": "Mira the Loud"})).await.json();
+    let loud = patch(&ada, &oc, json!({"personality": "Loud.", "name": "Mira the Loud", "scenario": "A cellar."}))
+        .await
+        .json();
     let versions = format!("{}/versions", page_of(&loud));
     let page = ada.get(&versions).await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("Version 1") && page.text.contains("counts things when she is nervous"));
+    assert!(
+        page.text.contains("Different: name, personality, scenario") && page.text.contains("Loud."),
+        "beside what is now"
+    );
     let id = oc["id"].as_str().unwrap();
     let done = ada.post_form("/fn/ocs/restore", &[("oc_id", id), ("version", "1")]).await;
     assert!(!done.location().contains("__err"), "{}", done.location());

@@ -5,14 +5,17 @@ use super::{
     drafts::{Keeping, Network},
     guest::GuestNote,
     keys::is_for_input_method,
+    parts::TooLong,
     room::Shared,
 };
 use crate::{
+    app::FrameResource,
     chat::{
         MESSAGE_MAX, Partner,
         live::{self, Asked},
         tree_api::DraftLine,
     },
+    ids::RunId,
     ui::{Icon, IconName, TextArea},
 };
 use leptos::{
@@ -46,7 +49,6 @@ pub fn Composer(
     let refused = Signal::derive(move || {
         shared.send.value().with(|v| v.as_ref().and_then(|r| r.as_ref().err().map(ToString::to_string)))
     });
-    let is_busy = Signal::derive(move || shared.send.pending().get());
 
     let keeping = Keeping::new(shared, oc.with_value(|o| o.id.to_string()), input);
     Effect::new(move |_| {
@@ -56,21 +58,7 @@ pub fn Composer(
             let _ = area.focus();
         }
     });
-    let press = move |event: KeyboardEvent| {
-        let has_keys = window().match_media("(pointer: coarse)").ok().flatten().is_none_or(|m| !m.matches());
-        if event.key() != "Enter" || event.shift_key() || !has_keys || is_for_input_method(shared, &event) {
-            return;
-        }
-        event.prevent_default();
-        let Some(area) = input.get_untracked() else { return };
-        if run.get_untracked().is_none()
-            && !is_busy.get_untracked()
-            && !area.value().trim().is_empty()
-            && let Some(form) = area.form()
-        {
-            let _ = form.request_submit();
-        }
-    };
+    let press = move |event: KeyboardEvent| enter_sends(shared, run, input, &event);
     let hidden = move || {
         view! {
             <input type="hidden" name="oc_id" value=oc.with_value(|o| o.id.to_string()) />
@@ -94,6 +82,7 @@ pub fn Composer(
             </Show>
             {move || refused.get().map(|message| view! { <p class="note bad" role="alert">{message}</p> })}
             <Network keeping=keeping />
+            <TooLong keeping=keeping input=input />
             <GuestNote />
             <ActionForm action=shared.send attr:class="box" attr:id=BOX>
                 {hidden()}
@@ -110,21 +99,7 @@ pub fn Composer(
                         node_ref=input
                     />
                 </div>
-                // One button for both, so that it keeps the focus.
-                <button
-                    class="btn send"
-                    type="submit"
-                    form=move || if run.get().is_some() { "stop-run" } else { BOX }
-                    aria-busy=move || (is_busy.get() && run.get().is_none()).then_some("true")
-                >
-                    {move || {
-                        if run.get().is_some() {
-                            view! { <Icon name=IconName::Stop /><span class="word">"Stop"</span> }.into_any()
-                        } else {
-                            view! { <Icon name=IconName::Send /><span class="word">"Send"</span> }.into_any()
-                        }
-                    }}
-                </button>
+                <SendOrStop />
             </ActionForm>
 
             <div class="below">
@@ -140,6 +115,46 @@ pub fn Composer(
     }
 }
 
+/// Enter sends what is there, with a keyboard that is one; while a reply is being written it does nothing.
+fn enter_sends(shared: Shared, run: Memo<Option<RunId>>, input: NodeRef<html::Textarea>, event: &KeyboardEvent) {
+    let has_keys = window().match_media("(pointer: coarse)").ok().flatten().is_none_or(|m| !m.matches());
+    if event.key() != "Enter" || event.shift_key() || !has_keys || is_for_input_method(shared, event) {
+        return;
+    }
+    event.prevent_default();
+    let Some(area) = input.get_untracked() else { return };
+    if run.get_untracked().is_none()
+        && !shared.send.pending().get_untracked()
+        && !area.value().trim().is_empty()
+        && let Some(form) = area.form()
+    {
+        let _ = form.request_submit();
+    }
+}
+
+/// Sends, or stops the reply that is being written: one button for both, so that it keeps the focus.
+#[component]
+fn SendOrStop() -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let run = shared.open_run();
+    view! {
+        <button
+            class="btn send"
+            type="submit"
+            form=move || if run.get().is_some() { "stop-run" } else { BOX }
+            aria-busy=move || (shared.send.pending().get() && run.get().is_none()).then_some("true")
+        >
+            {move || {
+                if run.get().is_some() {
+                    view! { <Icon name=IconName::Stop /><span class="word">"Stop"</span> }.into_any()
+                } else {
+                    view! { <Icon name=IconName::Send /><span class="word">"Send"</span> }.into_any()
+                }
+            }}
+        </button>
+    }
+}
+
 /// Has the model write the person's next line into the box, from the words that stand there. Without a script the page
 /// comes back with it.
 #[component]
@@ -148,6 +163,7 @@ fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl 
     // The words that the line goes on from, while it is written.
     let begun = RwSignal::new(None::<String>);
     let refused = RwSignal::new(None::<String>);
+    let frame = expect_context::<FrameResource>();
     // A new question drops, and thereby ends, the one before; so does leaving.
     Effect::new(move |_: Option<Option<Asked>>| {
         let content = begun.get()?;
@@ -197,6 +213,8 @@ fn WriteForMe(oc: StoredValue<Partner>, input: NodeRef<html::Textarea>) -> impl 
                 }
             }
             begun.set(None);
+            // It counts among a guest's messages.
+            frame.refetch();
         })
     });
     let press = move |event: MouseEvent| {

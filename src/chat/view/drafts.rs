@@ -1,11 +1,15 @@
 //! The composer's memory: what is typed survives a reload, what could not be sent waits for the network, and a message whose answer
 //! was lost on the way is sent again under its own key.
+//!
+//! A text of several messages waits here, too: its next part stands in the box and goes out when the reply is whole, and the rest
+//! is kept beside it with how the part before it began. Where that part does not stand in the talk, nothing is sent by itself.
 
 use super::room::Shared;
 use crate::{
     chat::{
-        Sender,
+        Delivered, MESSAGE_MAX, Sender,
         draft::{self, Draft},
+        long,
     },
     error::AppError,
 };
@@ -14,6 +18,9 @@ use std::time::Duration;
 
 /// How often a waiting message is tried by itself before a person has to.
 const TRIES: u32 = 5;
+
+/// Characters of a part by which it is known again.
+const MARK: usize = 60;
 
 /// What the composer remembers.
 #[derive(Clone, Copy)]
@@ -31,8 +38,12 @@ pub struct Keeping {
     nudge: RwSignal<u32>,
     /// There is no network.
     pub offline: RwSignal<bool>,
-    /// The message in the box is to be sent as soon as there is.
+    /// The message in the box is to be sent as soon as it can be.
     pub waiting: RwSignal<bool>,
+    /// What comes after it, of a text that is sent as several messages.
+    rest: StoredValue<String>,
+    /// Characters in the box.
+    pub length: RwSignal<usize>,
 }
 
 impl Keeping {
@@ -48,6 +59,8 @@ impl Keeping {
             nudge: RwSignal::new(0),
             offline: RwSignal::new(false),
             waiting: RwSignal::new(false),
+            rest: StoredValue::new(String::new()),
+            length: RwSignal::new(0),
         };
         keeping.begin();
         keeping
@@ -58,6 +71,11 @@ impl Keeping {
         conversation.unwrap_or_else(|| self.oc.get_value())
     }
 
+    /// Where it may have been kept: a conversation that has just begun was none before.
+    fn places(self) -> [String; 2] {
+        [self.place(), self.oc.get_value()]
+    }
+
     fn keep(self, text: String) {
         let was_sent = self.sent.with_value(|s| !s.is_empty() && *s == text);
         let key =
@@ -66,7 +84,7 @@ impl Keeping {
     }
 
     fn forget(self) {
-        for place in [self.place(), self.oc.get_value()] {
+        for place in self.places() {
             draft::keep(&place, &Draft::default());
         }
         self.sent.set_value(String::new());
@@ -95,26 +113,25 @@ impl Keeping {
             }
             restored.set_value(true);
             self.offline.set(!draft::is_online());
-            for place in [self.place(), self.oc.get_value()] {
+            for place in self.places() {
                 let Some(found) = draft::load(&place) else { continue };
                 if (!found.key.is_empty() || place != self.place()) && self.has_arrived(&found.text) {
                     draft::keep(&place, &Draft::default());
                 } else if area.value().is_empty() && place == self.place() {
-                    area.set_value(&found.text);
                     if !found.key.is_empty() {
                         self.shared.key.set(found.key);
-                        self.sent.set_value(found.text);
+                        self.sent.set_value(found.text.clone());
                     }
                     self.waiting.set(found.is_waiting);
-                    // The box counts what stands in it.
-                    if let Ok(typed) = web_sys::Event::new("input") {
-                        let _ = area.dispatch_event(&typed);
-                    }
+                    self.put(&found.text);
                 }
             }
+            self.find_rest();
         });
         Effect::new(move |_| {
-            if let Some(answer) = self.shared.send.value().with(|v| v.as_ref().map(|r| r.as_ref().err().cloned())) {
+            let next_key =
+                |r: &Result<Delivered, AppError>| r.as_ref().map(|d| d.next_key.clone()).map_err(Clone::clone);
+            if let Some(answer) = self.shared.send.value().with(|v| v.as_ref().map(next_key)) {
                 self.answered(answer);
             }
         });
@@ -171,29 +188,85 @@ impl Keeping {
         }
     }
 
+    /// Writes into the box as if it had been typed, for whoever counts it.
+    pub fn put(self, text: &str) {
+        let Some(area) = self.input.get_untracked() else { return };
+        area.set_value(text);
+        if let Ok(typed) = web_sys::Event::new("input") {
+            let _ = area.dispatch_event(&typed);
+        }
+    }
+
+    /// Sends a text that is too long for one message as several, one after each reply.
+    pub fn send_in_parts(self) {
+        let Some(text) = self.input.get_untracked().map(|area| area.value()) else { return };
+        self.go_on(&text);
+    }
+
+    /// The next part stands in the box and goes out when it can.
+    fn go_on(self, text: &str) {
+        let (part, rest) = long::cut(text, MESSAGE_MAX);
+        self.rest.set_value(rest.to_owned());
+        self.put(part);
+        self.waiting.set(true);
+        self.keep(part.to_owned());
+        self.nudge.update(|n| *n += 1);
+    }
+
+    /// Keeps the rest of a text, with how the part before it began.
+    fn keep_rest(self, said: &str) {
+        let rest = Draft { text: self.rest.get_value(), key: mark(said), is_waiting: false };
+        for (place, rest) in self.places().iter().rev().zip([Draft::default(), rest]) {
+            draft::keep(&rest_of(place), &rest);
+        }
+    }
+
+    /// The rest of a text that was being sent when the page went: it goes on if the part before it has arrived, and stands in the
+    /// box otherwise.
+    fn find_rest(self) {
+        let Some(found) = self.places().iter().find_map(|place| draft::load(&rest_of(place))) else { return };
+        let in_box = self.input.get_untracked().map(|area| area.value()).unwrap_or_default();
+        let has_arrived = self.shared.lines.with_untracked(|lines| {
+            let mine = lines.iter().flat_map(|l| l.lines.iter().rev().filter(|l| l.sender == Sender::User));
+            mine.take(3).any(|l| mark(&l.content) == found.key)
+        });
+        self.rest.set_value(found.text.clone());
+        match (has_arrived, in_box.is_empty()) {
+            (true, true) => self.go_on(&found.text),
+            (true, false) if self.waiting.get_untracked() => {}
+            _ => self.give_up(),
+        }
+        self.keep_rest(&found.key);
+    }
+
     /// The server has answered what was sent, or could not be reached.
-    fn answered(self, refused: Option<AppError>) {
-        match refused {
-            None => {
+    fn answered(self, next_key: Result<String, AppError>) {
+        match next_key {
+            Ok(next_key) => {
+                self.shared.key.set(next_key);
                 let sent = self.sent.get_value();
                 self.tries.set_value(0);
                 self.forget();
                 self.in_flight.set_value(false);
+                let rest = self.rest.get_value();
                 // Words that were typed meanwhile stay.
                 if let Some(area) = self.input.get_untracked() {
-                    if area.value() == sent {
-                        area.set_value("");
-                    } else {
-                        self.keep(area.value());
+                    match (area.value() == sent, rest.is_empty()) {
+                        (true, true) => self.put(""),
+                        (true, false) => self.go_on(&rest),
+                        (false, true) => self.keep(area.value()),
+                        (false, false) => self.give_up(),
                     }
                 }
+                self.keep_rest(&sent);
             }
-            Some(error) => {
+            Err(error) => {
                 self.in_flight.set_value(false);
                 match error {
                     // It may have arrived all the same: the key stays with it.
                     AppError::Transport { .. } if !draft::is_online() => self.wait(),
                     AppError::Transport { .. } if self.waiting.get_untracked() => self.try_later(),
+                    AppError::Internal | AppError::Unavailable { .. } if self.waiting.get_untracked() => self.give_up(),
                     AppError::Transport { .. } | AppError::Internal | AppError::Unavailable { .. } => {}
                     // It was refused, and is not there.
                     _ => {
@@ -224,6 +297,7 @@ impl Keeping {
     pub fn typed(self) {
         let Some(area) = self.input.get_untracked() else { return };
         let text = area.value();
+        self.length.set(text.trim().chars().count());
         // Other words than those that were tried are another message.
         if self.sent.with_value(|s| !s.is_empty() && *s != text) && !self.shared.send.pending().get_untracked() {
             self.sent.set_value(String::new());
@@ -245,6 +319,7 @@ impl Keeping {
             self.offline.set(false);
             self.sent.set_value(text.clone());
             self.in_flight.set_value(true);
+            self.keep_rest(&text);
             self.keep(text);
         } else {
             event.prevent_default();
@@ -265,9 +340,14 @@ impl Keeping {
     pub fn give_up(self) {
         self.waiting.set(false);
         self.tries.set_value(0);
-        if let Some(area) = self.input.get_untracked() {
-            self.keep(area.value());
+        let Some(area) = self.input.get_untracked() else { return };
+        let rest = self.rest.get_value();
+        if !rest.is_empty() {
+            self.rest.set_value(String::new());
+            self.put(&format!("{}\n\n{rest}", area.value()));
+            self.keep_rest("");
         }
+        self.keep(area.value());
     }
 
     /// Sends what stands in the box.
@@ -278,15 +358,27 @@ impl Keeping {
     }
 }
 
+/// By what a part is known again, in one line.
+fn mark(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MARK).collect()
+}
+
+/// Under which name the rest of a text is kept.
+fn rest_of(place: &str) -> String {
+    format!("{place}-rest")
+}
+
 /// What the composer says about the network.
 #[component]
 pub fn Network(
     /// What it remembers.
     keeping: Keeping,
 ) -> impl IntoView {
+    let run = keeping.shared.open_run();
     let said = move || match (keeping.offline.get(), keeping.waiting.get()) {
         (true, true) => Some("You are offline; this will be sent when you are back."),
         (true, false) => Some("You are offline. Messages will be sent when you are back."),
+        (false, true) if run.get().is_some() => Some("This will be sent after the reply."),
         (false, true) => Some("Sending…"),
         (false, false) => keeping.shared.lost.get().then_some("Connection lost, trying again."),
     };

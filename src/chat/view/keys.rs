@@ -165,7 +165,7 @@ fn closest(at: &Element, selector: &str) -> Option<Element> {
 }
 
 /// Presses what is there; `false` if nothing is.
-fn press(within: &Option<Element>, selector: &str) -> bool {
+pub fn press(within: &Option<Element>, selector: &str) -> bool {
     let found = within.as_ref().and_then(|e| e.query_selector(selector).ok().flatten());
     if let Some(found) = &found {
         found.unchecked_ref::<HtmlElement>().click();

@@ -72,7 +72,7 @@ pub fn Rate(
                 value=move || if is_pressed() { "unsaid" } else { value }
                 aria-pressed=move || if is_pressed() { "true" } else { "false" }
                 aria-label=label
-                title=label
+                title=format!("{label}. Only you see your rating.")
             >
                 <Icon name=icon />
             </button>

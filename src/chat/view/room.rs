@@ -370,6 +370,31 @@ where
     });
 }
 
+/// Takes up what every action of the room answers.
+fn take_up_all(shared: Shared) {
+    take_up(shared, shared.stop);
+    keys::take_up_reply(shared, shared.again);
+    keys::take_up_reply(shared, shared.go_on);
+    keys::take_up_reply(shared, shared.retry);
+    take_up(shared, shared.delete);
+    keys::take_up_turn(shared);
+    take_up(shared, shared.edit);
+    take_up(shared, shared.rate);
+    Effect::new(move |_| {
+        let changed =
+            matches!(shared.edit.value().get(), Some(Ok(_))) || matches!(shared.rate.value().get(), Some(Ok(_)));
+        if changed {
+            shared.read_older_again();
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(Ok(delivered)) = shared.send.value().get() {
+            shared.key.set(delivered.next_key);
+            shared.take(delivered.lines);
+        }
+    });
+}
+
 /// A changed line is no longer being changed, and a window that shows the newest lines is called so.
 fn leave(shared: Shared) {
     let navigate = use_navigate();
@@ -408,30 +433,10 @@ pub fn Room(
     provide_context(shared);
     let run = shared.open_run();
 
-    take_up(shared, shared.stop);
-    keys::take_up_reply(shared, shared.again);
-    keys::take_up_reply(shared, shared.go_on);
-    keys::take_up_reply(shared, shared.retry);
-    take_up(shared, shared.delete);
-    keys::take_up_turn(shared);
-    take_up(shared, shared.edit);
-    take_up(shared, shared.rate);
-    Effect::new(move |_| {
-        let changed =
-            matches!(shared.edit.value().get(), Some(Ok(_))) || matches!(shared.rate.value().get(), Some(Ok(_)));
-        if changed {
-            shared.read_older_again();
-        }
-    });
+    take_up_all(shared);
     keys::listen(shared);
     follow_shown(shared.show);
     leave(shared);
-    Effect::new(move |_| {
-        if let Some(Ok(delivered)) = shared.send.value().get() {
-            shared.key.set(delivered.next_key);
-            shared.take(delivered.lines);
-        }
-    });
     shared.listen();
     Effect::new(move |_| shared.alive.set(true));
     // A page that the browser kept and shows again may be old.
@@ -480,7 +485,8 @@ pub fn Room(
                     on:pointerdown=move |event| fingers.down(&event)
                     on:pointermove=move |event| fingers.moved(&event)
                     on:pointerup=move |event| fingers.up(&event)
-                    on:pointercancel=move |_| fingers.lost()
+                    on:pointercancel=move |event| fingers.lost(&event)
+                    on:contextmenu=move |_| fingers.held()
                 >
                     {move || earlier.get().map(|href| view! { <Earlier href=href /> })}
                     {move || shared.origin()}

@@ -1,5 +1,6 @@
 //! Many characters: the gallery, and one's own.
 
+use super::near;
 use crate::{
     error::{AppError, AppResult},
     ids::{OcId, UserId},
@@ -188,7 +189,26 @@ pub async fn gallery(
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| more).map(|r| Cursor::write(r, sort));
-    Ok(GalleryPage { cards: rows.into_iter().map(OcCard::from).collect(), next })
+    Ok(GalleryPage { cards: rows.into_iter().map(OcCard::from).collect(), next, meant: None })
+}
+
+/// As [`gallery`], for people: where nobody answers to the words, a mistyped one is put right, and the page says so.
+///
+/// # Errors
+/// As [`gallery`].
+pub async fn search(
+    tx: &mut PgConnection,
+    viewer: Option<(UserId, &str)>,
+    query: &GalleryQuery,
+    limit: u32,
+) -> AppResult<GalleryPage> {
+    let found = gallery(tx, viewer, query, limit).await?;
+    if !found.cards.is_empty() || !query.after.is_empty() {
+        return Ok(found);
+    }
+    let Some(meant) = near::meant(tx, &query.q).await? else { return Ok(found) };
+    let near = gallery(tx, viewer, &GalleryQuery { q: meant.clone(), ..query.clone() }, limit).await?;
+    Ok(if near.cards.is_empty() { found } else { GalleryPage { meant: Some(meant), ..near } })
 }
 
 /// What was typed as a query of PostgreSQL: all words, the last of them perhaps unfinished. Only letters and digits are
@@ -231,5 +251,5 @@ pub async fn mine(tx: &mut PgConnection, owner: UserId, after: &str) -> AppResul
         URL_SAFE_NO_PAD.encode(format!("{} {key}", r.oc_id))
     };
     let next = rows.last().filter(|_| more).map(mark);
-    Ok(GalleryPage { cards: rows.into_iter().map(OcCard::from).collect(), next })
+    Ok(GalleryPage { cards: rows.into_iter().map(OcCard::from).collect(), next, meant: None })
 }

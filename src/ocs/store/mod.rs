@@ -5,13 +5,14 @@ mod gallery;
 mod home;
 mod items;
 mod names;
+mod near;
 mod page;
 mod persona;
 mod versions;
 mod write;
 
 pub use featured::{feature, featured, move_featured, note, unfeature};
-pub use gallery::{PAGE, gallery, mine};
+pub use gallery::{PAGE, gallery, mine, search};
 pub use home::home;
 pub use items::{add_item, equip_item, remove_item};
 pub use names::{offer_name, slug_of};

@@ -19,8 +19,10 @@ pub async fn versions(tx: &mut PgConnection, id: OcId) -> AppResult<Vec<OcVersio
     let rows = sqlx::query!(
         r#"select v.version, v.content ->> 'name' as "name!", v.content ->> 'description' as "description!",
                v.content ->> 'personality' as "personality!", v.content ->> 'greeting' as "greeting!", v.created_at,
-               p.display_name as "by?"
-           from oc_versions v left join profiles p on p.user_id = v.edited_by
+               p.display_name as "by?",
+               array(select a.key from jsonb_each(v.content) a join jsonb_each(to_jsonb(o)) b using (key)
+                     where a.value is distinct from b.value) as "differs!"
+           from oc_versions v join ocs o using (oc_id) left join profiles p on p.user_id = v.edited_by
            where v.oc_id = $1 order by v.version desc limit 50"#,
         id.0
     )
@@ -36,6 +38,7 @@ pub async fn versions(tx: &mut PgConnection, id: OcId) -> AppResult<Vec<OcVersio
             greeting: r.greeting,
             replaced_at: r.created_at.into(),
             replaced_by: r.by.unwrap_or_default(),
+            differs: r.differs,
         })
         .collect())
 }

@@ -44,7 +44,7 @@ pub fn MinePage() -> impl IntoView {
 #[cfg(feature = "ssr")]
 #[must_use]
 pub fn written(page: GalleryPage, is_later: bool) -> String {
-    let GalleryPage { cards, next } = page;
+    let GalleryPage { cards, next, .. } = page;
     if cards.is_empty() {
         return view! {
             <Empty title="No characters yet" hint="Describe someone in a sentence, or fill in every field yourself. Only you can see a draft.">

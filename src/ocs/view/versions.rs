@@ -62,7 +62,7 @@ fn Page(oc: Oc, versions: Vec<OcVersion>, restore: ServerAction<RestoreOc>) -> i
 
 #[component]
 fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl IntoView {
-    let OcVersion { version, name, description, personality, greeting, replaced_at, replaced_by } = version;
+    let OcVersion { version, name, description, personality, greeting, replaced_at, replaced_by, differs } = version;
     let by = if replaced_by.is_empty() { String::new() } else { format!(" by {replaced_by}") };
     let parts = [
         ("Name", &oc.name, name.clone()),
@@ -70,13 +70,9 @@ fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl Int
         ("Personality", &oc.personality, personality),
         ("Greeting", &oc.greeting, greeting),
     ];
-    let differ = parts.iter().filter(|(_, now, then)| **now != *then).count();
-    let summary = match differ {
-        0 => "Same text as now; colours or details differ".to_owned(),
-        _ => {
-            let names: Vec<&str> = parts.iter().filter(|(_, now, then)| **now != *then).map(|(n, ..)| *n).collect();
-            format!("Different: {}", names.join(", ").to_lowercase())
-        }
+    let summary = match told(&differs).as_slice() {
+        [] => "The same as now".to_owned(),
+        names => format!("Different: {}", names.join(", ")),
     };
     view! {
         <details class="version">
@@ -90,8 +86,12 @@ fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl Int
                     .into_iter()
                     .filter(|(_, _, then)| !then.is_empty())
                     .map(|(label, now, then)| {
-                        let changed = *now != then;
-                        view! { <dt>{label}</dt><dd class="voice" class:changed=changed>{then}</dd> }
+                        let now = Some(now.clone()).filter(|now| *now != then);
+                        view! {
+                            <dt>{label}</dt>
+                            <dd class="voice" class:changed=now.is_some()>{then}</dd>
+                            {now.map(|now| view! { <dd class="now"><b>"Now"</b>" "<span class="voice">{now}</span></dd> })}
+                        }
                     })
                     .collect_view()}
             </dl>
@@ -103,4 +103,28 @@ fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl Int
             </Form>
         </details>
     }
+}
+
+/// Names of what differs, as the form that changes it calls them; the pieces of one thing are one.
+fn told(columns: &[String]) -> Vec<&'static str> {
+    const NAMES: &[(&str, &str)] = &[
+        ("name", "name"),
+        ("title", "title"),
+        ("pronoun", "pronoun"),
+        ("age_band", "age"),
+        ("description", "description"),
+        ("tags", "tags"),
+        ("personality", "personality"),
+        ("voice_tone", "voice"),
+        ("greeting", "greeting"),
+        ("alternate_greetings", "alternative greetings"),
+        ("example_dialogue", "example chat"),
+        ("visual_style", "look"),
+        ("appearance_tags", "appearance"),
+        ("scenario", "scenario"),
+        ("quick_start", "conversation starters"),
+        ("content_rating", "content rating"),
+        ("system_prompt", "system prompt"),
+    ];
+    NAMES.iter().filter(|(column, _)| columns.iter().any(|c| c == column)).map(|(_, name)| *name).collect()
 }

@@ -158,6 +158,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("GET /fn/ocs/gallery", "the gallery"),
     ("GET /fn/ocs/home", "the home page"),
     ("GET /forgot", "for people who cannot sign in"),
+    ("GET /fn/ocs/suggest", "the gallery, for the search beside every page"),
     ("GET /fn/ocs/summon_hints", "who writes summons, for the page that says what it is about"),
     ("GET /goodbye", "the page after an account was deleted"),
     ("GET /livez", "asked by whatever watches the process"),
