@@ -50,7 +50,8 @@ pub fn ModelNotice(
         <div class="model-notice">
             {move || {
                 let status = now.get();
-                (!status.sentence.is_empty() && !(told_there && status.download().is_some()))
+                let is_told = told_there && status.download().is_some();
+                (!status.sentence.is_empty() && !is_told)
                     .then(|| view! { <p class="note" role="status">{status.sentence} {status.manage.then(|| better("See the models of this machine"))}</p> })
             }}
         </div>
