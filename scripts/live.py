@@ -338,7 +338,7 @@ class Person:
         headers = {"accept": "text/event-stream"}
         if last is not None:
             headers["last-event-id"] = str(last)
-        return Stream(self.ask("GET", path, None, headers, timeout=90))
+        return Stream(self.ask("GET", path, None, headers, timeout=300))
 
 
 class Stream:

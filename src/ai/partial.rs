@@ -36,10 +36,11 @@ pub fn read(text: &str) -> Read {
     let starts = chars.iter().enumerate().filter(|(_, c)| **c == '{').map(|(at, _)| at);
     let mut best = Read::default();
     for start in starts.take(8) {
-        let mut reader = Reader { chars: &chars, at: start + 1 };
+        let mut reader = Reader { chars: &chars, at: start + 1, is_writing: false };
         let mut read = Read::default();
         reader.members(&mut read, 0);
-        if !read.members.is_empty() {
+        // One whose first member is still being written is the object, too: a brace inside of that is not another one.
+        if !read.members.is_empty() || reader.is_writing {
             return read;
         }
         best.is_whole |= read.is_whole;
@@ -62,6 +63,8 @@ pub fn whole(text: &str) -> Option<Map<String, Value>> {
 struct Reader<'a> {
     chars: &'a [char],
     at: usize,
+    /// The text ended inside of a value that has a name.
+    is_writing: bool,
 }
 
 /// Quotes and what closes each.
@@ -92,6 +95,11 @@ impl Reader<'_> {
         self.chars.get(from..)?.iter().copied().find(|c| !c.is_whitespace())
     }
 
+    /// Whether nothing follows the next character but blanks.
+    fn rest_is_blank(&self) -> bool {
+        self.chars.get(self.at..).unwrap_or_default().iter().filter(|c| !c.is_whitespace()).count() <= 1
+    }
+
     /// Members up to the closing brace, or to the end of the text.
     fn members(&mut self, read: &mut Read, depth: u32) {
         loop {
@@ -111,7 +119,11 @@ impl Reader<'_> {
             }
             let Some(name) = self.name() else { return };
             self.blank();
-            let Some(value) = self.value(depth) else { return };
+            let Some(value) = self.value(depth) else {
+                // Behind a quote, its comma or nothing may stand so far.
+                self.is_writing |= self.after(self.at).is_none_or(|c| c == ',' && self.rest_is_blank());
+                return;
+            };
             let open = matches!(value, Closed::NotYet(_));
             let (Closed::Yes(value) | Closed::NotYet(value)) = value;
             read.members.retain(|(known, _)| *known != name);

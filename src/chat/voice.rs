@@ -15,6 +15,7 @@ use crate::{
     ocs::{seed, store::Persona},
 };
 use clap::Args;
+use futures::{StreamExt, stream};
 use std::{
     fmt::Write as _,
     io::Write as _,
@@ -174,6 +175,9 @@ pub struct VoiceArgs {
     /// Repeats the same words each time; another number gives others.
     #[arg(long, default_value_t = 1)]
     pub seed: u32,
+    /// How many talks are held at the same time: quicker in all, though each reply takes longer.
+    #[arg(long, default_value_t = 1)]
+    pub together: u32,
     /// Tries another temperature than the site's.
     #[arg(long)]
     pub temperature: Option<f32>,
@@ -190,7 +194,7 @@ struct Figures {
     writing: Duration,
 }
 
-/// Holds the talks, one after the other, and prints them.
+/// Holds the talks and prints each when it has ended.
 ///
 /// # Errors
 /// A sentence that says what is missing.
@@ -208,16 +212,23 @@ pub async fn run(args: VoiceArgs) -> Result<(), String> {
     let model = LocalModel::load(LocalConfig {
         threads: args.threads.unwrap_or(defaults.threads),
         context_per_reply: args.context,
-        parallel: 1,
+        parallel: args.together.clamp(1, 16),
         ..defaults
     });
     let mut figures = Figures::default();
-    for persona in &personas {
+    let (model, args) = (&model, &args);
+    let talks = personas.iter().flat_map(|persona| {
         let talks = (1_u32..).zip(&TALKS).skip(args.from.saturating_sub(1)).take(args.talks);
-        for (number, lines) in talks {
+        talks.map(move |(number, lines)| {
             let lines = lines.get(..args.turns.min(lines.len())).unwrap_or_default();
-            talk(&model, &args, persona.clone(), number, lines, &mut figures).await?;
-        }
+            talk(model, args, persona.clone(), number, lines)
+        })
+    });
+    let mut held = stream::iter(talks).buffered(args.together.max(1) as usize);
+    while let Some(talk) = held.next().await {
+        let (text, replies) = talk?;
+        print(&text)?;
+        replies.into_iter().for_each(|reply| figures.note(&reply));
     }
     print(&figures.told())
 }
@@ -243,19 +254,28 @@ fn scene_with(persona: Persona) -> Scene {
     }
 }
 
-/// One talk as Markdown, line by line as it is written.
+/// How a reply came.
+struct Came {
+    /// Whether the talk had begun before it.
+    later: bool,
+    first: Duration,
+    whole: Duration,
+    finish: Finish,
+}
+
+/// Holds one talk; gives it as Markdown, with what each reply cost.
 async fn talk(
     model: &dyn ChatModel,
     args: &VoiceArgs,
     persona: Persona,
     number: u32,
     lines: &[&str],
-    figures: &mut Figures,
-) -> Result<(), String> {
+) -> Result<(String, Vec<Came>), String> {
     let name = persona.name.clone();
     let mut scene = scene_with(persona);
     let greeting = scene.history.first().map(|turn| turn.content.as_str()).unwrap_or_default();
-    print(&format!("## {name}, talk {number}\n\n{greeting}\n"))?;
+    let mut text = format!("## {name}, talk {number}\n\n{greeting}\n");
+    let mut replies = Vec::new();
     for (turn, line) in (0_u32..).zip(lines) {
         scene.history.push(Turn { by: Sender::User, content: (*line).to_owned() });
         let mut request = prompt::build(&scene, &model.info(), &|t: &str| model.count_tokens(t), "").request;
@@ -277,24 +297,24 @@ async fn talk(
         }
         let was_cut = end.as_ref().is_some_and(|f| f.reason == FinishReason::Length);
         let said = prompt::finished(said.trim_start(), 0, was_cut);
-        if let Some(finish) = &end {
-            figures.note(turn > 0, first.unwrap_or_default(), asked.elapsed(), finish);
+        if let Some(finish) = end {
+            replies.push(Came { later: turn > 0, first: first.unwrap_or_default(), whole: asked.elapsed(), finish });
         }
-        print(&format!("> {line}\n\n{said}\n"))?;
+        let _ = write!(text, "\n> {line}\n\n{said}\n");
         scene.history.push(Turn { by: Sender::Oc, content: said });
     }
-    Ok(())
+    Ok((text, replies))
 }
 
 impl Figures {
-    fn note(&mut self, has_begun: bool, first: Duration, whole: Duration, finish: &Finish) {
-        if has_begun {
+    fn note(&mut self, Came { later, first, whole, finish }: &Came) {
+        if *later {
             self.first.push(first.as_millis());
             self.prompt += u64::from(finish.prompt_tokens);
             self.cached += u64::from(finish.cached_tokens);
         }
         self.reply += u64::from(finish.reply_tokens);
-        self.writing += whole.saturating_sub(first);
+        self.writing += whole.saturating_sub(*first);
     }
 
     /// As a paragraph.
@@ -343,8 +363,14 @@ mod tests {
             reply_tokens: 30,
             likelihood: None,
         };
-        figures.note(false, Duration::from_secs(9), Duration::from_secs(10), &finish);
-        figures.note(true, Duration::from_millis(400), Duration::from_millis(2400), &finish);
+        let came = |later, first, whole| Came {
+            later,
+            first: Duration::from_millis(first),
+            whole: Duration::from_millis(whole),
+            finish: finish.clone(),
+        };
+        figures.note(&came(false, 9000, 10_000));
+        figures.note(&came(true, 400, 2400));
         let told = figures.told();
         assert!(told.starts_with("1 replies after the first of a talk: first word after 400 ms"), "{told}");
         assert!(told.contains("970 of 1000 tokens") && told.ends_with("60 tokens written in 3.0 s."), "{told}");

@@ -130,6 +130,10 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_PAGE_LIMIT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub page_limit: u64,
 
+    /// Milliseconds for which a page drawn for a visitor is given to other visitors as well; 0 draws each anew.
+    #[arg(long, env = "SOULFORGE_VISITOR_PAGES", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub visitor_pages: u64,
+
     /// What one connection and one person may hold.
     #[command(flatten)]
     pub bounds: Bounds,

@@ -34,6 +34,7 @@ pub mod state;
 pub mod telemetry;
 pub mod transport;
 pub mod vault;
+pub mod visitors;
 
 pub use db::{Db, Identity, Tx};
 pub use request::{Ctx, ctx};

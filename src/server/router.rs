@@ -1,6 +1,6 @@
 //! Every route and layer in one readable list.
 
-use super::{AppState, drafts, guard, hosts, pages, request, telemetry};
+use super::{AppState, drafts, guard, hosts, pages, request, telemetry, visitors};
 use crate::{
     accounts,
     app::{plain_shell, shell},
@@ -39,6 +39,7 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(guard::one_shape_of_errors))
         .layer(middleware::from_fn_with_state(state.clone(), drafts::keep_refused_forms))
         .layer(middleware::from_fn_with_state(state.clone(), request::load))
+        .layer(middleware::from_fn_with_state(state.clone(), visitors::forget))
         .layer(middleware::from_fn_with_state(state.clone(), guard::same_origin))
         .layer(middleware::from_fn(guard::limit_body))
         .layer(middleware::from_fn(telemetry::name_route))
@@ -76,9 +77,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .route("/metrics", get(telemetry::figures::for_admins))
         // The server functions, and then the pages.
         .leptos_routes_with_context(state, Vec::new(), pages::set_policy, || ())
-        .leptos_routes_with_handler(pages::list(), |State(state): State<AppState>, request: Request| async move {
-            pages::draw(&state, request, shell).await
-        })
+        .leptos_routes_with_handler(pages::list(), visitors::page)
 }
 
 /// Where an address with a slash too much at its end leads: `/characters/` to `/characters`. Only plain addresses, so that nothing

@@ -264,6 +264,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),
         hub,
         banners: Arc::default(),
+        visitors: Arc::default(),
         passes: Arc::default(),
         crowd: Arc::default(),
         node: Node(uuid::Uuid::now_v7()),

@@ -44,6 +44,8 @@ pub struct AppState {
     pub summons: Arc<crate::ocs::summon::run::Summons>,
     /// Pictures for links on other sites, drawn once for a crowd.
     pub banners: Arc<crate::ocs::banner::Banners>,
+    /// Pages that visitors asked for a moment ago.
+    pub visitors: Arc<super::visitors::Visitors>,
     /// This process, in leases.
     pub node: Node,
     /// The process is about to end: not ready any more, finishing what it began.

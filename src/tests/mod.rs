@@ -44,6 +44,7 @@ mod sse;
 mod summon;
 mod talk;
 mod transport;
+mod visitors;
 mod walls;
 
 pub use client::{Answer, Client};
@@ -184,7 +185,9 @@ fn config(folder: &std::path::Path, flags: &[&str]) -> Config {
     args.extend(flags);
     match Cli::try_parse_from(args).expect("flags").command {
         Command::Serve(config) => {
-            Config { place: Place { database_url: None, owner_url: None, ..config.place }, url: None, ..config }
+            // Tests change rows behind the site's back, of which kept pages do not hear.
+            let visitor_pages = if flags.contains(&"--visitor-pages") { config.visitor_pages } else { 0 };
+            Config { place: Place { database_url: None, owner_url: None, ..config.place }, url: None, visitor_pages, ..config }
         }
         _ => unreachable!("asked for serve"),
     }

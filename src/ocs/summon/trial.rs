@@ -15,6 +15,7 @@ use crate::{
     ocs::short_name,
 };
 use clap::Args;
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 use std::{
     fmt::Write as _,
@@ -66,6 +67,9 @@ pub struct SummonsArgs {
     /// Repeats the same words each time; another number gives others.
     #[arg(long, default_value_t = 1)]
     pub seed: u32,
+    /// How many are summoned at the same time: quicker in all, though each takes longer.
+    #[arg(long, default_value_t = 1)]
+    pub together: u32,
     /// A sentence of your own instead of the set.
     #[arg(long)]
     pub sentence: Option<String>,
@@ -88,7 +92,7 @@ impl Hear for Watch {
     }
 }
 
-/// Summons them and prints them, one after the other.
+/// Summons them and prints each when it is done.
 ///
 /// # Errors
 /// A sentence that says what is missing.
@@ -103,35 +107,43 @@ pub async fn run(args: SummonsArgs) -> Result<(), String> {
     let model: SharedModel = Arc::new(LocalModel::load(LocalConfig {
         threads: args.threads.unwrap_or(defaults.threads),
         context_per_reply: args.context,
-        parallel: 1,
+        parallel: args.together.clamp(1, 16),
         ..defaults
     }));
     let (mut faulty, mut seconds, mut done) = (0, 0.0, 0);
-    for (number, case) in cases.iter().enumerate().skip(args.skip).take(args.count) {
-        let asked =
-            Asked { sentence: case.sentence.clone(), seed: format!("{}-{number}", args.seed), ..Asked::default() };
-        let mut writer = Writer::new(model.clone(), CancellationToken::new(), asked);
-        let mut arrived = Arrived::default();
-        let mut watch = Watch { began: Instant::now(), drawn: None };
-        let result = writer.write(&mut arrived, &mut watch).await;
-        let took = watch.began.elapsed().as_secs_f32();
-        let mut faults = match result {
-            Ok(()) => faults(case, &arrived),
-            Err(halt) => vec![format!("failed: {halt:?}")],
-        };
-        if !arrived.filled.is_empty() {
-            faults.push(format!("filled by rule: {}", arrived.filled.join(", ")));
-        }
-        faulty += usize::from(!faults.is_empty());
+    let model = &model;
+    let summons = cases.iter().enumerate().skip(args.skip).take(args.count);
+    let summons = summons.map(|(number, case)| summoned(model, case, number, args.seed));
+    let mut summoned = stream::iter(summons).buffered(args.together.max(1) as usize);
+    while let Some((text, took, is_faulty)) = summoned.next().await {
+        faulty += usize::from(is_faulty);
         seconds += took;
         done += 1;
-        let drawn = watch.drawn.map_or(0.0, |d| d.as_secs_f32());
-        print(&markdown(number + 1, case, &arrived, &faults, took, drawn))?;
+        print(&text)?;
     }
     print(&format!(
         "---\n{done} summons, {faulty} with a fault that a rule sees, {:.1} s in the mean.\n",
         seconds / done.max(1) as f32
     ))
+}
+
+/// One of them as Markdown, the seconds it took, and whether a rule sees a fault.
+async fn summoned(model: &SharedModel, case: &Case, number: usize, seed: u32) -> (String, f32, bool) {
+    let asked = Asked { sentence: case.sentence.clone(), seed: format!("{seed}-{number}"), ..Asked::default() };
+    let mut writer = Writer::new(model.clone(), CancellationToken::new(), asked);
+    let mut arrived = Arrived::default();
+    let mut watch = Watch { began: Instant::now(), drawn: None };
+    let result = writer.write(&mut arrived, &mut watch).await;
+    let took = watch.began.elapsed().as_secs_f32();
+    let mut faults = match result {
+        Ok(()) => faults(case, &arrived),
+        Err(halt) => vec![format!("failed: {halt:?}")],
+    };
+    if !arrived.filled.is_empty() {
+        faults.push(format!("filled by rule: {}", arrived.filled.join(", ")));
+    }
+    let drawn = watch.drawn.map_or(0.0, |d| d.as_secs_f32());
+    (markdown(number + 1, case, &arrived, &faults, took, drawn), took, !faults.is_empty())
 }
 
 fn print(text: &str) -> Result<(), String> {
