@@ -27,8 +27,7 @@ use std::{
 use tokio::sync::OnceCell;
 
 /// The pages that are kept, by route.
-const PAGES: [&str; 8] =
-    ["/", "/characters", "/c/{slug}", "/u/{username}", "/terms", "/privacy", "/contact", "/about-ai"];
+const PAGES: [&str; 4] = ["/", "/characters", "/c/{slug}", "/u/{username}"];
 /// What changes nothing that a visitor sees, by the beginning of its path: talks, which are the most of all changes.
 const UNSEEN: [&str; 5] = ["/api/chat/", "/api/conversations", "/api/runs", "/fn/chat/", "/chat/"];
 /// Most pages that are kept.
