@@ -187,7 +187,12 @@ fn config(folder: &std::path::Path, flags: &[&str]) -> Config {
         Command::Serve(config) => {
             // Tests change rows behind the site's back, of which kept pages do not hear.
             let visitor_pages = if flags.contains(&"--visitor-pages") { config.visitor_pages } else { 0 };
-            Config { place: Place { database_url: None, owner_url: None, ..config.place }, url: None, visitor_pages, ..config }
+            Config {
+                place: Place { database_url: None, owner_url: None, ..config.place },
+                url: None,
+                visitor_pages,
+                ..config
+            }
         }
         _ => unreachable!("asked for serve"),
     }
