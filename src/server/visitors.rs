@@ -71,7 +71,7 @@ pub async fn page(State(state): State<AppState>, request: Request) -> Response {
     let mut own = None;
     let kept = cell
         .get_or_init(|| async {
-            let Some(request) = request.take() else { return None };
+            let request = request.take()?;
             let drawn = pages::draw(&state, request, shell).await;
             match keepable(drawn).await {
                 Ok(kept) => Some(kept),
