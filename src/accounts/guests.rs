@@ -9,21 +9,20 @@ use crate::{
     chat::check_message,
     error::{AppError, AppResult},
     ids::{OcId, UserId},
+    kit::jobs::{Job, JobCtx, Lane, Outcome},
     server::{
-        AppState, Ctx, Tx,
+        Ctx, Tx,
         limits::{self, Action, address_block},
         session,
     },
 };
 use axum::http::{HeaderValue, header};
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// What characters call a guest.
 pub const NAME: &str = "Guest";
 /// Days after which a guest who did not come back is erased.
 pub const KEPT_DAYS: i32 = 7;
-/// How often it is looked who that is.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// Bucket of one device.
 const DEVICE: &str = "guest";
 /// Bucket of all guests of one address block.
@@ -142,20 +141,22 @@ pub async fn lines_left(ctx: &Ctx, guest: UserId) -> AppResult<u32> {
     Ok(device.min(address))
 }
 
-/// Erases guests who did not come back, now and every hour.
-pub fn watch(app: &AppState) {
-    let state = app.clone();
-    app.tasks.spawn(async move {
-        loop {
-            match store::sweep_guests(&state).await {
-                Ok(0) => {}
-                Ok(gone) => tracing::info!(gone, "guests who did not come back were erased"),
-                Err(error) => tracing::warn!(%error, "guests could not be swept"),
+/// Erases guests who did not come back, every hour.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EraseGuests;
+
+impl Job for EraseGuests {
+    const NAME: &'static str = "accounts.erase_guests";
+    const LANE: Lane = Lane::UPKEEP;
+
+    async fn run(self, ctx: JobCtx) -> Outcome {
+        let erase = async {
+            match store::sweep_guests(&ctx.app).await? {
+                0 => {}
+                gone => tracing::info!(gone, "guests who did not come back were erased"),
             }
-            tokio::select! {
-                () = tokio::time::sleep(SWEEP_EVERY) => {}
-                () = state.shutdown.cancelled() => return,
-            }
-        }
-    });
+            Ok(())
+        };
+        ctx.after(erase).await
+    }
 }

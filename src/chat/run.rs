@@ -184,7 +184,7 @@ pub fn start(app: &AppState, start: Start) {
         }
         if is_done {
             let Start { user_id: user, conversation_id: conversation, oc_id: oc, message_id: leaf, .. } = start;
-            summary::begin(&app, summary::Place { user, conversation, oc, leaf }, false);
+            summary::begin(&app, summary::Place { user, conversation, oc, leaf }).await;
         }
     };
     // What it logs carries the id of the request that asked for it.

@@ -15,10 +15,12 @@ use crate::{
     ai::{ChatModel, Chunk, Finish, Message, ModelError, ModelInfo, Reply, Request, SharedModel},
     error::{AppError, AppResult},
     ids::{ConversationId, ProviderId, UserId},
+    kit::jobs::{Job, JobCtx, Lane, Outcome},
     server::{AppState, Tx},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -31,8 +33,6 @@ use uuid::Uuid;
 pub const SUMMON_TOKENS: i64 = 3_000;
 /// Tokens set aside for one field that is redrawn.
 pub const REDRAW_TOKENS: i64 = 2_000;
-/// How often abandoned calls are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// How often the same health of a provider is written again.
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
 
@@ -323,22 +323,24 @@ fn clip(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 
-/// Closes the calls of processes that went away, now and every few minutes.
-pub fn recover(app: &AppState) {
-    let app_ = app.clone();
-    app.tasks.spawn(async move {
-        loop {
-            match store::close_abandoned(&app_.db).await {
-                Ok(0) => {}
-                Ok(calls) => tracing::info!(calls, "calls of models that nobody finished were closed"),
-                Err(error) => tracing::warn!(%error, "abandoned calls of models could not be looked for"),
+/// Closes the calls of processes that went away, every few minutes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CloseCalls;
+
+impl Job for CloseCalls {
+    const NAME: &'static str = "models.close_calls";
+    const LANE: Lane = Lane::UPKEEP;
+
+    async fn run(self, ctx: JobCtx) -> Outcome {
+        let close = async {
+            match store::close_abandoned(&ctx.app.db).await? {
+                0 => {}
+                calls => tracing::info!(calls, "calls of models that nobody finished were closed"),
             }
-            tokio::select! {
-                () = tokio::time::sleep(SWEEP_EVERY) => {}
-                () = app_.shutdown.cancelled() => return,
-            }
-        }
-    });
+            Ok(())
+        };
+        ctx.after(close).await
+    }
 }
 
 /// How providers did last, so that the rows are written only when something changes.

@@ -21,6 +21,7 @@ use crate::{
     accounts::rules::own_path,
     error::AppError,
     ids::{SessionId, UserId},
+    kit::jobs::{Job, JobCtx, Lane, Outcome},
 };
 use axum::{
     body::{Body, to_bytes},
@@ -29,7 +30,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{collections::BTreeMap, time::Duration};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Bytes of a refused form that are kept for somebody who is signed in: a message in any script.
@@ -40,8 +42,6 @@ const KEPT_OF_VISITORS: usize = 34 * 1024;
 const FIELDS: (usize, usize) = (80, 100);
 /// Names the browser of a visitor whose form was refused, for as long as the form is kept.
 const COOKIE: &str = "sf_form";
-/// How often old drafts are swept.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Parts of an address that say something about a form.
 const SAYS: [&str; 4] = ["__path", "__err", "refused", "__draft"];
 
@@ -345,20 +345,17 @@ async fn find(app: &AppState, id: Uuid, holder: &[u8], path: &str) -> Option<(Fi
     Some((serde_json::from_value(row.fields).ok()?, row.told))
 }
 
-/// Deletes old drafts until the process ends.
-pub fn watch(app: &AppState) {
-    let app = app.clone();
-    app.tasks.clone().spawn(async move {
-        loop {
-            tokio::select! {
-                () = app.shutdown.cancelled() => return,
-                () = tokio::time::sleep(SWEEP_EVERY) => {}
-            }
-            if let Err(error) = sweep(&app).await {
-                tracing::debug!(%error, "old drafts were not swept");
-            }
-        }
-    });
+/// Deletes drafts that are over, every minute.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ForgetDrafts;
+
+impl Job for ForgetDrafts {
+    const NAME: &'static str = "forms.forget_drafts";
+    const LANE: Lane = Lane::UPKEEP;
+
+    async fn run(self, ctx: JobCtx) -> Outcome {
+        ctx.after(async { sweep(&ctx.app).await.map(drop) }).await
+    }
 }
 
 /// Deletes drafts that are over.

@@ -5,8 +5,9 @@ use super::{
     config::{Cli, Command, Config},
     database::Database,
     db::Db,
+    drafts::ForgetDrafts,
     events::Hub,
-    files::Files,
+    files::{Files, sweep::Sweep},
     postgres::{pg_ledger, pg_open, pg_run_main},
     router,
     state::{AppState, Node},
@@ -15,12 +16,14 @@ use super::{
     vault::Vault,
 };
 use crate::{
+    accounts::guests::EraseGuests,
     ai::{
         SharedModel,
         local::{LocalConfig, LocalModel},
     },
+    chat::notes::summary::SumUp,
     kit::jobs::{self, Jobs, Kinds, Pace},
-    models::{environment::Environment, files::Library, registry::Registry},
+    models::{environment::Environment, files::Library, meter::CloseCalls, registry::Registry},
 };
 use clap::Parser;
 use leptos::config::{LeptosOptions, get_configuration};
@@ -43,6 +46,8 @@ const ANSWERS_LIMIT: Duration = Duration::from_secs(3);
 const TASKS_LIMIT: Duration = Duration::from_secs(5);
 /// Twenty-four hours.
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Sixty seconds.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Longest wait for connections to the database.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -120,15 +125,11 @@ async fn serve(config: Config) -> Result<(), String> {
     accounts_first_admin(&state).await?;
     crate::models::environment::write(&state).await.map_err(|e| e.to_string())?;
     state.library.resume(&state, &state.models.outgoing().await.map_err(|e| e.to_string())?);
-    crate::models::meter::recover(&state);
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
-    super::files::sweep::watch(&state);
-    crate::accounts::guests::watch(&state);
     jobs::start(&state);
     hear_others(&state);
     tokio::spawn(figures::upkeep());
-    super::drafts::watch(&state);
     let limits = Limits::new(&state.config, files);
     if let Some(listener) = operators {
         // Answers to the end: whoever watches wants to see how the process goes.
@@ -259,7 +260,7 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
         library,
         vault,
         config: Arc::new(config),
-        jobs: Arc::new(Jobs::new(hub.bell.clone(), kinds(), Pace::default())),
+        jobs: Arc::new(Jobs::new(hub.bell.clone(), plans(kinds()), Pace::default())),
         runs: Arc::new(crate::chat::run::Runs::new(hub.bell.clone())),
         summons: Arc::new(crate::ocs::summon::run::Summons::new(hub.bell.clone())),
         hub,
@@ -275,8 +276,18 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
 }
 
 /// The jobs of all rooms.
-fn kinds() -> Kinds {
-    Kinds::default().every::<jobs::Tidy>(DAY)
+pub fn kinds() -> Kinds {
+    Kinds::default().with::<SumUp>()
+}
+
+/// What comes round by itself.
+fn plans(kinds: Kinds) -> Kinds {
+    kinds
+        .every::<ForgetDrafts>(MINUTE)
+        .every::<CloseCalls>(5 * MINUTE)
+        .every::<EraseGuests>(60 * MINUTE)
+        .every::<Sweep>(DAY)
+        .every::<jobs::Tidy>(DAY)
 }
 
 /// Listens to what other processes on the same database do.

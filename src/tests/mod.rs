@@ -52,6 +52,10 @@ pub use model::{ScriptedModel, Step};
 
 use crate::{
     ids::UserId,
+    kit::{
+        self,
+        jobs::{Jobs, Pace},
+    },
     server::{
         AppState, Db,
         config::{Cli, Command, Config, Place},
@@ -63,7 +67,7 @@ use clap::Parser;
 use database::Database;
 use leptos::config::LeptosOptions;
 use sqlx::{Connection, PgConnection, Row};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// A password that every rule accepts.
@@ -128,7 +132,11 @@ impl TestApp {
 
     /// A process that reaches the database in a way of its own.
     fn over(database: Arc<Database>, connections: Connections, flags: &[&str]) -> Self {
-        let (state, model, folder) = parts(connections, flags);
+        let (mut state, model, folder) = parts(connections, flags);
+        // Without what comes round by itself: tests sweep when they want to.
+        let pace = Pace { backoff: Duration::from_millis(10), ..Pace::default() };
+        state.jobs = Arc::new(Jobs::new(state.hub.bell.clone(), serve::kinds(), pace));
+        kit::jobs::start(&state);
         let router = router::router(state.clone());
         Self { state, model, router, database, folder }
     }

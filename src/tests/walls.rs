@@ -202,7 +202,6 @@ fn matrix() -> Vec<Cell> {
         ),
         cell("stored_files", "key = 'row'", ["o", "o", "", "o"], "bytes = 9"),
         cell("storage_limits", "kind = 'pictures' and tier = 'explorer'", ["osmang", "", "", ""], "bytes = 9"),
-        cell("chores", "name = 'row'", ["", "", "", ""], "done_at = 'epoch'"),
         cell("job_queue", "job_id = '{row}'", ["", "", "", ""], "priority = 7"),
         cell("dead_jobs", "job_id = '{row}'", ["", "", "", ""], "priority = 7"),
         cell("job_calls", "job_id = '{row}'", ["", "", "", ""], "provider_id = 'x'"),
@@ -269,7 +268,6 @@ insert into system_config (key, value) values ('row', '1');
 insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key, master_key_id, key_last_four)
     values ('{row}', '{owner}', 'openai', 'https://example.org', 'm', 4096, 's', 'w', 'k', '1234');
 insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', 'plate', 1);
-insert into chores (name) values ('row');
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
 insert into crisis_cards (day, cards) values ('2026-01-01', 1);

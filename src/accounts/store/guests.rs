@@ -68,6 +68,7 @@ pub async fn move_guest(tx: &mut Tx, guest: UserId, account: UserId) -> AppResul
     sqlx::query!("update conversation_summaries set user_id = $2 where user_id = $1", from, to)
         .execute(&mut **tx)
         .await?;
+    sqlx::query!("update job_queue set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!("update memories set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!("update usage_log set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!(

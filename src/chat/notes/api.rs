@@ -129,6 +129,7 @@ pub(super) mod server {
             None => None,
         };
         let personas = personas::store::list(&mut tx, me).await?;
+        let is_busy = summary::is_busy(&mut tx, id).await?;
         drop(tx);
         let default = personas.iter().find(|p| p.is_default).map(|p| p.name.clone());
         let mut choices = vec![(
@@ -156,7 +157,7 @@ pub(super) mod server {
             note_hint: NOTE_HINT.to_owned(),
             persona,
             personas: choices,
-            summary_hint: summary_hint(summary.as_ref(), row.summary_mode, summary::is_busy(id)),
+            summary_hint: summary_hint(summary.as_ref(), row.summary_mode, is_busy),
             summary: summary.map(|s| s.content).unwrap_or_default(),
             summary_mode: row.summary_mode.as_str().to_owned(),
         })
@@ -226,12 +227,13 @@ pub(super) mod server {
         if row.summary_mode == SummaryMode::Off {
             return Err(AppError::conflict("summary_mode", "Switch the summary on first."));
         }
-        if summary::is_busy(id) {
+        let place = Place { user: me, conversation: id, oc: row.oc_id, leaf };
+        let Some(queued) = summary::begin_anew(&mut tx, place).await? else {
             return Err(AppError::conflict("", "It is being written at this moment."));
-        }
+        };
         store::forget_summaries(&mut tx, id).await?;
         tx.commit().await?;
-        summary::begin(&ctx.app, Place { user: me, conversation: id, oc: row.oc_id, leaf }, true);
+        ctx.app.jobs.ring(queued);
         Ok(())
     }
 }

@@ -131,6 +131,7 @@ pub async fn get_summary(ctx: Ctx, Path(conversation): Path<String>) -> ApiResul
         Some(leaf) => store::summary_before(&mut tx, leaf).await?,
         None => None,
     };
+    let is_being_written = super::summary::is_busy(&mut tx, conversation).await?;
     Ok(Json(ApiSummary {
         mode: row.summary_mode,
         covers_message_id: found.as_ref().map(|s| s.covers),
@@ -139,7 +140,7 @@ pub async fn get_summary(ctx: Ctx, Path(conversation): Path<String>) -> ApiResul
         model: found.as_ref().map(|s| s.model.clone()).unwrap_or_default(),
         updated_at: found.as_ref().map(|s| s.updated_at.clone()),
         content: found.map(|s| s.content).unwrap_or_default(),
-        is_being_written: super::summary::is_busy(conversation),
+        is_being_written,
     }))
 }
 

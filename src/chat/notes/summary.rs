@@ -15,14 +15,15 @@ use crate::{
         prompt::{self, Receipt, finished},
         store::scene,
     },
-    error::AppResult,
+    error::{AppError, AppResult},
     ids::{ConversationId, MessageId, OcId, UserId},
+    kit::jobs::{self, How, Job, JobCtx, Lane, Outcome, Queued},
     models::metered,
-    server::AppState,
+    server::{AppState, Tx},
     text::readable,
 };
-use dashmap::DashMap;
-use std::{sync::LazyLock, time::Duration};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Lines outside the window and in no summary that are worth a call of the model.
 const WORTH: usize = 10;
@@ -41,28 +42,12 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Longest beginning of one line that is summed up, in characters: an endless line must not fill the model's context.
 const LINE: usize = 1500;
 
-/// Conversations whose summary is being written in this process.
-static BUSY: LazyLock<DashMap<ConversationId, ()>> = LazyLock::new(DashMap::new);
-
-/// Whether a summary of this conversation is being written, as far as this process knows.
-#[must_use]
-pub fn is_busy(id: ConversationId) -> bool {
-    BUSY.contains_key(&id)
-}
-
-/// Gives the conversation free again, however the task ends.
-struct Claim(ConversationId);
-
-impl Claim {
-    fn of(id: ConversationId) -> Option<Self> {
-        BUSY.insert(id, ()).is_none().then_some(Self(id))
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        BUSY.remove(&self.0);
-    }
+/// Whether a summary of this conversation of whoever asks is being written, or about to be.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn is_busy(tx: &mut Tx, id: ConversationId) -> AppResult<bool> {
+    jobs::is_open::<SumUp>(tx, &id.to_string()).await
 }
 
 /// Whose conversation with whom, and where it stands.
@@ -78,29 +63,75 @@ pub struct Place {
     pub leaf: MessageId,
 }
 
-/// Sums up what has fallen out of the window, in a task of the server. Returns at once; best effort.
-pub fn begin(app: &AppState, place: Place, anew: bool) {
-    let Some(claim) = Claim::of(place.conversation) else { return };
-    let app = app.clone();
-    app.tasks.clone().spawn(async move {
-        let _claim = claim;
-        let work = tokio::time::timeout(PATIENCE, roll(&app, place, if anew { ROUNDS_ANEW } else { ROUNDS }));
-        tokio::select! {
-            () = app.shutdown.cancelled() => {}
-            done = work => match done {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(conversation = %place.conversation, %error, "older lines were not summed up"),
-                Err(_) => tracing::warn!(conversation = %place.conversation, "summing up older lines took too long"),
-            },
-        }
-    });
+/// Sums up what has fallen out of the window of a conversation of the person whose job it is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SumUp {
+    conversation: ConversationId,
+    oc: OcId,
+    leaf: MessageId,
+    /// Everything from the beginning, as somebody asked.
+    anew: bool,
 }
 
-async fn roll(app: &AppState, place: Place, rounds: usize) -> AppResult<()> {
+impl SumUp {
+    const fn of(place: Place, anew: bool) -> Self {
+        Self { conversation: place.conversation, oc: place.oc, leaf: place.leaf, anew }
+    }
+}
+
+impl Job for SumUp {
+    const NAME: &'static str = "chat.sum_up";
+    const LANE: Lane = Lane::CHAT_SIDE;
+    const RETRIES: i16 = 3;
+
+    async fn run(self, ctx: JobCtx) -> Outcome {
+        let Ok(user) = ctx.person() else { return Outcome::never("It is nobody's conversation.") };
+        let place = Place { user, conversation: self.conversation, oc: self.oc, leaf: self.leaf };
+        let rounds = if self.anew { ROUNDS_ANEW } else { ROUNDS };
+        match tokio::time::timeout(PATIENCE, roll(&ctx, place, rounds)).await {
+            Ok(Err(error @ (AppError::Unavailable { .. } | AppError::Internal))) => return error.into(),
+            // The next reply asks again.
+            Ok(Err(error)) => {
+                tracing::warn!(conversation = %place.conversation, %error, "older lines were not summed up")
+            }
+            Err(_) => tracing::warn!(conversation = %place.conversation, "summing up older lines took too long"),
+            Ok(Ok(())) => {}
+        }
+        ctx.done().await
+    }
+}
+
+/// Has the conversation looked at after a reply. Best effort: the next reply asks again.
+pub async fn begin(app: &AppState, place: Place) {
+    let queue = async {
+        let mut tx = app.db.system().await?;
+        let how = How::once(place.conversation.to_string());
+        let queued = jobs::queue_for(&mut tx, Some(place.user), &SumUp::of(place, false), how).await?;
+        tx.commit().await?;
+        app.jobs.ring(queued);
+        AppResult::Ok(())
+    };
+    if let Err(error) = queue.await {
+        tracing::warn!(conversation = %place.conversation, %error, "older lines will be summed up after another reply");
+    }
+}
+
+/// Has another summary written, in the transaction of whoever asks. `None` if one is being written.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn begin_anew(tx: &mut Tx, place: Place) -> AppResult<Option<Queued>> {
+    let queued = jobs::queue(tx, &SumUp::of(place, true), How::once(place.conversation.to_string())).await?;
+    Ok(queued.id.is_some().then_some(queued))
+}
+
+async fn roll(ctx: &JobCtx, place: Place, rounds: usize) -> AppResult<()> {
     for _ in 0..rounds {
-        let Some(work) = look(app, place).await? else { return Ok(()) };
-        let Some(new) = sum_up(app, &work).await else { return Ok(()) };
-        let mut tx = app.db.begin(place.user).await?;
+        let Some(work) = look(&ctx.app, place).await? else { return Ok(()) };
+        let Some(new) = sum_up(&ctx.app, &work).await else { return Ok(()) };
+        let mut tx = ctx.app.db.begin(place.user).await?;
+        // Whoever has the job now writes; a summary of somebody who stood still meanwhile would come too late.
+        ctx.hold(&mut tx).await?;
         store::add_summary(&mut tx, place.user, place.conversation, work.covers, &new).await?;
         tx.commit().await?;
     }

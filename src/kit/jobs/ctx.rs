@@ -72,6 +72,14 @@ impl JobCtx {
         }
     }
 
+    /// The end of a job that is this work and nothing else, and may happen twice.
+    pub async fn after(&self, work: impl Future<Output = AppResult<()>>) -> Outcome {
+        match work.await {
+            Ok(()) => self.done().await,
+            Err(error) => error.into(),
+        }
+    }
+
     /// Makes an intermediate transaction hold only if the job is still this attempt's when it commits. Such effects are found
     /// again by the next attempt, which the job has to look for.
     ///

@@ -192,6 +192,14 @@ pub async fn queue_for<J: Job>(tx: &mut Tx, whom: Option<UserId>, job: &J, how: 
     Ok(Queued { id, lane: J::LANE })
 }
 
+/// Whether a job of whoever asks is open that was queued [`How::once`] with this key.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn is_open<J: Job>(tx: &mut Tx, key: &str) -> AppResult<bool> {
+    store::is_open(tx, J::NAME, key).await
+}
+
 /// Takes back a job of whoever asks, also while it is done: nothing of it will hold. [`Jobs::ring_gone`] after the commit ends it
 /// soon. `false`: it is done already, or not theirs.
 ///

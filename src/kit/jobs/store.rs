@@ -98,6 +98,12 @@ pub(super) async fn add_own(tx: &mut Tx, new: &New) -> AppResult<Option<JobId>> 
     Ok(id.map(JobId))
 }
 
+/// Whether a job of whoever asks is open.
+pub(super) async fn is_open(tx: &mut Tx, kind: &str, key: &str) -> AppResult<bool> {
+    let open = sqlx::query_scalar!(r#"select app.has_open_job($1, $2) as "open!""#, kind, key);
+    Ok(open.fetch_one(&mut **tx).await?)
+}
+
 /// Deletes a job of whoever asks.
 pub(super) async fn cancel_own(tx: &mut Tx, id: JobId) -> AppResult<bool> {
     let gone = sqlx::query_scalar!(r#"select app.cancel_own_job($1) as "gone!""#, id.0);
@@ -348,16 +354,17 @@ pub(super) async fn due(tx: &mut Tx, names: &[String]) -> AppResult<Vec<String>>
 }
 
 /// Deletes dead jobs after 90 days, and calls of jobs that are over after 30.
-pub(super) async fn forget(tx: &mut Tx) -> AppResult<()> {
-    sqlx::query!("delete from dead_jobs where died_at < now() - interval '90 days'").execute(&mut **tx).await?;
+pub(super) async fn forget(db: &Db) -> AppResult<()> {
+    let mut tx = db.queue().await?;
+    sqlx::query!("delete from dead_jobs where died_at < now() - interval '90 days'").execute(&mut *tx).await?;
     sqlx::query!(
         "delete from job_calls c where created_at < now() - interval '30 days'
              and not exists (select from job_queue q where q.job_id = c.job_id)
              and not exists (select from dead_jobs d where d.job_id = c.job_id)"
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    tx.commit().await
 }
 
 /// How a lane stands, over all processes.

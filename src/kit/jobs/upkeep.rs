@@ -82,11 +82,6 @@ impl Job for Tidy {
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {
-        let tidied = async {
-            let mut tx = ctx.begin().await?;
-            store::forget(&mut tx).await?;
-            Ok(ctx.finish(tx).await)
-        };
-        tidied.await.into()
+        ctx.after(store::forget(&ctx.app.db)).await
     }
 }

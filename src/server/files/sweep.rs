@@ -4,8 +4,13 @@
 //! between leaves a file without a row. Earlier plates of a character stay as long as a version names them.
 
 use super::Found;
-use crate::{error::AppResult, server::AppState};
-use std::{collections::HashSet, time::Duration};
+use crate::{
+    error::AppResult,
+    kit::jobs::{Job, JobCtx, Lane, Outcome},
+    server::AppState,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Folder of the pictures of people in the file store.
 pub const AVATARS: &str = "avatars";
@@ -13,8 +18,6 @@ pub const AVATARS: &str = "avatars";
 pub const PLATES: &str = "plates";
 /// Files younger than this may belong to a row that is not there yet.
 const YOUNG: chrono::Duration = chrono::Duration::hours(24);
-/// How often a process looks whether a sweep is due.
-const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,34 +30,22 @@ pub struct Swept {
     pub rows: u64,
 }
 
-/// Sweeps once a day until the process ends: one of all processes on the database.
-pub fn watch(app: &AppState) {
-    let app_ = app.clone();
-    app.tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = app_.shutdown.cancelled() => return,
-            }
-            match if_due(&app_).await {
-                Ok(Some(swept)) => tracing::info!(files = swept.files, rows = swept.rows, "swept"),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "the sweep could not be done"),
-            }
-        }
-    });
-}
+/// Sweeps, once a day.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Sweep;
 
-/// Sweeps if nobody has within a day.
-async fn if_due(app: &AppState) -> AppResult<Option<Swept>> {
-    let mut tx = app.db.system().await?;
-    // The update is the claim: of two processes, one gets the row.
-    let due = sqlx::query!(
-        "update chores set done_at = now() where name = 'sweep' and done_at < now() - interval '23 hours' returning name"
-    );
-    let due = due.fetch_optional(&mut *tx).await?.is_some();
-    tx.commit().await?;
-    if due { sweep(app).await.map(Some) } else { Ok(None) }
+impl Job for Sweep {
+    const NAME: &'static str = "files.sweep";
+    const LANE: Lane = Lane::UPKEEP;
+
+    async fn run(self, ctx: JobCtx) -> Outcome {
+        let sweep = async {
+            let swept = sweep(&ctx.app).await?;
+            tracing::info!(files = swept.files, rows = swept.rows, "swept");
+            Ok(())
+        };
+        ctx.after(sweep).await
+    }
 }
 
 /// Sweeps now.
