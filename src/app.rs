@@ -117,6 +117,7 @@ pub fn PlainApp() -> impl IntoView {
                     <Route path=path!("/admin/models/provider/:id") view=view::ProviderPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/models/model/:id") view=view::ModelPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/safety") view=crate::trust::view::SafetyAdminPage ssr=SsrMode::Async />
+                    <Route path=path!("/admin/jobs") view=crate::admin::view::JobsAdminPage ssr=SsrMode::Async />
                     <Route path=path!("/settings/usage") view=view::UsagePage ssr=SsrMode::Async />
                     <Route path=path!("/settings/models") view=view::OwnKeysPage ssr=SsrMode::Async />
                 </Routes>

@@ -18,6 +18,8 @@ pub mod text;
 
 /// Sign-in, profiles, settings, devices, API tokens.
 pub mod accounts;
+/// What admins look after that belongs to no other room.
+pub mod admin;
 /// Conversations with characters, and the runs that write replies.
 pub mod chat;
 /// The public API, described for people.

@@ -1,38 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import type { Page } from "@playwright/test";
+import { asAdmin } from "./admin";
 import { PASSWORD, accessible, expect, fits, freshName, hydrated, newPerson, test, visit } from "./helpers";
 
 /** A name of the page itself, not of the rail. */
 const main = (page: Page) => page.locator("main");
-
-/** Signs in as the first admin: by the link in the server's log, which works once, or as the one who used it. */
-async function asAdmin(page: Page) {
-  const log = process.env.SERVER_LOG;
-  test.skip(!log || !existsSync(log), "the first admin's link is in the server's log");
-  const token = readFileSync(log!, "utf8").match(/\/setup\/([\w-]+)/)?.[1];
-  test.skip(!token, "this server has an admin already");
-  const kept = `${tmpdir()}/sf-admin-${token!.slice(0, 16)}`;
-  const name = freshName("keeper");
-  try {
-    writeFileSync(kept, name, { flag: "wx" });
-  } catch {
-    await page.waitForTimeout(500);
-    const answer = await page.request.post("/api/sessions", { data: { login: readFileSync(kept, "utf8"), password: PASSWORD } });
-    expect(answer.status()).toBe(201);
-    await expect.poll(async () => (await page.request.get("/admin")).status(), { timeout: 20_000 }).toBe(200);
-    return;
-  }
-  const answer = await page.request.post("/api/accounts", {
-    data: { username: name, email: `${name}@example.org`, password: PASSWORD, birth_date: "1990-01-31" },
-  });
-  expect(answer.status()).toBe(201);
-  await visit(page, `/setup/${token}`);
-  await main(page).getByRole("button", { name: "Become the first admin" }).click();
-  await expect(page).toHaveURL(/\/settings\?admin=1/);
-}
 
 /** A provider that speaks Chat Completions, on this machine; it wants its key before it says which models it has. */
 async function provider(): Promise<[Server, string]> {

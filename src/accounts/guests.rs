@@ -147,6 +147,7 @@ pub struct EraseGuests;
 
 impl Job for EraseGuests {
     const NAME: &'static str = "accounts.erase_guests";
+    const LABEL: &'static str = "Erase guests who did not return";
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {

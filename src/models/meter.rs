@@ -329,6 +329,7 @@ pub struct CloseCalls;
 
 impl Job for CloseCalls {
     const NAME: &'static str = "models.close_calls";
+    const LABEL: &'static str = "Close unfinished model calls";
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {

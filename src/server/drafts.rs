@@ -351,6 +351,7 @@ pub struct ForgetDrafts;
 
 impl Job for ForgetDrafts {
     const NAME: &'static str = "forms.forget_drafts";
+    const LABEL: &'static str = "Delete expired form drafts";
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {

@@ -2,7 +2,7 @@
 
 use super::{AppState, drafts, guard, hosts, pages, request, telemetry, visitors};
 use crate::{
-    accounts,
+    accounts, admin,
     app::{plain_shell, shell},
     chat, legal, models, ocs, personas,
 };
@@ -73,6 +73,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
         .merge(chat::tree_routes::routes())
         .merge(models::routes::routes())
         .merge(legal::routes::routes())
+        .merge(admin::routes::routes())
         .merge(super::openapi::routes())
         .route("/metrics", get(telemetry::figures::for_admins))
         // The server functions, and then the pages.

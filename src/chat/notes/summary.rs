@@ -81,6 +81,7 @@ impl SumUp {
 
 impl Job for SumUp {
     const NAME: &'static str = "chat.sum_up";
+    const LABEL: &'static str = "Sum up a chat";
     const LANE: Lane = Lane::CHAT_SIDE;
     const RETRIES: i16 = 3;
 

@@ -15,6 +15,7 @@ pub struct Kinds {
 /// One kind of job.
 #[derive(Clone)]
 pub(super) struct Kind {
+    pub(super) label: &'static str,
     pub(super) lane: Lane,
     pub(super) lease: Duration,
     pub(super) limit: Duration,
@@ -46,7 +47,7 @@ impl Kinds {
             Ok(job) => job.run(ctx).boxed(),
             Err(error) => std::future::ready(Outcome::never(format!("It cannot be read: {error}"))).boxed(),
         };
-        let kind = Kind { lane: J::LANE, lease: J::LEASE, limit: J::LIMIT, run: Arc::new(run) };
+        let kind = Kind { label: J::LABEL, lane: J::LANE, lease: J::LEASE, limit: J::LIMIT, run: Arc::new(run) };
         self.by_name.insert(J::NAME, kind);
         self
     }

@@ -15,7 +15,7 @@ mod upkeep;
 pub use ctx::{Call, JobCtx};
 pub use kinds::Kinds;
 pub use runner::start;
-pub use store::{LaneFigures, figures};
+pub use store::{LaneFigures, control, figures};
 pub use upkeep::Tidy;
 
 use crate::{
@@ -70,6 +70,8 @@ impl Lane {
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// What it is called in the database: a room and a verb, `chat.sum_up`. Never changes while such jobs are open.
     const NAME: &'static str;
+    /// What it does, for admins: `Sum up a chat`.
+    const LABEL: &'static str;
     /// With which jobs it shares places.
     const LANE: Lane;
     /// How long a process may be silent before somebody else does the job. Renewed while it lives.
@@ -283,6 +285,20 @@ impl Jobs {
     #[must_use]
     pub fn count(&self) -> usize {
         self.running.len()
+    }
+
+    /// Something changed that more than one job may have waited for. After the commit.
+    pub fn ring_all(&self) {
+        for (lane, bell) in self.lanes.values() {
+            bell.notify_one();
+            self.bell.ring(LANE, lane.id());
+        }
+    }
+
+    /// What a kind of job does, in words; its own name where this process does not know it.
+    #[must_use]
+    pub fn label(&self, kind: &str) -> String {
+        self.kinds.get(kind).map_or(kind, |known| known.label).to_owned()
     }
 
     /// The lanes of this process.

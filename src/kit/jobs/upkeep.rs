@@ -48,6 +48,9 @@ async fn bring_back(app: &AppState) -> AppResult<()> {
 }
 
 async fn plan(app: &AppState) -> AppResult<()> {
+    if app.jobs.kinds.plans().is_empty() {
+        return Ok(());
+    }
     let mut tx = app.db.queue().await?;
     for plan in app.jobs.kinds.plans() {
         store::plan(&mut tx, plan).await?;
@@ -79,6 +82,7 @@ pub struct Tidy;
 
 impl Job for Tidy {
     const NAME: &'static str = "jobs.tidy";
+    const LABEL: &'static str = "Delete old records of jobs";
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {

@@ -12,6 +12,7 @@ const SECTIONS: &[(&str, &str, IconName)] = &[
     ("/admin/safety", "Safety", IconName::Warning),
     ("/admin/home", "Home page", IconName::Home),
     ("/admin/pages", "Legal pages", IconName::Info),
+    ("/admin/jobs", "Background jobs", IconName::Refresh),
 ];
 
 /// The sections of the admin's part beside one of them.

@@ -191,6 +191,10 @@ fn action_words(action: &str) -> String {
         "models.fetch_file" => "Fetched the model file",
         "models.discard_file" => "Discarded the model file",
         "models.delete_file" => "Deleted the model file",
+        "jobs.retry" => "Retried the job",
+        "jobs.cancel" => "Cancelled the job",
+        "jobs.pause" => "Paused the queue",
+        "jobs.resume" => "Resumed the queue",
         other => return other.replace(['.', '_'], " "),
     }
     .to_owned()

@@ -36,6 +36,7 @@ pub struct Sweep;
 
 impl Job for Sweep {
     const NAME: &'static str = "files.sweep";
+    const LABEL: &'static str = "Delete expired records and unused files";
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {

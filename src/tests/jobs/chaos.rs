@@ -54,6 +54,7 @@ struct Perilous(usize);
 
 impl Job for Perilous {
     const NAME: &'static str = "test.perilous";
+    const LABEL: &'static str = "Perilous";
     const LANE: Lane = Lane { name: "chaos", places: 4, per_person: 50 };
     const LEASE: Duration = LEASE;
     const RETRIES: i16 = 1000;

@@ -4,10 +4,11 @@ use super::*;
 
 /// Ends as it is told.
 #[derive(Serialize, Deserialize)]
-struct Fated(String);
+pub(super) struct Fated(pub(super) String);
 
 impl Job for Fated {
     const NAME: &'static str = "test.fated";
+    const LABEL: &'static str = "Fated";
     const LANE: Lane = Lane { name: "fates", places: 4, per_person: 4 };
     const LIMIT: Duration = Duration::from_millis(300);
     const RETRIES: i16 = 3;
@@ -86,6 +87,7 @@ struct Calls;
 
 impl Job for Calls {
     const NAME: &'static str = "test.calls";
+    const LABEL: &'static str = "Calls";
     const LANE: Lane = Lane { name: "fates", places: 4, per_person: 4 };
 
     async fn run(self, ctx: JobCtx) -> Outcome {

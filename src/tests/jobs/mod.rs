@@ -1,5 +1,6 @@
 //! The queue: jobs by several processes on one database.
 
+mod admin;
 mod chaos;
 mod fates;
 mod turns;
@@ -124,6 +125,7 @@ impl Note {
 
 impl Job for Note {
     const NAME: &'static str = "test.note";
+    const LABEL: &'static str = "Note";
     const LANE: Lane = Lane { name: "test", places: 3, per_person: 2 };
 
     async fn run(self, ctx: JobCtx) -> Outcome {

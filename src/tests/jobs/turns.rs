@@ -8,6 +8,7 @@ pub(super) struct Tick;
 
 impl Job for Tick {
     const NAME: &'static str = "test.tick";
+    const LABEL: &'static str = "Tick";
     const LANE: Lane = Lane::UPKEEP;
 
     async fn run(self, ctx: JobCtx) -> Outcome {

@@ -1,5 +1,7 @@
 //! All SQL of the queue. Deadlines are the server's `now()`; what fences is equality with the token in the row.
 
+pub mod control;
+
 use super::{Call, How, Job, Lane, kinds::Plan};
 use crate::{
     error::{AppError, AppResult},
@@ -287,7 +289,8 @@ pub(super) async fn give_back(tx: &mut Tx, tokens: &[Uuid], why: &str, back: Bac
          insert into dead_jobs (job_id, lane, kind, user_id, priority, lease_seconds, attempts, max_attempts, dedupe_key, mutex_key,
              payload, error, history, created_at)
          select job_id, lane, kind, user_id, priority, lease_seconds, attempts, max_attempts, dedupe_key, mutex_key,
-             payload, $2, history || jsonb_build_object('at', now(), 'error', left($2, 200)), created_at from gone",
+             payload, $2, case when jsonb_array_length(history) >= 20 then history - 0 else history end
+                 || jsonb_build_object('at', now(), 'error', left($2, 200)), created_at from gone",
         tokens,
         why,
         is_end,
