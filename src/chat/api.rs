@@ -113,7 +113,7 @@ pub async fn regenerate(message_id: String) -> Result<Lines, AppError> {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let start = super::store::regenerate(&ctx, server::id(&message_id)?).await?;
-        server::begin(&ctx, start).await
+        server::lines(&ctx, start.conversation_id).await
     })
     .await
 }
@@ -126,7 +126,7 @@ pub async fn continue_reply(message_id: String) -> Result<Lines, AppError> {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let start = super::store::continue_reply(&ctx, server::id(&message_id)?).await?;
-        server::begin(&ctx, start).await
+        server::lines(&ctx, start.conversation_id).await
     })
     .await
 }
@@ -139,7 +139,7 @@ pub async fn retry(message_id: String) -> Result<Lines, AppError> {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let start = super::store::retry(&ctx, server::id(&message_id)?).await?;
-        server::begin(&ctx, start).await
+        server::lines(&ctx, start.conversation_id).await
     })
     .await
 }
@@ -293,13 +293,6 @@ pub(super) mod server {
         guests::take_line(ctx).await
     }
 
-    /// Begins a run and gives the lines as they are now.
-    pub async fn begin(ctx: &Ctx, start: store::Start) -> AppResult<Lines> {
-        let conversation = start.conversation_id;
-        run::start(&ctx.app, start);
-        lines(ctx, conversation).await
-    }
-
     /// The newest lines.
     pub async fn lines(ctx: &Ctx, conversation: ConversationId) -> AppResult<Lines> {
         let mut tx = ctx.begin().await?;
@@ -337,10 +330,7 @@ pub(super) mod server {
         } else {
             store::To::Conversation(id(conversation)?, None)
         };
-        let (sent, start) = store::send(ctx, to, &content, &key).await?;
-        if let Some(start) = start {
-            run::start(&ctx.app, start);
-        }
+        let (sent, _) = store::send(ctx, to, &content, &key).await?;
         Ok(sent)
     }
 

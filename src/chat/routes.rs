@@ -1,7 +1,7 @@
 //! Plain routes of the chat room: the public JSON contract and the streams.
 
 use super::{
-    ConversationCard, Line, RunStatus, Sender, Sent, check_message, check_title, run,
+    ConversationCard, Line, RunStatus, Sender, Sent, check_message, check_title,
     store::{self, To},
     stream::{self, Pass},
 };
@@ -224,17 +224,13 @@ pub async fn send_message(
     };
     let to = body.conversation_id.map_or(To::Character(oc, body.opening), |c| To::Conversation(c, Some(oc)));
     let (sent, start) = store::send(&ctx, to, &content, &key).await?;
-    let is_new = start.is_some();
-    if let Some(start) = start {
-        run::start(&ctx.app, start);
-    }
     let accepted = Accepted::from(&sent);
     if wants_stream(&headers) {
         let pass = Pass::of(&ctx, &headers)?;
         let data = serde_json::to_value(&accepted).unwrap_or_default();
         return Ok(stream::run(ctx, pass, sent.run_id, 0, Some(data)).await?);
     }
-    let status = if is_new { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if start.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(accepted)).into_response())
 }
 

@@ -26,7 +26,7 @@ use crate::{
         store::Tokens,
     },
     server::{
-        AppState,
+        AppState, Tx,
         bell::{Bell, Heard, Ring},
         lookout::Lookout,
         markdown,
@@ -53,6 +53,8 @@ const FLUSH_BYTES: usize = 2048;
 const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often runs of dead processes are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
+/// How long after an outage everybody may renew their leases before anybody is called dead.
+const CALM: Duration = Duration::from_secs(15);
 /// Longest reply, in characters; the database refuses some more.
 const REPLY_MAX: usize = 60_000;
 /// Said of a reply that was to go on and did not.
@@ -146,8 +148,25 @@ impl Runs {
     }
 }
 
+/// Makes a run durable, with all that belongs to it, and begins it: both happen, also when whoever asked goes away meanwhile.
+///
+/// # Errors
+/// When the database refuses; nothing is begun then.
+pub async fn commit(app: &AppState, tx: Tx, begun: &Start) -> AppResult<()> {
+    let (app, begun, tasks) = (app.clone(), begun.clone(), app.tasks.clone());
+    let both = async move {
+        tx.commit().await?;
+        start(&app, begun);
+        Ok(())
+    };
+    tasks.spawn(both.in_current_span()).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "beginning a run panicked");
+        Err(AppError::Internal)
+    })
+}
+
 /// Begins a run whose rows are committed. Returns at once.
-pub fn start(app: &AppState, start: Start) {
+fn start(app: &AppState, start: Start) {
     if start.is_card {
         figures::crisis_card();
         return app.runs.touch(start.conversation_id);
@@ -404,12 +423,13 @@ pub fn warm(app: &AppState, user: UserId, oc: OcId, conversation: Option<Convers
     });
 }
 
-/// Marks runs of dead processes as interrupted, now and every few seconds until the process ends.
+/// Marks runs of dead processes as interrupted, now and every few seconds until the process ends. A database that was away for
+/// this process was so for others, which could not renew their leases: they get the time to before anybody is called dead.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn recover(app: &AppState) -> AppResult<()> {
-    let found = store::expire(&app.db).await?;
+    let found = store::expire(&app.db, false).await?;
     if !found.is_empty() {
         tracing::info!(
             conversations = found.len(),
@@ -418,12 +438,17 @@ pub async fn recover(app: &AppState) -> AppResult<()> {
     }
     let app = app.clone();
     app.tasks.clone().spawn(async move {
+        let (mut wait, mut was_away) = (RECOVER_EVERY, false);
         loop {
             tokio::select! {
                 () = app.shutdown.cancelled() => return,
-                () = tokio::time::sleep(RECOVER_EVERY) => {}
+                () = tokio::time::sleep(wait) => {}
             }
-            match store::expire(&app.db).await {
+            let looked =
+                if was_away { app.db.keeper().await.map(|_| Vec::new()) } else { store::expire(&app.db, true).await };
+            wait = if was_away && looked.is_ok() { CALM } else { RECOVER_EVERY };
+            was_away = looked.is_err();
+            match looked {
                 Ok(found) => found.into_iter().for_each(|id| app.runs.touch(id)),
                 Err(error) => tracing::warn!(%error, "runs of dead processes were not looked for"),
             }

@@ -15,17 +15,14 @@ pub async fn edit_message(
     #[server(default)] how: String,
     #[server(default)] before: String,
 ) -> Result<Lines, AppError> {
-    use super::{api::server, run, store};
+    use super::{api::server, store};
     use crate::{error::reply, ids::MessageId, server::ctx};
     reply(async {
         let ctx = ctx()?;
         server::limit(&ctx).await?;
         let id: MessageId = server::id(&message_id)?;
         if how == "beside" {
-            let (conversation, shown, start) = store::edit_as_wording(&ctx, id, "text", &text).await?;
-            if let Some(start) = start {
-                run::start(&ctx.app, start);
-            }
+            let (conversation, shown, _) = store::edit_as_wording(&ctx, id, "text", &text).await?;
             ctx.app.runs.touch(conversation);
             if server::is_plain_form() {
                 leptos_axum::redirect(&format!("/chat/{conversation}#m-{shown}"));

@@ -3,7 +3,6 @@
 use super::{
     impersonate::{self, Draft, Talk, Words as Drafted},
     routes::{id, kind, wants_stream},
-    run,
     store::{self, Opinion, Start},
 };
 use crate::{
@@ -146,14 +145,13 @@ pub struct DraftedLine {
     pub content: String,
 }
 
-fn begin(ctx: &Ctx, start: Start) -> (StatusCode, Json<Writing>) {
+fn begun(start: &Start) -> (StatusCode, Json<Writing>) {
     let writing = Writing {
         conversation_id: start.conversation_id,
         message_id: start.message_id,
         run_id: start.run_id,
         kind: kind(start.is_card),
     };
-    run::start(&ctx.app, start);
     (StatusCode::ACCEPTED, Json(writing))
 }
 
@@ -175,7 +173,7 @@ async fn limit(ctx: &Ctx) -> ApiResult<()> {
 pub async fn regenerate(ctx: Ctx, Path(message): Path<String>) -> ApiResult<Response> {
     limit(&ctx).await?;
     let start = store::regenerate(&ctx, id(&message)?).await?;
-    Ok(begin(&ctx, start).into_response())
+    Ok(begun(&start).into_response())
 }
 
 /// Go on with the last reply of a conversation from the words it has.
@@ -192,7 +190,7 @@ pub async fn regenerate(ctx: Ctx, Path(message): Path<String>) -> ApiResult<Resp
 pub async fn continue_reply(ctx: Ctx, Path(message): Path<String>) -> ApiResult<Response> {
     limit(&ctx).await?;
     let start = store::continue_reply(&ctx, id(&message)?).await?;
-    Ok(begin(&ctx, start).into_response())
+    Ok(begun(&start).into_response())
 }
 
 /// All wordings of the turn that a message is one of, oldest first, at most 200.
@@ -235,7 +233,6 @@ pub async fn add_wording(
         Some(start) => {
             (made.reply_id, made.run_id) = (Some(start.message_id), Some(start.run_id));
             made.kind = Some(kind(start.is_card));
-            run::start(&ctx.app, start);
             StatusCode::ACCEPTED
         }
         None => {

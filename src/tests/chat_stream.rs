@@ -5,7 +5,13 @@ use super::{
     chat::{eventually, id, messages, say},
     sse::Events,
 };
-use crate::chat::run;
+use crate::{
+    chat::{
+        RunStatus, run,
+        store::{Keep, Words, keep},
+    },
+    ids::{MessageId, RunId},
+};
 use axum::{body::Body, http::Request};
 use serde_json::json;
 use sqlx::{Executor, Row};
@@ -171,4 +177,65 @@ async fn a_stream_can_be_the_answer_and_tabs_hear_of_each_other() {
     assert_eq!((heard.name.as_str(), heard.data["run_id"].as_str()), ("changed", Some(id(&sent, "run_id").as_str())));
     let after = tab.next().await.unwrap();
     assert!(after.data["run_id"].is_null() && after.data["revision"] != heard.data["revision"]);
+}
+
+/// Who writes is said by the reply: ids carry the clock of whoever made them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_clock_is_behind_takes_a_reply_over_for_good() {
+    let app = TestApp::new().await;
+    let (client, _) = app.person("ada").await;
+    let lumina = app.oc("lumina").await;
+    app.model.script(|_| vec![Step::text("Half a "), Step::Wait(Duration::from_secs(60))]);
+    let sent = say(&client, &lumina, "Hi", None).await;
+    let run: uuid::Uuid = id(&sent, "run_id").parse().unwrap();
+    let message: uuid::Uuid = id(&sent, "message_id").parse().unwrap();
+    eventually("words are kept", || async {
+        messages(&client, &id(&sent, "conversation_id")).await[2]["content"] == "Half a "
+    })
+    .await;
+    let other = app.again();
+    // An id from a minute ago, and before it nothing but time.
+    let earlier = uuid::Uuid::from_u128(run.as_u128() - (60_000_u128 << 80));
+    let taken = "insert into runs (run_id, user_id, conversation_id, message_id, status, node_id, lease_until)
+                 select $1, user_id, conversation_id, message_id, 'streaming', $2, now() + interval '12 s' from runs where run_id = $3";
+    let taken = sqlx::query(taken).bind(earlier).bind(other.state.node.0).bind(run);
+    taken.execute(&mut app.sql().await).await.unwrap();
+    let verdict = async |process: &TestApp, run: uuid::Uuid| {
+        let words = Words { run: RunId(run), message: MessageId(message), status: RunStatus::Streaming, text: None };
+        // A row that is locked just now is left for the next time.
+        for _ in 0..200 {
+            if let Some((_, verdict)) = keep(&process.state, std::slice::from_ref(&words)).await.unwrap().first() {
+                return *verdict;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never")
+    };
+    assert_eq!(verdict(&app, run).await, Keep::Gone, "the one before");
+    assert_eq!(verdict(&other, earlier).await, Keep::On, "the one that has it now");
+}
+
+/// Renewing a lease writes no index: neither of replies nor of jobs.
+#[tokio::test]
+async fn renewals_stay_within_the_page() {
+    let app = TestApp::new().await;
+    let mut sql = super::walls::fixture(&app).await;
+    sql.execute("update runs set status = 'streaming'").await.unwrap();
+    sql.execute(
+        "update job_queue set running = true, lease_token = gen_random_uuid(), lease_until = now() + interval '1 hour'",
+    )
+    .await
+    .unwrap();
+    sql.execute("begin").await.unwrap();
+    for table in ["runs", "job_queue"] {
+        for _ in 0..5 {
+            let renew = format!("update {table} set lease_until = now() + interval '1 minute'");
+            sql.execute(sqlx::AssertSqlSafe(renew)).await.unwrap();
+        }
+        let row =
+            sqlx::query("select n_tup_upd, n_tup_hot_upd from pg_stat_xact_user_tables where relname = $1").bind(table);
+        let row = row.fetch_one(&mut sql).await.unwrap();
+        let (all, within): (i64, i64) = (row.get(0), row.get(1));
+        assert!(all >= 5 && all == within, "{table}: {within} of {all}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{card, runs::Start, tree};
 use crate::{
-    chat::{Sent, prompt},
+    chat::{Sent, prompt, run},
     error::{AppError, AppResult, OnConstraint},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::store::Persona,
@@ -58,7 +58,7 @@ pub fn new_key() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Keeps a message and prepares its reply. The second part is the run to start; `None` when the key was used before.
+/// Keeps a message and prepares its reply. The second part is the run that began; `None` when the key was used before.
 ///
 /// # Errors
 /// `NotFound`; `Conflict` while the character is still answering, or when the key belongs to another message.
@@ -120,7 +120,7 @@ pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sen
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await?;
+    run::commit(&ctx.app, tx, &start).await?;
     let sent = Sent {
         conversation_id: conversation.id,
         user_message_id: message,
@@ -186,7 +186,7 @@ pub async fn regenerate(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
     let start = add_reply(ctx, &mut tx, &conversation, me.id, parent, None).await?;
-    tx.commit().await?;
+    run::commit(&ctx.app, tx, &start).await?;
     Ok(start)
 }
 
@@ -233,8 +233,7 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
     .await?;
     let run_id = add_run(ctx, &mut tx, conversation.id, me.id, message, None).await?;
     touch(&mut tx, conversation.id).await?;
-    tx.commit().await?;
-    Ok(Start {
+    let start = Start {
         run_id,
         user_id: me.id,
         conversation_id: conversation.id,
@@ -243,7 +242,9 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
         answers: Some(parent),
         kept,
         is_card: false,
-    })
+    };
+    run::commit(&ctx.app, tx, &start).await?;
+    Ok(start)
 }
 
 /// The words from which a reply goes on. An action that was closed where the reply's length cut it is open again.

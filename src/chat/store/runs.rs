@@ -146,7 +146,7 @@ pub async fn keep(app: &AppState, some: &[Words]) -> AppResult<Vec<(RunId, Keep)
         "update runs set status = k.status, lease_until = now() + make_interval(secs => $4)
          from unnest($1::uuid[], $2::text[]) as k (run_id, status)
          where runs.run_id = k.run_id and runs.node_id = $3 and runs.status in ('queued', 'streaming', 'interrupted')
-           and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
+           and exists (select from messages m where m.message_id = runs.message_id and m.writer_run_id = runs.run_id)
          returning runs.run_id, runs.stop_requested",
         &runs,
         &states,
@@ -208,7 +208,7 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
         "update runs set status = $3, finish = $4, error = $5, prompt_tokens = $6, cached_tokens = $7, reply_tokens = $8,
              first_token_ms = $9, cost_micros = $10, lease_until = null, node_id = null
          where run_id = $1 and node_id = $2 and status in ('queued', 'streaming', 'interrupted')
-           and not exists (select from runs n where n.message_id = runs.message_id and n.run_id > runs.run_id)
+           and exists (select from messages m where m.message_id = runs.message_id and m.writer_run_id = runs.run_id)
          returning run_id",
         start.run_id.0,
         app.node.0,
@@ -255,15 +255,19 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
     Ok(true)
 }
 
-/// Marks runs as interrupted whose writer has not been heard of; gives their conversations.
+/// Marks runs as interrupted whose writer has not been heard of; gives their conversations. `calmly`: nobody, while the database
+/// itself has just come back, since nobody could renew a lease before.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn expire(db: &Db) -> AppResult<Vec<ConversationId>> {
+pub async fn expire(db: &Db, calmly: bool) -> AppResult<Vec<ConversationId>> {
     let mut tx = db.keeper().await?;
     let rows = sqlx::query!(
         "update runs set status = 'interrupted', lease_until = null
-         where status in ('queued', 'streaming') and lease_until < now() returning conversation_id, message_id"
+         where status in ('queued', 'streaming') and lease_until < now()
+             and not ($1 and pg_postmaster_start_time() > now() - interval '15 seconds')
+         returning conversation_id, message_id",
+        calmly
     )
     .fetch_all(&mut *tx)
     .await?;

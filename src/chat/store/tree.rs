@@ -10,7 +10,7 @@ use super::{
     runs::Start,
 };
 use crate::{
-    chat::{Sender, check_words, prompt},
+    chat::{Sender, check_words, prompt, run},
     error::{AppError, AppResult},
     ids::{ConversationId, MessageId, RunId},
     ocs::store::Persona,
@@ -217,7 +217,10 @@ pub async fn edit_as_wording(
         .execute(&mut *tx)
         .await?;
     }
-    tx.commit().await?;
+    match &start {
+        Some(start) => run::commit(&ctx.app, tx, start).await?,
+        None => tx.commit().await?,
+    }
     Ok((conversation.id, id, start))
 }
 
