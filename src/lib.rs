@@ -39,6 +39,9 @@ pub mod ui;
 
 #[cfg(feature = "ssr")]
 pub mod ai;
+/// Character cards: what other programs carry characters in.
+#[cfg(feature = "ssr")]
+pub mod cards;
 #[cfg(feature = "ssr")]
 pub mod kit;
 #[cfg(feature = "ssr")]
