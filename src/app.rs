@@ -109,6 +109,7 @@ pub fn PlainApp() -> impl IntoView {
                     <Route path=path!("/admin/accounts") view=crate::accounts::view::admin::DoorsPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/pages") view=crate::legal::view::PagesPage ssr=SsrMode::Async />
                     <Route path=path!("/admin/pages/:page") view=crate::legal::view::EditPage ssr=SsrMode::Async />
+                    <Route path=path!("/characters/import") view=crate::cards::view::ImportPage ssr=SsrMode::Async />
                     <Route path=path!("/terms") view=crate::legal::view::LegalPage ssr=SsrMode::Async />
                     <Route path=path!("/privacy") view=crate::legal::view::LegalPage ssr=SsrMode::Async />
                     <Route path=path!("/contact") view=crate::legal::view::LegalPage ssr=SsrMode::Async />

@@ -85,6 +85,31 @@ const fn parts_by_it(c: char) -> bool {
         | '\u{1A20}'..='\u{1AAF}' | '\u{A9E0}'..='\u{A9FF}' | '\u{AA60}'..='\u{AADF}')
 }
 
+/// Places that cards leave open for the character's name, and for the person's, in small letters.
+const OPEN: [(&str, bool); 5] =
+    [("{{char}}", true), ("<bot>", true), ("<char>", true), ("{{user}}", false), ("<user>", false)];
+
+/// Fills in the two names that cards leave open, in whatever letters they are asked for.
+#[must_use]
+pub fn fill(text: &str, character: &str, person: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '<']) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let is_here =
+            |(place, _): &&(&str, bool)| from.get(..place.len()).is_some_and(|start| start.eq_ignore_ascii_case(place));
+        let (name, length) = match OPEN.iter().find(is_here) {
+            Some((place, is_character)) => (if *is_character { character } else { person }, place.len()),
+            None => (from.get(..1).unwrap_or_default(), 1),
+        };
+        out.push_str(name);
+        rest = from.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
 fn check(field: &str, text: &str, min: usize, max: usize) -> AppResult<()> {
     length(field, text, min, max)?;
     if let Some(c) = text.chars().find(|c| is_refused(*c)) {
@@ -229,6 +254,20 @@ mod tests {
             }
             assert_eq!(out, readable(text, None), "{text:?}");
         }
+    }
+
+    #[test]
+    fn names_are_filled_in_where_cards_leave_them_open() {
+        for (text, filled) in [
+            ("{{char}} and {{User}}, <BOT> and <user>", "Mira and Ada, Mira and Ada"),
+            ("{{CHAR}}{{char}}<char>", "MiraMiraMira"),
+            ("{{{char}}} {{random}} <b> {", "{Mira} {{random}} <b> {"),
+            ("é{{user}}<", "éAda<"),
+            ("{{char", "{{char"),
+        ] {
+            assert_eq!(fill(text, "Mira", "Ada"), filled);
+        }
+        assert_eq!(fill("{{char}}", "{{user}}", "{{char}}"), "{{user}}", "names are no places");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use std::io::Write;
 
 /// A chunk of a PNG.
-pub(super) type Chunk = (&'static str, Vec<u8>);
+pub(crate) type Chunk = (&'static str, Vec<u8>);
 
 /// A card of V1.
-pub(super) fn v1() -> Value {
+pub(crate) fn v1() -> Value {
     json!({
         "name": "Mira", "description": "{{char}} keeps the lamp.", "personality": "Shy.", "scenario": "The tower.",
         "first_mes": "*She looks up.* Oh.", "mes_example": "<START>\n{{user}}: Who are you?\n{{char}}: Nobody yet."
@@ -17,7 +17,7 @@ pub(super) fn v1() -> Value {
 }
 
 /// A card of V2 with a book, without the copy at its root.
-pub(super) fn v2() -> Value {
+pub(crate) fn v2() -> Value {
     let mut data = v1();
     let more = json!({
         "creator_notes": "Made at night.", "system_prompt": "{{original}} Be brief.",
@@ -34,7 +34,7 @@ pub(super) fn v2() -> Value {
 }
 
 /// A card of V3.
-pub(super) fn v3() -> Value {
+pub(crate) fn v3() -> Value {
     let mut card = v2();
     card["spec"] = json!("chara_card_v3");
     card["spec_version"] = json!("3.0");
@@ -49,41 +49,41 @@ pub(super) fn v3() -> Value {
 }
 
 /// Puts the fields of one table into another.
-pub(super) fn extend(into: &mut Value, more: Value) {
+pub(crate) fn extend(into: &mut Value, more: Value) {
     let Value::Object(more) = more else { panic!("a table") };
     into.as_object_mut().unwrap().extend(more);
 }
 
 /// A card of V1 with one more field or another value of one.
-pub(super) fn with(field: &str, value: Value) -> Value {
+pub(crate) fn with(field: &str, value: Value) -> Value {
     let mut card = v1();
     card[field] = value;
     card
 }
 
 /// A card of V2 with another value in its data.
-pub(super) fn v2_with(field: &str, value: Value) -> Value {
+pub(crate) fn v2_with(field: &str, value: Value) -> Value {
     let mut card = v2();
     card["data"][field] = value;
     card
 }
 
-pub(super) fn coded(value: &Value) -> Vec<u8> {
+pub(crate) fn coded(value: &Value) -> Vec<u8> {
     STANDARD.encode(value.to_string()).into_bytes()
 }
 
 /// A text chunk: a keyword and what stands behind it.
-pub(super) fn text(keyword: &str, value: &[u8]) -> Chunk {
+pub(crate) fn text(keyword: &str, value: &[u8]) -> Chunk {
     ("tEXt", [keyword.as_bytes(), b"\0", value].concat())
 }
 
-pub(super) fn zlib(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
 }
 
-pub(super) fn chunk(out: &mut Vec<u8>, kind: &str, data: &[u8]) {
+pub(crate) fn chunk(out: &mut Vec<u8>, kind: &str, data: &[u8]) {
     out.extend_from_slice(&u32::try_from(data.len()).unwrap().to_be_bytes());
     let body = [kind.as_bytes(), data].concat();
     out.extend_from_slice(&body);
@@ -91,7 +91,7 @@ pub(super) fn chunk(out: &mut Vec<u8>, kind: &str, data: &[u8]) {
 }
 
 /// A picture of 2 × 2 pixels with chunks before its pixels and behind them.
-pub(super) fn png(before: &[Chunk], behind: &[Chunk]) -> Vec<u8> {
+pub(crate) fn png(before: &[Chunk], behind: &[Chunk]) -> Vec<u8> {
     let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
     chunk(&mut out, "IHDR", &[0, 0, 0, 2, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
     before.iter().for_each(|(kind, data)| chunk(&mut out, kind, data));
@@ -103,30 +103,30 @@ pub(super) fn png(before: &[Chunk], behind: &[Chunk]) -> Vec<u8> {
 }
 
 /// A PNG whose only extra is a card in `chara`.
-pub(super) fn carried(card: &Value) -> Vec<u8> {
+pub(crate) fn carried(card: &Value) -> Vec<u8> {
     png(&[text("chara", &coded(card))], &[])
 }
 
 /// A file of an archive, and how it is written down.
 #[derive(Clone)]
-pub(super) struct Packed {
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
-    pub(super) flags: u16,
-    pub(super) method: u16,
-    pub(super) attributes: u32,
+pub(crate) struct Packed {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) flags: u16,
+    pub(crate) method: u16,
+    pub(crate) attributes: u32,
     /// What the list says of its size, if that is a lie.
-    pub(super) said: Option<u32>,
+    pub(crate) said: Option<u32>,
 }
 
 impl Packed {
-    pub(super) fn new(name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> Self {
         Self { name: name.to_owned(), bytes: bytes.to_vec(), flags: 0, method: 8, attributes: 0, said: None }
     }
 }
 
 /// A ZIP archive behind whatever stands in front.
-pub(super) fn zip(front: &[u8], files: &[Packed]) -> Vec<u8> {
+pub(crate) fn zip(front: &[u8], files: &[Packed]) -> Vec<u8> {
     let (mut out, mut list) = (front.to_vec(), Vec::new());
     for file in files {
         let start = u32::try_from(out.len() - front.len()).unwrap();
@@ -169,7 +169,7 @@ pub(super) fn zip(front: &[u8], files: &[Packed]) -> Vec<u8> {
 }
 
 /// The files of a CHARX: an unknown one, a face, another picture, and the card at the end.
-pub(super) fn charx_files(start: &str) -> Vec<Packed> {
+pub(crate) fn charx_files(start: &str) -> Vec<Packed> {
     let mut card = v3();
     card["data"]["assets"] = json!([
         {"type": "emotion", "uri": format!("{start}assets/emotion/images/joy.png"), "name": "joy", "ext": "png"},
@@ -188,7 +188,7 @@ pub(super) fn charx_files(start: &str) -> Vec<Packed> {
 }
 
 /// A JPEG that has segments and no picture.
-pub(super) fn jpeg(segments: &[(u8, &[u8])]) -> Vec<u8> {
+pub(crate) fn jpeg(segments: &[(u8, &[u8])]) -> Vec<u8> {
     let mut out = vec![0xff, 0xd8];
     for (kind, data) in segments {
         out.extend_from_slice(&[0xff, *kind]);
@@ -200,7 +200,7 @@ pub(super) fn jpeg(segments: &[(u8, &[u8])]) -> Vec<u8> {
 }
 
 /// A WebP that has chunks and no picture.
-pub(super) fn webp(chunks: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn webp(chunks: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = b"WEBP".to_vec();
     for (kind, data) in chunks {
         body.extend_from_slice(kind.as_bytes());

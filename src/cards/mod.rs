@@ -3,14 +3,23 @@
 //! Reading is pure and knows no database: a file becomes a [`read::Card`], whatever it came in, with a report of what became of
 //! each part of it. What other programs wrote and nobody here knows is kept and written again.
 
+mod colours;
+mod examples;
+pub mod export;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
+pub mod import;
 pub mod read;
+pub mod routes;
+pub mod sheet;
+pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod view;
 pub mod write;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Largest file that is read, bytes.
 pub const FILE_MAX: usize = 32 * 1024 * 1024;
@@ -46,7 +55,7 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// What a card came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Carrier {
     /// A picture with text chunks.
@@ -63,8 +72,23 @@ pub enum Carrier {
     Yaml,
 }
 
+impl Carrier {
+    /// For reading.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Webp => "WebP",
+            Self::Jpeg => "JPEG",
+            Self::Charx => "CHARX",
+            Self::Json => "JSON",
+            Self::Yaml => "YAML",
+        }
+    }
+}
+
 /// Which rules a card was written by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Spec {
     /// Flat, six texts.
@@ -94,7 +118,7 @@ impl Spec {
 }
 
 /// What became of a part of a card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// It is a field of the character now.
@@ -108,7 +132,7 @@ pub enum Fate {
 }
 
 /// One line of a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
     /// What became of it.
     pub fate: Fate,
@@ -124,5 +148,34 @@ impl Note {
     #[must_use]
     pub fn new(fate: Fate, part: impl Into<String>, words: impl Into<String>) -> Self {
         Self { fate, part: part.into(), words: words.into() }
+    }
+}
+
+/// Most lines of a report; a card with more surprises than that is told by the first.
+const LINES_MAX: usize = 120;
+
+/// What became of a card, part by part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Report {
+    /// The rules that it was written by.
+    pub spec: Spec,
+    /// What it came in.
+    pub carrier: Carrier,
+    /// Its parts: first what was kept, then what was changed, kept for export only, and left out.
+    pub lines: Vec<Note>,
+}
+
+impl Report {
+    /// A report of these lines, in order and each of them once.
+    #[must_use]
+    pub fn new(spec: Spec, carrier: Carrier, notes: Vec<Note>) -> Self {
+        let mut lines: Vec<Note> = Vec::new();
+        for note in notes {
+            if lines.len() < LINES_MAX && !lines.contains(&note) {
+                lines.push(note);
+            }
+        }
+        lines.sort_by_key(|note| note.fate);
+        Self { spec, carrier, lines }
     }
 }

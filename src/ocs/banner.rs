@@ -89,24 +89,40 @@ impl Banners {
 
     /// Draws once what many ask for at the same time.
     async fn keep(&self, key: Key, draw: impl FnOnce() -> Result<Bytes, Fault> + Send + 'static) -> AppResult<Bytes> {
-        let draw = async {
-            let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-            let busy = || AppError::unavailable("Many pictures are being drawn. Please try again in a moment.");
-            let turn = turn.map_err(|_| busy())?.map_err(|_| AppError::Internal)?;
-            let drawing = tokio::task::spawn_blocking(move || {
-                // Until the drawing has ended, also when nobody waits for it any more.
-                let _turn = turn;
-                draw()
-            });
-            let fault = match drawing.await {
-                Ok(Ok(png)) => return Ok(png),
-                Ok(Err(fault)) => fault.0,
-                Err(panic) => panic.to_string(),
-            };
-            tracing::error!(fault, "a banner could not be drawn");
-            Err(AppError::Internal)
+        self.cell(key).get_or_try_init(|| self.in_turn(draw)).await.cloned()
+    }
+
+    /// Draws apart from those who wait, few at a time.
+    async fn in_turn(&self, draw: impl FnOnce() -> Result<Bytes, Fault> + Send + 'static) -> AppResult<Bytes> {
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
+        let busy = || AppError::unavailable("Many pictures are being drawn. Please try again in a moment.");
+        let turn = turn.map_err(|_| busy())?.map_err(|_| AppError::Internal)?;
+        let drawing = tokio::task::spawn_blocking(move || {
+            // Until the drawing has ended, also when nobody waits for it any more.
+            let _turn = turn;
+            draw()
+        });
+        let fault = match drawing.await {
+            Ok(Ok(png)) => return Ok(png),
+            Ok(Err(fault)) => fault.0,
+            Err(panic) => panic.to_string(),
         };
-        self.cell(key).get_or_try_init(|| draw).await.cloned()
+        tracing::error!(fault, "a picture could not be drawn");
+        Err(AppError::Internal)
+    }
+
+    /// The drawn plate of a character alone, in the size of uploaded ones. It is asked for seldom, so it is not kept.
+    ///
+    /// # Errors
+    /// `Unavailable` when too many wait.
+    pub async fn plate(&self, id: OcId, look: Look) -> AppResult<Bytes> {
+        let draw = move || {
+            let traits = Traits::from_words(&look.appearance);
+            let mut plate = empty(super::plates::PLATE)?;
+            draw(&portrait::svg(&id.to_string(), &look.name, &look.style, &traits), &mut plate)?;
+            png(plate)
+        };
+        self.in_turn(draw).await
     }
 
     /// The place of a banner among those that are kept; what was not asked for the longest goes.

@@ -1,6 +1,6 @@
 //! What people type to make or change a character, and the rules for it, the same on both sides of the wire.
 
-pub use super::sheet::{MAX_EXAMPLES, MAX_GREETINGS, MAX_STARTS, MAX_WORDS};
+pub use super::sheet::{MAX_EXAMPLE, MAX_EXAMPLES, MAX_GREETINGS, MAX_STARTS, MAX_TEXT};
 use super::{
     AgeBand, ContentRating, ExampleLine, Oc, Pronoun, Rarity, Sheet,
     style::{Refused, VisualStyle},

@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 /// Largest body of an upload that is read to its end, so that the refusal reaches the browser.
 const UPLOAD_BODY: usize = 32 * 1024 * 1024;
 /// Largest kept plate, pixels.
-const PLATE: (u32, u32) = (800, 1000);
+pub const PLATE: (u32, u32) = (800, 1000);
 
 /// The routes of pictures and colours.
 pub fn routes() -> Router<AppState> {
@@ -102,6 +102,18 @@ async fn upload_of(ctx: &Ctx, id: OcId, look: &Look) -> AppResult<Option<Bytes>>
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The plate of a character as a PNG, for files that carry a character.
+///
+/// # Errors
+/// `NotFound`, also for somebody else's draft.
+pub async fn png(ctx: &Ctx, id: OcId) -> AppResult<Bytes> {
+    let (id, look) = look(ctx, &id.to_string()).await?;
+    match upload_of(ctx, id, &look).await? {
+        Some(bytes) => images::as_png(bytes).await,
+        None => ctx.app.banners.plate(id, look).await,
     }
 }
 

@@ -9,14 +9,20 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// Longest text of a field, in characters. How much of it a model is shown is for the prompt's budget to say.
+pub const MAX_TEXT: usize = 32_000;
 /// Most example exchanges of a character.
-pub const MAX_EXAMPLES: usize = 12;
+pub const MAX_EXAMPLES: usize = 60;
+/// Longest line that is said to it in an example, and longest answer, in characters.
+pub const MAX_EXAMPLE: (usize, usize) = (4_000, 8_000);
 /// Most alternate greetings.
-pub const MAX_GREETINGS: usize = 4;
+pub const MAX_GREETINGS: usize = 32;
 /// Most things to say first.
 pub const MAX_STARTS: usize = 4;
-/// Most words of appearance, and most tags.
+/// Most words of appearance.
 pub const MAX_WORDS: usize = 12;
+/// Most tags.
+pub const MAX_TAGS: usize = 40;
 
 /// What a character is, without what the site adds to it. Empty fields are missing fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,11 +52,11 @@ pub struct Sheet {
     pub personality: String,
     /// The first thing it says; actions between asterisks.
     pub greeting: String,
-    /// Other first things it might say, at most 4.
+    /// Other first things it might say, at most 32.
     pub alternate_greetings: Vec<String>,
     /// Where one meets it.
     pub scenario: String,
-    /// How it speaks, by example, at most 12 exchanges.
+    /// How it speaks, by example, at most 60 exchanges.
     pub example_dialogue: Vec<ExampleLine>,
     /// Instructions of its maker to the model; empty for those who may not change the character.
     pub system_prompt: String,
@@ -61,7 +67,7 @@ pub struct Sheet {
     pub visual_style: VisualStyle,
     /// Words that the drawn portrait takes up, at most 12.
     pub appearance_tags: Vec<String>,
-    /// Words to find it by, at most 12.
+    /// Words to find it by, at most 40.
     pub tags: Vec<String>,
     /// Things to say first, offered to people who meet it, at most 4.
     pub quick_start: Vec<String>,
@@ -133,17 +139,17 @@ impl Sheet {
             title: clean_line("title", &self.title, 0, 60)?,
             pronoun: self.pronoun,
             age_band: self.age_band,
-            description: clean_text("description", &self.description, 1, 2000)?,
-            personality: clean_text("personality", &self.personality, 1, 2000)?,
-            greeting: clean_text("greeting", &self.greeting, 0, 2000)?,
-            alternate_greetings: lines("alternate_greetings", &self.alternate_greetings, MAX_GREETINGS, 2000)?,
-            scenario: clean_text("scenario", &self.scenario, 0, 2000)?,
+            description: clean_text("description", &self.description, 1, MAX_TEXT)?,
+            personality: clean_text("personality", &self.personality, 0, MAX_TEXT)?,
+            greeting: clean_text("greeting", &self.greeting, 0, MAX_TEXT)?,
+            alternate_greetings: lines("alternate_greetings", &self.alternate_greetings, MAX_GREETINGS, MAX_TEXT)?,
+            scenario: clean_text("scenario", &self.scenario, 0, MAX_TEXT)?,
             example_dialogue: examples(&self.example_dialogue)?,
-            system_prompt: clean_text("system_prompt", &self.system_prompt, 0, 4000)?,
+            system_prompt: clean_text("system_prompt", &self.system_prompt, 0, MAX_TEXT)?,
             voice_tone: clean_line("voice_tone", &self.voice_tone, 0, 200)?,
             visual_style: self.visual_style.clone(),
-            appearance_tags: words("appearance", &self.appearance_tags)?,
-            tags: words("tags", &self.tags)?,
+            appearance_tags: words("appearance", &self.appearance_tags, MAX_WORDS)?,
+            tags: words("tags", &self.tags, MAX_TAGS)?,
             quick_start: lines("quick_start", &self.quick_start, MAX_STARTS, 120)?,
             content_rating: self.content_rating,
             introduction,
@@ -195,15 +201,15 @@ fn examples(typed: &[ExampleLine]) -> AppResult<Vec<ExampleLine>> {
                 return Err(AppError::invalid("examples", "Each exchange needs what the character answers."));
             }
             Ok(ExampleLine {
-                user: clean_text("examples", &e.user, 0, 300)?,
-                oc: clean_text("examples", &e.oc, 1, 600)?,
+                user: clean_text("examples", &e.user, 0, MAX_EXAMPLE.0)?,
+                oc: clean_text("examples", &e.oc, 1, MAX_EXAMPLE.1)?,
             })
         })
         .collect()
 }
 
 /// Words in lower case, without twins; a comma parts two of them.
-fn words(field: &str, typed: &[String]) -> AppResult<Vec<String>> {
+fn words(field: &str, typed: &[String], most: usize) -> AppResult<Vec<String>> {
     let mut kept: Vec<String> = Vec::new();
     for word in typed.iter().flat_map(|t| t.split([',', '\n', ';'])) {
         let word = clean_line(field, word, 0, 40)?.to_lowercase();
@@ -211,8 +217,8 @@ fn words(field: &str, typed: &[String]) -> AppResult<Vec<String>> {
             kept.push(word);
         }
     }
-    if kept.len() > MAX_WORDS {
-        return Err(AppError::invalid(field, format!("At most {MAX_WORDS} words, please.")));
+    if kept.len() > most {
+        return Err(AppError::invalid(field, format!("At most {most} words, please.")));
     }
     Ok(kept)
 }

@@ -89,7 +89,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 
 fn unread(rejection: BytesRejection) -> ApiError {
     ApiError(if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        AppError::TooLarge { message: "The body is too large: the limit is 256 kB.".into() }
+        AppError::TooLarge { message: "The body is too large: the limit is 1 MB.".into() }
     } else {
         AppError::invalid("", "The body could not be read to its end.")
     })

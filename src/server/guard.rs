@@ -18,7 +18,7 @@ use tower::{Layer, ServiceExt};
 use tower_http::compression::CompressionLayer;
 
 /// Largest body of a form or a JSON request, bytes. Uploads have their own limit.
-pub const BODY_LIMIT: usize = 256 * 1024;
+pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Longest path of an address, bytes. Ours are far shorter, and a file system has a limit of its own.
 const PATH_MAX: usize = 2000;
@@ -144,7 +144,7 @@ fn header_contains(headers: &HeaderMap, name: &HeaderName, part: &str) -> bool {
 
 /// The answer to a body over [`BODY_LIMIT`].
 pub fn too_large() -> Response {
-    ApiError(AppError::TooLarge { message: "This is too much text: the limit is 256 kB.".into() }).into_response()
+    ApiError(AppError::TooLarge { message: "This is too much text: the limit is 1 MB.".into() }).into_response()
 }
 
 /// Middleware: a body over the limit is refused with 413 before anything reads it, in our own words. Uploads, whose
@@ -198,7 +198,7 @@ pub async fn one_shape_of_errors(request: Request, next: Next) -> Response {
     let (code, message) = match status {
         StatusCode::NOT_FOUND => ("not_found", AppError::NotFound.to_string()),
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "This address does not take that method.".to_owned()),
-        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is too large: the limit is 256 kB.".to_owned()),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is too large: the limit is 1 MB.".to_owned()),
         _ if status.is_server_error() => ("internal", AppError::Internal.to_string()),
         _ if said.is_empty() => ("invalid", "The request could not be read.".to_owned()),
         _ => ("invalid", said),

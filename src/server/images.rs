@@ -23,6 +23,10 @@ const MAX_SIDE: u32 = 20_000;
 const MAX_BYTES: u64 = 160_000_000;
 /// Most memory one decoder may ask for, bytes: the pixels, and what it works with.
 const MAX_ALLOC: u64 = MAX_BYTES + 32 * 1024 * 1024;
+/// Shortest side of a portrait that comes with a character, pixels: some cards are carried by a single one.
+const SMALLEST: u32 = 32;
+/// Longest side of a small copy, pixels.
+const SMALL: u32 = 64;
 /// Quality of written JPEG, of 100.
 const QUALITY: u8 = 88;
 
@@ -55,8 +59,46 @@ pub async fn plate(bytes: Bytes, max_width: u32, max_height: u32) -> AppResult<P
     if bytes.len() > UPLOAD_LIMIT {
         return Err(too_large());
     }
+    apart(move || kept(&crop(decode(&bytes)?, max_width, max_height))).await
+}
+
+/// As [`plate`], for a picture that carries a character, which may be larger; with a small copy of the same part, for whoever asks
+/// after its colours.
+///
+/// # Errors
+/// As [`square`].
+pub async fn carrier(bytes: Bytes, max_width: u32, max_height: u32) -> AppResult<(Picture, image::RgbImage)> {
+    apart(move || {
+        let part = crop(decode(&bytes)?, max_width, max_height);
+        if part.width().min(part.height()) < SMALLEST {
+            return Err(AppError::invalid("file", "This picture is too small for a portrait."));
+        }
+        let small = part.thumbnail(SMALL, SMALL).to_rgb8();
+        Ok((kept(&part)?, small))
+    })
+    .await
+}
+
+/// A kept picture as a PNG, for files that can carry nothing else.
+///
+/// # Errors
+/// As [`square`].
+pub async fn as_png(bytes: Bytes) -> AppResult<Bytes> {
+    apart(move || {
+        let mut out = Cursor::new(Vec::new());
+        decode(&bytes)?.write_to(&mut out, ImageFormat::Png).map_err(|error| {
+            tracing::error!(%error, "a picture could not be written");
+            AppError::Internal
+        })?;
+        Ok(out.into_inner().into())
+    })
+    .await
+}
+
+/// Works on a picture where it keeps nobody waiting, few at a time.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send + 'static) -> AppResult<T> {
     let _permit = DECODERS.acquire().await.map_err(|_| AppError::Internal)?;
-    tokio::task::spawn_blocking(move || convert(&bytes, max_width, max_height)).await.map_err(|error| {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "converting a picture panicked");
         unreadable()
     })?
@@ -94,10 +136,9 @@ fn unreadable() -> AppError {
     AppError::invalid("file", "This picture cannot be read. Please try another file.")
 }
 
-fn convert(bytes: &[u8], max_width: u32, max_height: u32) -> AppResult<Picture> {
-    let image = crop(decode(bytes)?, max_width, max_height);
+fn kept(image: &DynamicImage) -> AppResult<Picture> {
     let mut out = Cursor::new(Vec::new());
-    let (written, extension) = if is_opaque(&image) {
+    let (written, extension) = if is_opaque(image) {
         (image.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut out, QUALITY)), "jpg")
     } else {
         (image.to_rgba8().write_with_encoder(WebPEncoder::new_lossless(&mut out)), "webp")

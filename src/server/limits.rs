@@ -31,6 +31,10 @@ pub enum Action {
     Message,
     /// Uploads by one person.
     Upload,
+    /// Characters that one person brings as files.
+    Import,
+    /// Characters written as files for one person or one address block.
+    Export,
     /// New or changed characters by one person.
     EditOc,
     /// Searches by one person.
@@ -75,6 +79,8 @@ impl Action {
                 ("message", 30.0, 20.0, "You are writing faster than anybody can answer. Please wait a little.")
             }
             Self::Upload => ("upload", 20.0, 2.0, "Many uploads in a short time. Please wait a little."),
+            Self::Import => ("import", 120.0, 12.0, "Many characters in a short time. Please wait a little."),
+            Self::Export => ("export", 60.0, 20.0, "Many exports in a short time. Please wait a little."),
             Self::Search => ("search", 60.0, 60.0, "You are searching very quickly. Please wait a little."),
             Self::Draft => ("draft", 60.0, 20.0, "Many forms were sent in a short time. Please wait a little."),
             Self::CheckName => ("check_name", 60.0, 60.0, "You are asking very quickly. Please wait a little."),

@@ -58,6 +58,7 @@ pub static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document.merge(crate::accounts::routes::Api::openapi());
     document.merge(crate::ocs::routes::Api::openapi());
+    document.merge(crate::cards::routes::Api::openapi());
     document.merge(crate::models::routes::Api::openapi());
     document.merge(crate::ocs::summon::routes::Api::openapi());
     document.merge(crate::chat::routes::Api::openapi());

@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 pub enum Kind {
     /// The words of all conversations.
     Conversations,
-    /// Characters with all their versions.
+    /// Characters with all their versions, and the cards that they came from.
     Characters,
     /// Uploaded pictures: of oneself, and the plates of characters and of their versions.
     Pictures,
@@ -59,6 +59,7 @@ async fn used(tx: &mut PgConnection, user: UserId, kind: Kind) -> AppResult<i64>
         Kind::Characters => {
             sqlx::query_scalar!(
                 r#"select ((select coalesce(sum(pg_column_size(o.*)), 0) from ocs o where o.owner_id = $1)
+                       + (select coalesce(sum(pg_column_size(k.data)), 0) from oc_cards k where k.user_id = $1)
                        + (select coalesce(sum(pg_column_size(v.content)), 0) from oc_versions v join ocs o using (oc_id)
                           where o.owner_id = $1))::bigint as "bytes!""#,
                 user.0

@@ -4,7 +4,7 @@ use super::{AppState, drafts, guard, hosts, pages, request, telemetry, visitors}
 use crate::{
     accounts, admin,
     app::{plain_shell, shell},
-    chat, legal, models, ocs, personas,
+    cards, chat, legal, models, ocs, personas,
 };
 use axum::{
     Router,
@@ -65,6 +65,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .merge(accounts::routes::routes())
         .merge(ocs::routes::routes())
+        .merge(cards::routes::routes())
         .merge(ocs::summon::routes::routes())
         .merge(chat::routes::routes())
         .merge(chat::history::routes::routes())

@@ -9,6 +9,7 @@ mod accounts_join;
 mod accounts_recovery;
 mod avatars;
 mod banners;
+mod cards;
 mod chat;
 mod chat_ends;
 mod chat_history;

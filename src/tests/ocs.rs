@@ -329,7 +329,7 @@ async fn markup_is_text_and_lies_are_refused() {
         ("name", json!("two\nlines")),
         ("description", json!("\u{0}")),
         ("personality", json!(format!("a{}", "\u{301}".repeat(9)))),
-        ("greeting", json!("g".repeat(2001))),
+        ("greeting", json!("g".repeat(32_001))),
         ("title", json!("a\u{200b}b")),
         ("content_rating", json!("filthy")),
     ] {

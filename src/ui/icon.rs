@@ -28,7 +28,7 @@ icons! {
     Edit = "edit", Trash = "trash", Copy = "copy", Refresh = "refresh", Stop = "stop", Send = "send",
     ChevronLeft = "chevron-left", ChevronRight = "chevron-right", ChevronDown = "chevron-down", More = "more",
     Check = "check", Close = "x", Warning = "warning", Info = "info", Share = "share", Link = "link", Image = "image",
-    Upload = "upload", Gift = "gift", History = "history", Shield = "shield", Flame = "flame",
+    Upload = "upload", Download = "download", Gift = "gift", History = "history", Shield = "shield", Flame = "flame",
     ThumbUp = "thumb-up", ThumbDown = "thumb-down",
 }
 

@@ -6,7 +6,7 @@ mod png;
 pub mod shape;
 mod text;
 mod yaml;
-pub mod zip;
+mod zip;
 
 pub use shape::{Shape, shape};
 

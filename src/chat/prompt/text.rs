@@ -1,23 +1,6 @@
 //! What prompts do to text: the two names that cards leave open, and where a reply would speak for the person.
 
-/// Fills in the two names that cards leave open.
-#[must_use]
-pub fn fill(text: &str, character: &str, person: &str) -> String {
-    let mut out = text.to_owned();
-    for (wanted, name) in [
-        ("{{char}}", character),
-        ("{{Char}}", character),
-        ("{{user}}", person),
-        ("{{User}}", person),
-        ("<BOT>", character),
-        ("<USER>", person),
-    ] {
-        if out.contains(wanted) {
-            out = out.replace(wanted, name);
-        }
-    }
-    out
-}
+pub use crate::text::fill;
 
 /// Words that begin lines of lists, letters, recipes and status boards, in small letters: `Note: bring a lamp`.
 const LABELS: &[&str] = &[

@@ -5,6 +5,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{ForumPostId, OcId},
     ocs::{Oc, OcPage, Sheet, Trace, banner_url, page_url, portrait_url, spoken_line, style::VisualStyle},
+    text::fill,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -181,6 +182,7 @@ pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<
         .collect();
     // Only the edit page shows these.
     oc.sheet.system_prompt.clear();
+    read_aloud(&mut oc.sheet);
     let canonical = format!("{origin}{}", oc.url);
     Ok(OcPage {
         line: line_of(&oc),
@@ -191,6 +193,18 @@ pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<
         may_edit,
         canonical,
     })
+}
+
+/// A sheet as a reader should see it: with the names that cards leave open.
+fn read_aloud(sheet: &mut Sheet) {
+    let name = sheet.name.clone();
+    let texts = [&mut sheet.description, &mut sheet.personality, &mut sheet.scenario, &mut sheet.greeting];
+    let lines = sheet.example_dialogue.iter_mut().flat_map(|line| [&mut line.user, &mut line.oc]);
+    for text in texts.into_iter().chain(lines) {
+        if text.contains(['{', '<']) {
+            *text = fill(text, &name, "you");
+        }
+    }
 }
 
 fn line_of(oc: &Oc) -> String {

@@ -4,7 +4,7 @@ use crate::{
     error::AppError,
     ocs::{
         AgeBand, ContentRating, OcForm, Pronoun,
-        form::{MAX_EXAMPLES, MAX_GREETINGS, MAX_STARTS},
+        form::{MAX_EXAMPLE, MAX_EXAMPLES, MAX_GREETINGS, MAX_STARTS, MAX_TEXT},
         short_name,
         style::{Atmosphere, Mood},
     },
@@ -15,6 +15,10 @@ use std::time::Duration;
 
 /// How long the preview waits for the next key.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// [`MAX_TEXT`] and the two of [`MAX_EXAMPLE`], as fields count.
+const LONG: u32 = MAX_TEXT as u32;
+const EXAMPLE: (u32, u32) = (MAX_EXAMPLE.0 as u32, MAX_EXAMPLE.1 as u32);
 
 /// What went wrong with a form, for the parts that are more than one field.
 pub type Refusal = Signal<Option<AppError>>;
@@ -57,11 +61,11 @@ pub fn OcFields(
                     label="Description"
                     value=form.description
                     rows=5
-                    max=2000
+                    max=LONG
                     required=true
                     hint="For someone who meets them for the first time. Unusual details are memorable."
                 />
-                <TextInput name="form[tags]" label="Tags" value=form.tags max=300 hint="Words to find them by, separated by commas." />
+                <TextInput name="form[tags]" label="Tags" value=form.tags max=1600 hint="Words to find them by, separated by commas." />
             </fieldset>
             <fieldset>
                 <legend>"Voice"</legend>
@@ -70,8 +74,7 @@ pub fn OcFields(
                     label="Personality"
                     value=form.personality
                     rows=5
-                    max=2000
-                    required=true
+                    max=LONG
                     hint="Sent to the model with every reply. Short, concrete sentences work best."
                 />
                 <TextInput name="form[voice_tone]" label="Voice" value=form.voice_tone max=200 hint="For example: dry, quick, never raises it." />
@@ -80,7 +83,7 @@ pub fn OcFields(
                     label="Greeting"
                     value=form.greeting
                     rows=3
-                    max=2000
+                    max=LONG
                     hint="The first message of every chat. Put actions between asterisks: *She looks up.*"
                 />
                 <Greetings greetings=form.alternate_greetings refused=refused />
@@ -107,7 +110,7 @@ pub fn OcFields(
             </fieldset>
             <fieldset>
                 <legend>"Setting"</legend>
-                <TextArea name="form[scenario]" label="Scenario" value=form.scenario rows=2 max=2000 />
+                <TextArea name="form[scenario]" label="Scenario" value=form.scenario rows=2 max=LONG />
                 <Starts starts=form.quick_start refused=refused />
                 <Select name="form[content_rating]" label="Content rating" value=form.content_rating choices=ratings />
                 <TextArea
@@ -115,7 +118,7 @@ pub fn OcFields(
                     label="System prompt"
                     value=form.system_prompt
                     rows=3
-                    max=4000
+                    max=LONG
                     hint="Optional. Only you can read it."
                 />
             </fieldset>
@@ -182,7 +185,7 @@ fn Greetings(greetings: Vec<String>, refused: Refusal) -> impl IntoView {
                     label=format!("Alternative greeting {}", n + 1)
                     value=greetings.get(n).cloned().unwrap_or_default()
                     rows=2
-                    max=2000
+                    max=LONG
                     bare=true
                 />
             </For>
@@ -201,18 +204,19 @@ fn Examples(form_examples: Vec<crate::ocs::ExampleLine>, refused: Refusal) -> im
             <p class="hint">"Two or three short exchanges teach a model more than a page of adjectives."</p>
             <For each=move || 0..count.get() key=|n| *n let:n>
                 <div class="exchange">
-                    <TextInput
+                    <TextArea
                         name=format!("form[examples][{n}][user]")
                         label=format!("User {}", n + 1)
                         value=form_examples.get(n).map(|e| e.user.clone()).unwrap_or_default()
-                        max=300
+                        rows=1
+                        max=EXAMPLE.0
                     />
                     <TextArea
                         name=format!("form[examples][{n}][oc]")
                         label=format!("Character {}", n + 1)
                         value=form_examples.get(n).map(|e| e.oc.clone()).unwrap_or_default()
                         rows=2
-                        max=600
+                        max=EXAMPLE.1
                     />
                 </div>
             </For>

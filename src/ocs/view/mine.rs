@@ -25,6 +25,7 @@ pub fn MinePage() -> impl IntoView {
                 <p class="row-actions">
                     <a class="btn" href="/summon">"Summon a character"</a>
                     <a class="btn ghost" href="/characters/new">"Create by hand"</a>
+                    <a class="btn ghost" rel="external" href="/characters/import">"Import"</a>
                 </p>
             </div>
             <Transition fallback=|| ()>
@@ -49,6 +50,7 @@ pub fn written(page: GalleryPage, is_later: bool) -> String {
         return view! {
             <Empty title="No characters yet" hint="Describe someone in a sentence, or fill in every field yourself. Only you can see a draft.">
                 <a class="btn" href="/summon">"Summon a character"</a>
+                <a class="quiet" rel="external" href="/characters/import">"Import characters"</a>
             </Empty>
         }
         .to_html();

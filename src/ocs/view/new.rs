@@ -42,6 +42,8 @@ fn Page(form: OcForm) -> impl IntoView {
             <p class="lead">
                 "Only you can see it until you publish it. Would you rather describe them in one sentence? "
                 <a class="quiet" href="/summon">"Summon a character"</a>
+                " Have you got a character card? "
+                <a class="quiet" rel="external" href="/characters/import">"Import it"</a>
             </p>
             <div class="bench">
                 <Form action=action keep="character-new" long=true>

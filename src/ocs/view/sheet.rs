@@ -63,6 +63,7 @@ fn top(oc: &Oc, canonical: &str) -> impl IntoView + use<> {
         <div class="sub">
             <a class="btn" href=talk_url(&oc.slug)>{format!("Chat with {short}")}</a>
             <Share name=oc.name.clone() canonical=canonical.to_owned() />
+            {export(oc)}
             <span class="tag">{oc.kind.label()}</span>
             {(!oc.title.is_empty()).then(|| view! { <span class="meta">{oc.title.clone()}</span> })}
         </div>
@@ -73,8 +74,7 @@ fn text(oc: &Oc, line: &str, traces: Vec<Trace>) -> impl IntoView + use<> {
     view! {
         {(!line.is_empty()).then(|| view! { <p class="say">{format!("“{line}”")}</p> })}
         {prose(&oc.description)}
-        <h2>{"Personality"}</h2>
-        {prose(&oc.personality)}
+        {(!oc.personality.is_empty()).then(|| view! { <h2>{"Personality"}</h2>{prose(&oc.personality)} })}
         {(!oc.items.is_empty())
             .then(|| {
                 view! {
@@ -194,6 +194,28 @@ fn Notes(oc: Oc, owner_name: String) -> impl IntoView {
                 })}
             {(!oc.has_avatar).then(|| view! { <p class="meta drawn">"Portrait generated from the name, colours and appearance."</p> })}
         </div>
+    }
+}
+
+/// The character as files that other programs read. Whoever sees the page may have it as they see it; its owner gets all of it.
+fn export(oc: &Oc) -> impl IntoView + use<> {
+    let id = oc.id;
+    let file = |format: &'static str, label: &'static str, words: &'static str| {
+        let href = format!("/api/ocs/{id}/export?format={format}");
+        view! { <li><a class="quiet" href=href rel="external nofollow" download="">{label}</a>" "<span class="meta">{words}</span></li> }
+    };
+    view! {
+        <details class="share">
+            <summary class="btn ghost"><Icon name=IconName::Download />"Export"</summary>
+            <div class="card">
+                <ul class="formats">
+                    {file("png", "PNG card", "Works almost everywhere")}
+                    {file("charx", "CHARX", "Card V3 with the picture")}
+                    {file("json", "JSON V3", "Text only")}
+                    {file("json-v2", "JSON V2", "Text only, for older apps")}
+                </ul>
+            </div>
+        </details>
     }
 }
 

@@ -69,7 +69,9 @@ async fn fill(app: &TestApp, ada: &Client, id: crate::ids::UserId) -> (Value, Va
     let mut sql = app.sql().await;
     let (public_id, draft_id) = (public["id"].as_str().unwrap(), draft["id"].as_str().unwrap());
     for statement in [
-        "update ocs set base_prompt = 'quollbase', scene_behavior_rules = 'quollrules', card = '{\"a\": \"quollcard\"}' where oc_id = '{public}'",
+        "update ocs set base_prompt = 'quollbase', scene_behavior_rules = 'quollrules' where oc_id = '{public}'",
+        "insert into oc_cards (oc_id, user_id, name, data) values ('{public}', '{ada}', 'quollcard',
+             '{\"name\": \"quollcard\", \"description\": \"quollcard\", \"nickname\": \"quollcard\"}')",
         "update ocs set introduction = '{\"title\": \"quollintro\", \"content\": \"quollintro\"}' where oc_id = '{draft}'",
         "update users set email = 'quollmail@example.org' where user_id = '{ada}'",
         "update profile_private set birth_date = '1913-07-29', preferences = '{\"a\": \"quollprefs\"}' where user_id = '{ada}'",
@@ -138,6 +140,7 @@ async fn what_is_private_is_in_no_answer_to_others() {
         "/api/search/messages?q=quollmessage".to_owned(),
         "/api/conversations".to_owned(),
         "/settings/models".to_owned(),
+        format!("/api/ocs/{}/export?format=json", public["id"].as_str().unwrap()),
     ];
     let mut seen = String::new();
     for path in &own {
@@ -146,6 +149,7 @@ async fn what_is_private_is_in_no_answer_to_others() {
     for what in [
         "the e-mail address",
         "instructions of a public character",
+        "the imported card of a public character",
         "a draft's name",
         "a draft's introduction",
         "a message",

@@ -408,6 +408,8 @@ async fn reading_changes_nothing() {
 /// Uploads: read to their end up to 32 MB, so that the refusal reaches the browser.
 const UPLOADS: &[(&str, &str)] = &[
     ("POST /c/{slug}/avatar", "takes pictures up to 5 MB; tests/ocs.rs sends larger ones"),
+    ("POST /api/ocs/import", "takes characters as files of up to 32 MB; tests/cards.rs sends larger ones"),
+    ("POST /characters/import", "takes characters as files of up to 32 MB; tests/cards.rs sends larger ones"),
     ("POST /api/conversations/import", "takes whole conversations and has a limit of its own"),
     ("POST /conversations/import", "takes whole conversations and has a limit of its own"),
     ("POST /settings/avatar", "takes pictures up to 5 MB; tests/avatars.rs sends larger ones"),
@@ -473,6 +475,7 @@ fn broken() -> Vec<(&'static str, Vec<u8>)> {
 const NEEDS_NO_BODY: &[(&str, &str)] = &[
     ("DELETE /api/sessions/current", "takes nothing"),
     ("POST /c/{slug}/avatar", "a refused upload leads back to its page with a word about it"),
+    ("POST /characters/import", "a refused upload leads back to its page with a word about it"),
     ("POST /conversations/import", "a refused upload leads back to its page with a word about it"),
     ("POST /fn/accounts/end_other_devices", "takes nothing"),
     ("POST /fn/accounts/remove_avatar", "takes nothing"),
