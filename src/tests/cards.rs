@@ -198,10 +198,9 @@ async fn others_get_what_they_may_see() {
 async fn nothing_but_bad_files_is_an_error_with_all_reasons() {
     let app = TestApp::new().await;
     let (ada, _) = app.person("ada").await;
-    let young = v2_with("description", json!("A horny schoolgirl."));
+    let young = v2_with("description", json!("A horny schoolgirl.")).to_string();
     let large = vec![b'{'; crate::cards::FILE_MAX + 10];
-    let files: [(&str, &[u8]); 3] =
-        [("x.png", &square(40)), ("y.json", young.to_string().as_bytes()), ("z.json", &large)];
+    let files: [(&str, &[u8]); 3] = [("x.png", &square(40)), ("y.json", young.as_bytes()), ("z.json", &large)];
     let answer = send(&ada, "/api/ocs/import", "application/json", &files).await;
     assert_eq!(answer.status, 422, "{}", answer.text);
     let said = answer.json();

@@ -33,7 +33,10 @@ pub fn NewSummonPage() -> impl IntoView {
         <PageTitle text="Summon a character" />
         <div class="wrap summon">
             <h1>"Who do you want to meet?"</h1>
-            <p class="lead">"Describe them in a sentence. We'll draw and write the rest. It's private until you publish."</p>
+            <p class="lead">
+                "Describe them in a sentence. We'll draw and write the rest. It's private until you publish. "
+                <a class="quiet" rel="external" href="/characters/import">"Import a character card"</a>
+            </p>
             <Suspense fallback=|| ()>
                 {move || {
                     let given = query.with(|q| q.get("idea").unwrap_or_default());

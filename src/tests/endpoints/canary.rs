@@ -71,7 +71,7 @@ async fn fill(app: &TestApp, ada: &Client, id: crate::ids::UserId) -> (Value, Va
     for statement in [
         "update ocs set base_prompt = 'quollbase', scene_behavior_rules = 'quollrules' where oc_id = '{public}'",
         "insert into oc_cards (oc_id, user_id, name, data) values ('{public}', '{ada}', 'quollcard',
-             '{\"name\": \"quollcard\", \"description\": \"quollcard\", \"nickname\": \"quollcard\"}')",
+             '{\"name\": \"quollcard\", \"description\": \"quollcard\", \"note\": \"quollcard\"}')",
         "update ocs set introduction = '{\"title\": \"quollintro\", \"content\": \"quollintro\"}' where oc_id = '{draft}'",
         "update users set email = 'quollmail@example.org' where user_id = '{ada}'",
         "update profile_private set birth_date = '1913-07-29', preferences = '{\"a\": \"quollprefs\"}' where user_id = '{ada}'",
