@@ -46,6 +46,7 @@ const ADMIN: &str = "00000000-0000-7000-8000-00000000000d";
 pub(super) const GUEST: &str = "00000000-0000-7000-8000-00000000009a";
 /// A row of each kind that guests may not make.
 const OF_GUEST: &str = "00000000-0000-7000-8000-00000000009b";
+const OF_NOCTURNE: &str = r#"{"oc_id": "00000000-0000-7000-8000-0000000000f3"}"#;
 /// Every fixture row has this id where it has one of its own.
 pub(super) const ROW: &str = "00000000-0000-7000-8000-0000000000f0";
 
@@ -90,10 +91,7 @@ fn matrix() -> Vec<Cell> {
         ),
         cell("seeded_ocs", "oc_id = '{row}'", ["", "", "", ""], "seeded_at = 'epoch'"),
         other(cell("oc_versions", "oc_id = '{row}'", ["o", "o", "", ""], "content = '1'"), r#"{"version": 99}"#),
-        other(
-            cell("oc_cards", "oc_id = '{row}'", ["o", "o", "", ""], "name = 'x'"),
-            r#"{"oc_id": "00000000-0000-7000-8000-0000000000f3"}"#,
-        ),
+        other(cell("oc_cards", "oc_id = '{row}'", ["o", "o", "", ""], "name = 'x'"), OF_NOCTURNE),
         cell("oc_cards", "oc_id = '{of_guest}'", ["g", "", "", ""], "name = 'x'"),
         gives(
             cell("items", "item_id = '{row}'", ["osmang", "o", "oa", "oa"], "description = 'x'"),
@@ -247,8 +245,7 @@ insert into ocs (oc_id, owner_id, name, slug, description, personality) values
 insert into ocs (oc_id, owner_id, name, slug, description, personality, is_public, content_rating) values
     ('00000000-0000-7000-8000-0000000000f3', '{owner}', 'Nocturne', 'nocturne', 'd', 'p', true, 'mature');
 insert into oc_slugs (slug, oc_id) values ('once-walled', '{row}');
-insert into seeded_ocs (oc_id) values ('{row}');
-insert into featured_ocs (oc_id, chosen_by) values ('{row}', '{moderator}');
+insert into seeded_ocs (oc_id) values ('{row}'); insert into featured_ocs (oc_id, chosen_by) values ('{row}', '{moderator}');
 insert into oc_versions (oc_id, version, content) values ('{row}', 1, '{}');
 insert into items (item_id, created_by, name, personality_effects, rarity) values ('{row}', '{owner}', 'i', 'e', 'common'),
     ('00000000-0000-7000-8000-0000000000f1', '{owner}', 'j', 'e', 'common');
@@ -275,8 +272,7 @@ insert into user_keys (user_key_id, user_id, kind, base_url, model, context_toke
 insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', 'plate', 1);
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
-insert into crisis_cards (day, cards) values ('2026-01-01', 1);
-insert into system_config (key, value) values ('accounts', '{}');
+insert into crisis_cards (day, cards) values ('2026-01-01', 1); insert into system_config (key, value) values ('accounts', '{}');
 insert into recovery_codes (recovery_code_id, user_id, code_hash) values ('{row}', '{owner}', sha256('1'));
 insert into invitations (invitation_id, token_hash, uses_left, expires_at, created_by)
     values ('{row}', sha256('1'), 1, now() + interval '1 day', '00000000-0000-7000-8000-00000000000d');
