@@ -61,12 +61,13 @@ pub struct File {
 /// Writes a character as a file. Its owner gets everything; others get what its page and the API show them.
 ///
 /// # Errors
-/// `NotFound`, also for somebody else's draft; `TooMany`.
-pub async fn export(ctx: &Ctx, id: OcId, format: Format) -> AppResult<File> {
+/// `NotFound`, also for somebody else's draft; `Invalid` on `format`; `TooMany`.
+pub async fn export(ctx: &Ctx, id: OcId, format: &str) -> AppResult<File> {
     let mut tx = ctx.begin().await?;
     let oc = ocs::store::find(&mut tx, id).await?;
     let kept = store::find(&mut tx, id).await?;
     drop(tx);
+    let format = Format::named(format)?;
     match ctx.user_id() {
         Some(user) => limits::take(&ctx.app, Action::Export, &user.to_string()).await?,
         None => limits::take_address(&ctx.app, Action::Export, &ctx.info).await?,

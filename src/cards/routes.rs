@@ -1,8 +1,7 @@
 //! Characters in and out, as files: the public API, and the page's form.
 
 use super::{
-    FILE_MAX, Report,
-    export::{self, Format},
+    FILE_MAX, Report, export,
     import::{self, Imported},
     view::Told,
 };
@@ -254,7 +253,7 @@ pub struct Wanted {
 )]
 pub async fn export_oc(ctx: Ctx, Path(id): Path<String>, Query(wanted): Query<Wanted>) -> ApiResult<Response> {
     let id: OcId = id.parse().map_err(|_| AppError::NotFound)?;
-    let file = export::export(&ctx, id, Format::named(&wanted.format)?).await?;
+    let file = export::export(&ctx, id, &wanted.format).await?;
     let head = [
         (header::CONTENT_TYPE, file.kind.to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.name)),

@@ -53,8 +53,9 @@ pub fn to_sheet(shape: &Shape, stem: &str) -> Mapped {
     let mut sheet = Sheet { name: name(shape.text("name"), stem, &mut notes), ..Sheet::default() };
     sheet.visual_style = VisualStyle::suggest(&sheet.name);
     for (field, part) in SAME {
+        let told = notes.len();
         let text = fitted(shape.text(part), part, MAX_TEXT, &mut notes);
-        if !text.is_empty() {
+        if !text.is_empty() && notes.len() == told {
             let words = if field == part { "" } else { "Greeting" };
             notes.push(Note::new(Fate::Kept, part, words));
         }

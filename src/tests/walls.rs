@@ -92,7 +92,6 @@ fn matrix() -> Vec<Cell> {
         cell("seeded_ocs", "oc_id = '{row}'", ["", "", "", ""], "seeded_at = 'epoch'"),
         other(cell("oc_versions", "oc_id = '{row}'", ["o", "o", "", ""], "content = '1'"), r#"{"version": 99}"#),
         other(cell("oc_cards", "oc_id = '{row}'", ["o", "o", "", ""], "name = 'x'"), OF_NOCTURNE),
-        cell("oc_cards", "oc_id = '{of_guest}'", ["g", "", "", ""], "name = 'x'"),
         gives(
             cell("items", "item_id = '{row}'", ["osmang", "o", "oa", "oa"], "description = 'x'"),
             "created_by = '{stranger}'",
@@ -280,7 +279,7 @@ insert into site_pages (site_page_id, page, body) values ('{row}', 'terms', 'b')
 insert into users (user_id, kind, email) values ('{guest}', 'guest', '~0123456789abcdef0123456789ab');
 insert into profiles (user_id, username, display_name) values ('{guest}', '~0123456789abcdef0123456789ab', 'Guest');
 insert into ocs (oc_id, owner_id, name, slug, description, personality) values ('{of_guest}', '{guest}', 'Fleeting', 'fleeting', 'd', 'p');
-insert into oc_cards (oc_id, user_id, name, data) values ('{row}', '{owner}', 'n', 'c'), ('{of_guest}', '{guest}', 'n', 'c');
+insert into oc_cards (oc_id, user_id, name, data) values ('{row}', '{owner}', 'n', 'c');
 insert into items (item_id, created_by, name, personality_effects, rarity) values ('{of_guest}', '{guest}', 'k', 'e', 'common');
 insert into jobs (job_id, user_id, job_type) values ('{of_guest}', '{guest}', 'summon');
 insert into forum_posts (forum_post_id, author_id, oc_id, title, content) values ('{of_guest}', '{guest}', '{of_guest}', 't', 'c');

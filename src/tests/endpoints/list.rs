@@ -206,6 +206,7 @@ fn plausible(name: &str) -> &'static str {
         }
         "mood" => "calm",
         "atmosphere" => "cosy",
+        "format" => "json",
         "rarity" => "common",
         "content_rating" => "general",
         "pronoun" => "she",
