@@ -27,7 +27,7 @@ pub(super) fn of_picture(picture: &RgbImage, style: &VisualStyle) -> Option<Visu
     // Skin and wood are in every picture; what is vivid is the character's own.
     let vivid = |s: &Shade| s.share.sqrt() * s.saturation.powi(2) * (1.0 - (s.lightness - 0.5).abs());
     let primary = most(&shades, |s| vivid(s) * apart(s, ground))?;
-    let accent = most(&shades, |s| vivid(s) * apart(s, primary) * (0.2 + turn(s, primary) / 180.0));
+    let accent = most(&shades, |s| vivid(s) * apart(s, ground) * apart(s, primary) * (0.2 + turn(s, primary) / 180.0));
     let mut primary_colour = primary.colour;
     if primary.saturation < 0.12 {
         // A grey picture: the ground carries it, and the suggested colour gives it one.
