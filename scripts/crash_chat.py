@@ -84,7 +84,18 @@ class Talker:
         return replies
 
 
-def play(p, kill, rounds, may_fail=False):
+def accounted(talkers):
+    """Whether nothing is set aside any more for replies whose writer was killed, and every reply that had begun is in the account."""
+    for talker in talkers:
+        usage = talker.person.get("/api/usage").json()
+        calls = sum(day["calls"] for day in usage["days"])
+        begun = sum(reply["status"] == "done" or bool(reply["content"]) for reply in talker.check())
+        if calls < begun or usage["used"] != sum(day["counted_tokens"] for day in usage["days"]):
+            return False
+    return True
+
+
+def play(p, kill, rounds, may_fail=False, account=False):
     """Talks, kills, talks on; looks for everything at the end."""
     with Provider(pace=0.04) as provider:
         env = {
@@ -132,6 +143,9 @@ def play(p, kill, rounds, may_fail=False):
             cut = next((reply for reply in interrupted if reply["content"]), None)
             if cut:
                 goes_on(talkers, cut)
+            if account:
+                # The lease of a call is a minute, and a job looks for those without one every minute.
+                until(lambda: accounted(talkers), "every call to be charged or given back", 180)
             with p.suite.counting:
                 p.suite.acked += acknowledged()
             node.stop()
@@ -160,11 +174,11 @@ def goes_on(talkers, reply):
 
 
 def kill_app_in_talks(p):
-    """kill -9 of the server under messages by the API: every acknowledged one is there once, replies go on"""
+    """kill -9 of the server under messages by the API: every acknowledged one is there once, replies go on and are charged"""
     def kill(_, node):
         node.kill()
         node.start()
-    replies, interrupted = play(p, kill, 3)
+    replies, interrupted = play(p, kill, 3, account=True)
     expect(interrupted and any(reply["content"] for reply in interrupted), "no reply was cut: the test tests nothing")
     return f"({len(replies)} replies, {len(interrupted)} interrupted)"
 

@@ -113,8 +113,6 @@ pub struct Sampling {
     pub min_p: f32,
     /// Divides the logits of the reply's last 128 tokens; 1 does nothing.
     pub repeat_penalty: f32,
-    /// How much more the prompt counts than what the model would say in any case; 1 does nothing, 1.5 is much.
-    pub guidance: f32,
     /// Fixed for repeatable results; `None` draws one.
     pub seed: Option<u32>,
 }
@@ -123,13 +121,13 @@ impl Sampling {
     /// For a talk with a model of which nothing is known.
     #[must_use]
     pub const fn talk() -> Self {
-        Self { temperature: 0.8, top_p: 0.95, min_p: 0.05, repeat_penalty: 1.05, guidance: 1.0, seed: None }
+        Self { temperature: 0.8, top_p: 0.95, min_p: 0.05, repeat_penalty: 1.05, seed: None }
     }
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.5, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.12, guidance: 1.0, seed: None }
+        Self { temperature: 0.5, top_p: 0.92, min_p: 0.05, repeat_penalty: 1.12, seed: None }
     }
 }
 
@@ -213,19 +211,6 @@ pub struct Finish {
     pub cache_write_tokens: u32,
     /// Tokens of the reply.
     pub reply_tokens: u32,
-    /// How likely the reply was; `None` when the model does not say.
-    pub likelihood: Option<Likelihood>,
-}
-
-/// How likely a reply was to the model that wrote it, in natural logarithms of probabilities before any penalty.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Likelihood {
-    /// The mean of its tokens.
-    pub mean: f32,
-    /// The least likely token. Where a sentence is torn, this one is far below the others.
-    pub least: f32,
-    /// How much likelier its tokens are here than after the same words in no context, in the mean; 0 without guidance.
-    pub gain: f32,
 }
 
 /// Why a reply ended.

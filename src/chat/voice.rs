@@ -361,7 +361,6 @@ mod tests {
             cached_tokens: 970,
             cache_write_tokens: 0,
             reply_tokens: 30,
-            likelihood: None,
         };
         let came = |later, first, whole| Came {
             later,

@@ -3,7 +3,7 @@
 use super::{BODY_MAX, Edited, Page, PageForm, Shown, Version};
 use crate::{
     error::{AppError, AppResult},
-    server::{Ctx, Viewer, markdown},
+    server::{Ctx, Viewer, markdown, settings},
     text::clean_text,
 };
 use chrono::{NaiveDate, Utc};
@@ -76,9 +76,7 @@ pub async fn edited(ctx: &Ctx, page: Page) -> AppResult<Edited> {
 /// # Errors
 /// `NotFound` for everybody but admins, and for a page that is none; `ConfirmPassword`; `Invalid` with the field.
 pub async fn save(ctx: &Ctx, form: &PageForm) -> AppResult<Page> {
-    let viewer = ctx.require_write()?;
-    viewer.require_admin()?;
-    viewer.require_fresh()?;
+    let viewer = ctx.require_admin_change()?;
     let page = Page::parse(&form.page).ok_or(AppError::NotFound)?;
     let body = clean_text("body", &form.body, 0, BODY_MAX)?;
     let day = match form.effective_on.trim() {
@@ -97,14 +95,7 @@ pub async fn save(ctx: &Ctx, form: &PageForm) -> AppResult<Page> {
     )
     .execute(&mut *tx)
     .await?;
-    sqlx::query!(
-        "insert into audit_log (audit_id, actor_id, action, subject) values ($1, $2, 'legal.save', $3)",
-        uuid::Uuid::now_v7(),
-        viewer.id.0,
-        page.as_str()
-    )
-    .execute(&mut *tx)
-    .await?;
+    settings::audit(&mut tx, viewer.id, "legal.save", page.as_str(), serde_json::json!({})).await?;
     tx.commit().await?;
     Ok(page)
 }

@@ -8,6 +8,7 @@
 //! their own clock.
 
 use super::{
+    calls::{self, Held},
     registry::Candidate,
     store::{self, Line, Standing, Sum, Tokens},
 };
@@ -105,9 +106,11 @@ impl<'a> Spent<'a> {
 }
 
 /// A call that was admitted and is under way.
-#[must_use = "a call that is not settled keeps its tokens set aside for half an hour"]
+#[must_use = "a call that is not settled counts as one of a process that went away"]
 pub struct Ticket {
     id: Uuid,
+    /// Its lease, if it was written down.
+    lease: Option<Held>,
     user: UserId,
     purpose: Purpose,
     subject: Option<Uuid>,
@@ -146,6 +149,7 @@ pub async fn begin(
 ) -> AppResult<Ticket> {
     let mut ticket = Ticket {
         id: Uuid::now_v7(),
+        lease: None,
         user,
         purpose,
         subject,
@@ -169,7 +173,9 @@ pub async fn begin(
             return Err(refusal(&standing, budget, wanted));
         }
     }
-    store::open_line(&mut tx, &ticket.line(), wanted).await?;
+    // Before it can be seen: what nobody holds is closed.
+    ticket.lease = Some(app.models.calls().hold(ticket.id));
+    store::open_line(&mut tx, &ticket.line(), prompt_estimate, wanted).await?;
     tx.commit().await?;
     ticket.day = Some(day);
     // Reading the row may have waited for others; the call begins now.
@@ -323,7 +329,7 @@ fn clip(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 
-/// Closes the calls of processes that went away, every few minutes.
+/// Closes the calls of processes that went away, every minute.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CloseCalls;
 
@@ -334,7 +340,7 @@ impl Job for CloseCalls {
 
     async fn run(self, ctx: JobCtx) -> Outcome {
         let close = async {
-            match store::close_abandoned(&ctx.app.db).await? {
+            match calls::look_after(&ctx.app).await? {
                 0 => {}
                 calls => tracing::info!(calls, "calls of models that nobody finished were closed"),
             }

@@ -11,6 +11,8 @@
 #[cfg(feature = "ssr")]
 pub mod api;
 #[cfg(feature = "ssr")]
+pub mod calls;
+#[cfg(feature = "ssr")]
 pub mod environment;
 #[cfg(feature = "ssr")]
 pub mod files;

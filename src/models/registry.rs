@@ -56,6 +56,9 @@ struct Inner {
     looking: tokio::sync::Mutex<()>,
     own: DashMap<UserKeyId, (DateTime<Utc>, SharedModel)>,
     health: super::meter::Health,
+    calls: super::calls::Calls,
+    /// How long providers may be silent.
+    patience: Timeouts,
 }
 
 /// One model, ready or with a word of why not.
@@ -160,7 +163,14 @@ impl Candidate {
 impl Registry {
     /// Knows nothing yet; the first question reads the rows.
     #[must_use]
-    pub fn new(db: Db, vault: Arc<Vault>, local: SharedModel, environment: Environment, library: Arc<Library>) -> Self {
+    pub fn new(
+        db: Db,
+        vault: Arc<Vault>,
+        local: SharedModel,
+        environment: Environment,
+        library: Arc<Library>,
+        patience: Timeouts,
+    ) -> Self {
         Self(Arc::new(Inner {
             db,
             vault,
@@ -171,7 +181,15 @@ impl Registry {
             looking: tokio::sync::Mutex::new(()),
             own: DashMap::new(),
             health: super::meter::Health::default(),
+            calls: super::calls::Calls::default(),
+            patience,
         }))
+    }
+
+    /// The calls that are under way.
+    #[must_use]
+    pub fn calls(&self) -> &super::calls::Calls {
+        &self.0.calls
     }
 
     /// What the operator named in the environment of this process.
@@ -322,7 +340,7 @@ impl Registry {
             context: row.context,
             max_output: row.max_output,
             capabilities: row.capabilities,
-            timeouts: Timeouts::default(),
+            timeouts: self.0.patience,
         };
         Ok(speak(provider.kind, outgoing, endpoint))
     }
@@ -528,7 +546,7 @@ impl Registry {
             context: row.context,
             max_output: OWN_MAX_OUTPUT.min(row.context / 2),
             capabilities: Capabilities { prompt_cache: row.kind == Kind::Anthropic, ..Capabilities::default() },
-            timeouts: Timeouts::default(),
+            timeouts: self.0.patience,
         };
         Ok(speak(row.kind, &outgoing, endpoint))
     }

@@ -4,8 +4,9 @@ use super::{FeaturedOc, store};
 use crate::{
     error::{AppError, AppResult},
     ids::{OcId, UserId},
-    server::Ctx,
+    server::{Ctx, settings::audit},
 };
+use serde_json::json;
 
 fn admin(ctx: &Ctx) -> AppResult<UserId> {
     Ok(ctx.require_admin_change()?.id)
@@ -34,7 +35,7 @@ pub async fn feature(ctx: &Ctx, character: &str) -> AppResult<()> {
     }
     let mut tx = ctx.begin().await?;
     let name = store::feature(&mut tx, me, name).await?;
-    store::note(&mut tx, me, "home.feature", &name).await?;
+    audit(&mut tx, me, "home.feature", &name, json!({})).await?;
     tx.commit().await
 }
 
@@ -46,7 +47,7 @@ pub async fn unfeature(ctx: &Ctx, id: OcId) -> AppResult<()> {
     let me = admin(ctx)?;
     let mut tx = ctx.begin().await?;
     store::unfeature(&mut tx, id).await?;
-    store::note(&mut tx, me, "home.unfeature", &id.to_string()).await?;
+    audit(&mut tx, me, "home.unfeature", &id.to_string(), json!({})).await?;
     tx.commit().await
 }
 

@@ -114,6 +114,10 @@ pub struct Config {
     #[arg(long, env = "SOULFORGE_OPENAI_MODEL", value_delimiter = ',', default_value = "gpt-5-mini")]
     pub openai_model: Vec<String>,
 
+    /// Seconds that a provider may take until its first word. A large model on a slow machine may need more.
+    #[arg(long, env = "SOULFORGE_MODEL_WAIT", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=540))]
+    pub model_wait: u64,
+
     /// Addresses of proxies whose `X-Forwarded-For` is believed, separated by commas.
     #[arg(long, env = "SOULFORGE_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<std::net::IpAddr>,

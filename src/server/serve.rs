@@ -20,6 +20,7 @@ use crate::{
     ai::{
         SharedModel,
         local::{LocalConfig, LocalModel},
+        remote::Timeouts,
     },
     chat::notes::summary::SumUp,
     kit::jobs::{self, Jobs, Kinds, Pace},
@@ -125,6 +126,7 @@ async fn serve(config: Config) -> Result<(), String> {
     accounts_first_admin(&state).await?;
     crate::models::environment::write(&state).await.map_err(|e| e.to_string())?;
     state.library.resume(&state, &state.models.outgoing().await.map_err(|e| e.to_string())?);
+    crate::models::calls::watch(&state);
     crate::chat::run::recover(&state).await.map_err(|e| e.to_string())?;
     crate::ocs::summon::run::watch(&state);
     jobs::start(&state);
@@ -250,7 +252,9 @@ pub fn state(leptos: LeptosOptions, config: Config, db: Db, model: SharedModel) 
     let vault = Arc::new(Vault::open(&config.place.data, config.master_key.as_ref())?);
     let library = Arc::new(Library::new(&config));
     let environment = Environment::read(&config);
-    let models = Registry::new(db.clone(), Arc::clone(&vault), Arc::clone(&model), environment, Arc::clone(&library));
+    let patience = Timeouts { first_token: Duration::from_secs(config.model_wait), ..Timeouts::default() };
+    let models =
+        Registry::new(db.clone(), Arc::clone(&vault), Arc::clone(&model), environment, Arc::clone(&library), patience);
     Ok(AppState {
         leptos,
         files,
@@ -284,7 +288,7 @@ pub fn kinds() -> Kinds {
 fn plans(kinds: Kinds) -> Kinds {
     kinds
         .every::<ForgetDrafts>(MINUTE)
-        .every::<CloseCalls>(5 * MINUTE)
+        .every::<CloseCalls>(MINUTE)
         .every::<EraseGuests>(60 * MINUTE)
         .every::<Sweep>(DAY)
         .every::<jobs::Tidy>(DAY)

@@ -135,7 +135,6 @@ impl ChatModel for ScriptedModel {
                     cached_tokens: 0,
                     cache_write_tokens: 0,
                     reply_tokens,
-                    likelihood: None,
                 })))
                 .await;
         });

@@ -4,8 +4,10 @@ use super::{
     HelpForm, SafetyPage,
     help::{self, Setting},
 };
-use crate::{error::AppResult, models::store::audit, server::Ctx};
-use serde_json::json;
+use crate::{
+    error::AppResult,
+    server::{Ctx, settings},
+};
 
 /// Key of what is set.
 const KEY: &str = "trust.help";
@@ -14,9 +16,7 @@ const DAYS: i64 = 30;
 
 async fn setting(ctx: &Ctx) -> AppResult<Setting> {
     let mut tx = ctx.begin().await?;
-    let value =
-        sqlx::query_scalar!("select value from system_config where key = $1", KEY).fetch_optional(&mut *tx).await?;
-    Ok(value.map(Setting::read).unwrap_or_default())
+    settings::read(&mut tx, KEY).await
 }
 
 /// What the admin's page shows.
@@ -48,19 +48,7 @@ pub async fn save(ctx: &Ctx, form: &HelpForm) -> AppResult<()> {
     let viewer = ctx.require_admin_change()?;
     let after = Setting::check(form)?;
     let before = setting(ctx).await?;
-    if before == after {
-        return Ok(());
-    }
     let mut tx = ctx.begin().await?;
-    sqlx::query!(
-        "insert into system_config (key, value, updated_by) values ($1, $2, $3)
-         on conflict (key) do update set value = $2, updated_by = $3",
-        KEY,
-        json!(after),
-        viewer.id.0
-    )
-    .execute(&mut *tx)
-    .await?;
-    audit(&mut tx, viewer.id, "trust.set", KEY, json!({ "before": before, "after": after })).await?;
+    settings::set(&mut tx, viewer.id, "trust.set", KEY, &before, &after).await?;
     tx.commit().await
 }

@@ -9,7 +9,10 @@ use crate::{
     },
     error::{AppError, AppResult},
     ids::UserId,
-    server::{Ctx, Tx, Viewer, session},
+    server::{
+        Ctx, Viewer, session,
+        settings::{self, audit},
+    },
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -24,28 +27,6 @@ fn admin(ctx: &Ctx) -> AppResult<&Viewer> {
     let viewer = ctx.require()?;
     viewer.require_admin()?;
     Ok(viewer)
-}
-
-/// As [`admin`], for a change: the password must be fresh.
-fn admin_change(ctx: &Ctx) -> AppResult<&Viewer> {
-    let viewer = ctx.require_write()?;
-    viewer.require_admin()?;
-    viewer.require_fresh()?;
-    Ok(viewer)
-}
-
-/// Notes what an admin did.
-pub(super) async fn audit(tx: &mut Tx, actor: UserId, action: &str, subject: &str) -> AppResult<()> {
-    sqlx::query!(
-        "insert into audit_log (audit_id, actor_id, action, subject) values ($1, $2, $3, $4)",
-        Uuid::now_v7(),
-        actor.0,
-        action,
-        subject.chars().take(200).collect::<String>()
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 /// People with an account whose name, display name or e-mail holds `q`, those who were here last first.
@@ -120,30 +101,11 @@ pub async fn doors_page(ctx: &Ctx) -> AppResult<(Doors, Vec<Invitation>, bool)> 
 /// # Errors
 /// `NotFound` for everybody but admins; `ConfirmPassword`; `Invalid` with the field.
 pub async fn save_doors(ctx: &Ctx, form: &DoorsForm) -> AppResult<()> {
-    let viewer = admin_change(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let set = form.check()?;
     let mut tx = ctx.begin().await?;
     let before = doors(&mut tx).await?;
-    if before == set {
-        return Ok(());
-    }
-    sqlx::query!(
-        "insert into system_config (key, value, updated_by) values ($1, $2, $3)
-         on conflict (key) do update set value = $2, updated_by = $3",
-        KEY,
-        json!(set),
-        viewer.id.0
-    )
-    .execute(&mut *tx)
-    .await?;
-    let said = format!(
-        "guests {}/{}, joining {}, from {}",
-        set.guest_lines,
-        set.guest_lines_address,
-        set.joining.as_str(),
-        set.minimum_age
-    );
-    audit(&mut tx, viewer.id, "accounts.set", &said).await?;
+    settings::set(&mut tx, viewer.id, "accounts.set", KEY, &before, &set).await?;
     tx.commit().await
 }
 
@@ -152,7 +114,7 @@ pub async fn save_doors(ctx: &Ctx, form: &DoorsForm) -> AppResult<()> {
 /// # Errors
 /// As [`save_doors`].
 pub async fn invite(ctx: &Ctx, form: &InviteForm) -> AppResult<String> {
-    let viewer = admin_change(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let (note, uses, days) = form.check()?;
     let (token, hash) = session::new_token();
     let mut tx = ctx.begin().await?;
@@ -167,7 +129,7 @@ pub async fn invite(ctx: &Ctx, form: &InviteForm) -> AppResult<String> {
     )
     .execute(&mut *tx)
     .await?;
-    audit(&mut tx, viewer.id, "accounts.invite", &format!("{note} ({uses} for {days} days)")).await?;
+    audit(&mut tx, viewer.id, "accounts.invite", &note, json!({ "uses": uses, "days": days })).await?;
     tx.commit().await?;
     Ok(format!("{}/sign-up?invite={token}", ctx.app.config.origin()))
 }
@@ -185,6 +147,6 @@ pub async fn revoke_invitation(ctx: &Ctx, id: &str) -> AppResult<()> {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(AppError::NotFound)?;
-    audit(&mut tx, viewer.id, "accounts.uninvite", &note).await?;
+    audit(&mut tx, viewer.id, "accounts.uninvite", &note, json!({})).await?;
     tx.commit().await
 }

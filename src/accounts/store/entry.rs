@@ -8,7 +8,7 @@ use crate::{
         AppState, Ctx, Tx, Viewer, device, drafts,
         limits::{self, Action},
         passwords::{self, Check},
-        session,
+        session, settings,
     },
 };
 
@@ -219,13 +219,7 @@ pub async fn claim_admin(ctx: &Ctx, viewer: &Viewer, token: &str) -> AppResult<S
         return Err(AppError::NotFound);
     }
     sqlx::query!("insert into user_roles (user_id, role) values ($1, 'admin')", viewer.id.0).execute(&mut *tx).await?;
-    sqlx::query!(
-        "insert into audit_log (actor_id, action, subject) values ($1, 'first_admin', $2)",
-        viewer.id.0,
-        viewer.username
-    )
-    .execute(&mut *tx)
-    .await?;
+    settings::audit(&mut tx, viewer.id, "first_admin", &viewer.username, serde_json::json!({})).await?;
     let token = session::refresh(&mut tx, session).await?;
     tx.commit().await?;
     tracing::info!(user.id = %viewer.id, "the first admin is here");

@@ -7,7 +7,7 @@ use crate::{
     },
     error::AppResult,
     ids::UserId,
-    server::{AppState, Ctx, Tx, session},
+    server::{AppState, Ctx, Tx, session, settings},
 };
 
 /// What is set about who may come in.
@@ -15,12 +15,7 @@ use crate::{
 /// # Errors
 /// When the database cannot be reached.
 pub async fn doors(tx: &mut Tx) -> AppResult<Doors> {
-    let kept = sqlx::query_scalar!("select value from system_config where key = $1", KEY);
-    let Some(value) = kept.fetch_optional(&mut **tx).await? else { return Ok(Doors::default()) };
-    Ok(serde_json::from_value(value).unwrap_or_else(|error| {
-        tracing::warn!(%error, "what is set about accounts cannot be read; the defaults hold");
-        Doors::default()
-    }))
+    settings::read(tx, KEY).await
 }
 
 /// Makes a guest, and gives the token of their device.
@@ -28,24 +23,30 @@ pub async fn doors(tx: &mut Tx) -> AppResult<Doors> {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn make_guest(ctx: &Ctx) -> AppResult<String> {
+    let mut tx = ctx.app.db.system().await?;
+    let id = add_guest(&mut tx, ctx).await?;
+    let token = session::create(&mut tx, id, &ctx.info.user_agent).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// A new person with nothing but a place: the rows of a guest, which joining fills in.
+pub(super) async fn add_guest(tx: &mut Tx, ctx: &Ctx) -> AppResult<UserId> {
     let id = UserId::new();
     // A place in the indexes of names and addresses that nobody can type.
     let nobody: String = format!("~{}", uuid::Uuid::new_v4().simple()).chars().take(29).collect();
-    let mut tx = ctx.app.db.system().await?;
     sqlx::query!(
         "insert into users (user_id, kind, email, theme_preference) values ($1, 'guest', $2, $3)",
         id.0,
         nobody,
         ctx.info.theme.as_str()
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
     sqlx::query!("insert into profiles (user_id, username, display_name) values ($1, $2, $3)", id.0, nobody, NAME)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await?;
-    let token = session::create(&mut tx, id, &ctx.info.user_agent).await?;
-    tx.commit().await?;
-    Ok(token)
+    Ok(id)
 }
 
 /// Gives everything that a guest said and was told to an account, and forgets the guest. Talks stay apart: one with a

@@ -2,6 +2,7 @@
 
 use super::{
     entry::{Entered, enter, entered, timezone},
+    guests::add_guest,
     recovery,
 };
 use crate::{
@@ -85,9 +86,10 @@ pub async fn sign_up(ctx: &Ctx, form: SignUpForm) -> Result<Joined, Refused> {
     }
     let guest = ctx.info.viewer.as_ref().filter(|v| v.is_guest).map(|v| v.id);
     let id = match guest {
-        Some(id) => become_person(&mut tx, id, ctx, &form, &hash).await?,
-        None => add_person(&mut tx, ctx, &form, &hash).await?,
+        Some(id) => id,
+        None => add_guest(&mut tx, ctx).await?,
     };
+    become_person(&mut tx, id, ctx, &form, &hash).await?;
     let birth: Option<NaiveDate> = form.birth_date.trim().parse().ok();
     super::keep_birth_date(&mut tx, id, birth).await?;
     let codes = recovery::make_codes(&mut tx, id).await?;
@@ -96,33 +98,8 @@ pub async fn sign_up(ctx: &Ctx, form: SignUpForm) -> Result<Joined, Refused> {
     Ok(Joined { entered: entered(ctx, id, token), codes })
 }
 
-async fn add_person(tx: &mut Tx, ctx: &Ctx, form: &SignUpForm, hash: &str) -> AppResult<UserId> {
-    let id = UserId::new();
-    sqlx::query!(
-        "insert into users (user_id, email, password_hash, timezone, theme_preference, terms_accepted_at)
-         values ($1, $2, $3, $4, $5, now())",
-        id.0,
-        form.email,
-        hash,
-        timezone(&form.timezone),
-        ctx.info.theme.as_str()
-    )
-    .execute(&mut **tx)
-    .await
-    .on_constraint("users_email_key", email_taken)?;
-    sqlx::query!(
-        "insert into profiles (user_id, username, display_name) values ($1, $2, $3)",
-        id.0,
-        form.username,
-        form.display_name
-    )
-    .execute(&mut **tx)
-    .await
-    .on_constraint("profiles_username_key", username_taken)?;
-    Ok(id)
-}
-
-async fn become_person(tx: &mut Tx, id: UserId, ctx: &Ctx, form: &SignUpForm, hash: &str) -> AppResult<UserId> {
+/// Turns a guest's row into an account.
+async fn become_person(tx: &mut Tx, id: UserId, ctx: &Ctx, form: &SignUpForm, hash: &str) -> AppResult<()> {
     let done = sqlx::query!(
         "update users set kind = 'person', email = $2, password_hash = $3, timezone = $4, theme_preference = $5,
              terms_accepted_at = now(), created_at = now()
@@ -149,7 +126,7 @@ async fn become_person(tx: &mut Tx, id: UserId, ctx: &Ctx, form: &SignUpForm, ha
     .execute(&mut **tx)
     .await
     .on_constraint("profiles_username_key", username_taken)?;
-    Ok(id)
+    Ok(())
 }
 
 /// Which of username and address somebody has already; what cannot be one is not looked for.

@@ -8,7 +8,7 @@ use crate::{
     server::{
         AppState, Ctx, Tx,
         limits::{self, Action},
-        passwords, session,
+        passwords, session, settings,
     },
 };
 use sha2::{Digest, Sha256};
@@ -219,7 +219,7 @@ pub async fn make_link(ctx: &Ctx, user: UserId) -> AppResult<Made> {
     )
     .execute(&mut *tx)
     .await?;
-    super::audit(&mut tx, viewer.id, "accounts.reset_link", &name).await?;
+    settings::audit(&mut tx, viewer.id, "accounts.reset_link", &name, serde_json::json!({})).await?;
     note(&mut tx, user, "reset_link_made").await?;
     tx.commit().await?;
     Ok(Made { link: format!("{}/reset/{token}", ctx.app.config.origin()), whom: name })

@@ -91,7 +91,6 @@ impl Job {
             cached_tokens: 0,
             cache_write_tokens: 0,
             reply_tokens: 0,
-            likelihood: None,
         };
         self.done(finish);
     }

@@ -70,7 +70,7 @@ fn token_bytes(model: &LlamaModel) -> u64 {
 
 /// Makes the memory in which replies are written.
 pub(super) fn context<'m>(model: &'m LlamaModel, config: &LocalConfig) -> Result<LlamaContext<'m>, Fault> {
-    let all = cells(config.context_per_reply).saturating_mul(config.parallel.clamp(1, 64));
+    let all = config.context_per_reply.saturating_mul(config.parallel.clamp(1, 64));
     let threads = i32::try_from(config.threads.max(1)).unwrap_or(1);
     // One pool of cells for all sequences: what they have in common is stored once, and a short conversation leaves its
     // room to others.
@@ -92,20 +92,9 @@ pub(super) fn context<'m>(model: &'m LlamaModel, config: &LocalConfig) -> Result
     })
 }
 
-/// Tokens of context that one reply may take.
-pub(super) fn cells(per_reply: u32) -> u32 {
-    per_reply.saturating_add(spare(per_reply))
-}
-
-/// Tokens of the context beside each reply, for the plain reply that guidance compares with.
-pub(super) fn spare(per_reply: u32) -> u32 {
-    per_reply / 8
-}
-
-/// Sequences of the context: two for each reply that runs, the second for guidance, and those that are remembered.
+/// Sequences of the context: one for each reply that runs, and those that are remembered.
 pub(super) fn sequences(config: &LocalConfig) -> u32 {
-    let running = config.parallel.clamp(1, 64).saturating_mul(2);
-    running.saturating_add(config.cache_sequences.max(1)).min(256)
+    config.parallel.clamp(1, 64).saturating_add(config.cache_sequences.max(1)).min(256)
 }
 
 /// The file's name without the ending and the word for its number format: `SmolLM2-135M-Instruct`.

@@ -64,7 +64,7 @@ pub(super) fn fit(config: &LocalConfig, need: Need, available: Option<u64>) -> R
         )
     };
     let room = available.checked_sub(need.weights.saturating_add(SPARE)).ok_or_else(too_little)?;
-    let one = |context: u32| u64::from(super::load::cells(context)).saturating_mul(need.token).max(1);
+    let one = |context: u32| u64::from(context).saturating_mul(need.token).max(1);
     while one(fitted.context_per_reply) > room {
         if fitted.context_per_reply <= SHORTEST {
             return Err(too_little());

@@ -4,12 +4,11 @@
 //! asked about the likeliest tokens only; asking about the whole vocabulary costs milliseconds and is the way out when
 //! none of them fits.
 
-use crate::ai::{Likelihood, ModelError, Sampling};
+use crate::ai::{ModelError, Sampling};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::token::data::LlamaTokenData;
 use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 
 /// Tokens that the repeat penalty looks back on. Those of the prompt do not count: a small model that may not say again
@@ -29,43 +28,6 @@ const ECHO_LOOK_BACK: i32 = 1024;
 /// Candidates that the grammar and the distribution are asked about.
 const CANDIDATES: i32 = 128;
 
-/// Logarithm of the share of the best token's probability that a token needs to take part in guidance: one tenth.
-const LIKELY_ENOUGH: f32 = -2.3;
-
-/// A token that was drawn.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pick {
-    pub token: LlamaToken,
-    /// Logarithm of its probability before penalties and guidance, among the candidates.
-    pub fit: f32,
-    /// How much larger that is than for the plain reply; 0 without one.
-    pub gain: f32,
-}
-
-/// How likely the tokens of a reply were.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    tokens: usize,
-    fit: f32,
-    gain: f32,
-    least: f32,
-}
-
-impl Tally {
-    pub(super) fn note(&mut self, pick: Pick) {
-        self.tokens += 1;
-        self.fit += pick.fit;
-        self.gain += pick.gain;
-        self.least = self.least.min(pick.fit);
-    }
-
-    pub(super) fn likelihood(&self) -> Option<Likelihood> {
-        let Self { tokens, fit, gain, least } = *self;
-        let count = f32::from(u16::try_from(tokens).unwrap_or(u16::MAX));
-        (tokens > 0).then(|| Likelihood { mean: fit / count, least, gain: gain / count })
-    }
-}
-
 /// Draws the tokens of one reply.
 pub(super) struct Picker {
     penalties: LlamaSampler,
@@ -74,9 +36,6 @@ pub(super) struct Picker {
     draw: LlamaSampler,
     grammar: Option<LlamaSampler>,
     scratch: LlamaTokenDataArray,
-    /// The candidates as the model gave them.
-    raw: Vec<LlamaTokenData>,
-    guidance: f32,
 }
 
 impl Picker {
@@ -118,17 +77,13 @@ impl Picker {
             draw,
             grammar,
             scratch: LlamaTokenDataArray::new(Vec::new(), false),
-            raw: Vec::new(),
-            guidance: sampling.guidance,
         })
     }
 
-    /// The next token after row `row` of the last batch, led away from what row `plain` expects. `None` when nothing fits
-    /// the grammar.
-    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32, plain: Option<i32>) -> Option<Pick> {
+    /// The next token after row `row` of the last batch. `None` when nothing fits the grammar.
+    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32) -> Option<LlamaToken> {
         self.scratch = ctx.token_data_array_ith(row);
         self.scratch.apply_sampler(&mut self.narrow);
-        self.raw.clone_from(&self.scratch.data);
         self.scratch.apply_sampler(&mut self.penalties);
         self.scratch.apply_sampler(&mut self.echo);
         if let Some(grammar) = &mut self.grammar {
@@ -144,18 +99,8 @@ impl Picker {
             self.scratch.data.retain(|token| token.logit() > f32::NEG_INFINITY);
             self.scratch.sorted = false;
         }
-        if let Some(plain) = plain {
-            guide(&mut self.scratch, ctx.get_logits_ith(row), ctx.get_logits_ith(plain), self.guidance);
-        }
         self.scratch.apply_sampler(&mut self.draw);
-        let token = self.scratch.selected_token()?;
-        let fit = share(token, self.raw.iter().map(|t| (t.id(), t.logit())));
-        let gain = plain.map_or(0.0, |plain| {
-            let plain = ctx.get_logits_ith(plain);
-            let logit = |id: LlamaToken| usize::try_from(id.0).ok().and_then(|id| plain.get(id)).copied();
-            fit - share(token, self.raw.iter().filter_map(|t| Some((t.id(), logit(t.id())?))))
-        });
-        Some(Pick { token, fit, gain })
+        self.scratch.selected_token()
     }
 
     /// Notes the token that was drawn; not to be called with one that ends the reply.
@@ -169,44 +114,6 @@ impl Picker {
     }
 }
 
-/// Moves the odds away from what the model would say in any case. Only tokens that were likely before take part, as the
-/// difference of two small numbers says nothing.
-fn guide(tokens: &mut LlamaTokenDataArray, asked: &[f32], plain: &[f32], guidance: f32) {
-    let best = tokens.data.iter().map(LlamaTokenData::logit).fold(f32::NEG_INFINITY, f32::max);
-    tokens.data.retain(|token| token.logit() >= best + LIKELY_ENOUGH);
-    for token in &mut tokens.data {
-        let index = usize::try_from(token.id().0).unwrap_or(usize::MAX);
-        if let (Some(asked), Some(plain)) = (asked.get(index), plain.get(index)) {
-            token.set_logit(token.logit() + (guidance - 1.0) * (asked - plain));
-        }
-    }
-    tokens.sorted = false;
-}
-
-/// Logarithm of the share that a token has of the probability of all that are given; of one that is not among them, what
-/// a share too small to matter has.
-fn share(token: LlamaToken, logits: impl Iterator<Item = (LlamaToken, f32)> + Clone) -> f32 {
-    const LEAST: f32 = -12.0;
-    let best = logits.clone().map(|(_, logit)| logit).fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.clone().map(|(_, logit)| (logit - best).exp()).sum();
-    let own = logits.filter(|(id, _)| *id == token).map(|(_, logit)| logit - best - sum.ln()).next();
-    own.filter(|own| own.is_finite()).map_or(LEAST, |own| own.max(LEAST))
-}
-
 fn possible(tokens: &LlamaTokenDataArray) -> bool {
     tokens.data.iter().any(|token| token.logit() > f32::NEG_INFINITY)
-}
-
-#[cfg(test)]
-mod unit {
-    use super::*;
-
-    #[test]
-    fn a_share_is_of_all_that_are_given() {
-        let logits = [(LlamaToken(3), 1.0_f32), (LlamaToken(5), 1.0), (LlamaToken(9), f32::NEG_INFINITY)];
-        assert!((share(LlamaToken(5), logits.into_iter()) - 0.5_f32.ln()).abs() < 1e-5);
-        assert!((share(LlamaToken(9), logits.into_iter()) + 12.0).abs() < 1e-5);
-        assert!((share(LlamaToken(7), logits.into_iter()) + 12.0).abs() < 1e-5);
-        assert!((share(LlamaToken(7), std::iter::empty()) + 12.0).abs() < 1e-5);
-    }
 }

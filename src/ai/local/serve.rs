@@ -8,11 +8,11 @@ use super::job::Job;
 use super::line::Who;
 use super::load::{self, BATCH};
 use super::prompt::{self, Template};
-use super::sample::{Picker, Tally};
+use super::sample::Picker;
 use super::slots::{Plan, Slots};
 use super::{LocalConfig, Shared};
 use crate::ai::text::Outlet;
-use crate::ai::{Chunk, Finish, FinishReason, Message, ModelError};
+use crate::ai::{Chunk, Finish, FinishReason, ModelError};
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -23,14 +23,9 @@ use std::sync::atomic::Ordering;
 /// Prompt tokens of one batch while replies are being written.
 const PIECE: usize = 32;
 
-/// What guidance leads away from: the reply anybody would give to anybody.
-const PLAIN: &str = "Hello.";
-
-/// The prompt, the one that guidance leads away from, and how tokens are drawn.
-type Prepared = (Vec<LlamaToken>, Option<Vec<LlamaToken>>, Picker);
-
-/// A prompt in work: what the sequence holds of it, and what the current batch adds.
-struct Lane {
+/// A reply in work.
+struct Running {
+    job: Job,
     seq: usize,
     prompt: Vec<LlamaToken>,
     /// Tokens of the prompt that the sequence holds.
@@ -39,26 +34,10 @@ struct Lane {
     fed: usize,
     /// Where in the batch its answer is.
     row: i32,
-}
-
-impl Lane {
-    fn unread(&self) -> &[LlamaToken] {
-        self.prompt.get(self.read..).unwrap_or_default()
-    }
-}
-
-/// A reply in work.
-struct Running {
-    job: Job,
-    lane: Lane,
-    /// The same reply to nobody in particular, for guidance.
-    plain: Option<Lane>,
     /// Drawn, not yet computed.
     next: Option<LlamaToken>,
     picker: Picker,
     outlet: Outlet,
-    tally: Tally,
-    prompt: usize,
     cached: usize,
     written: u32,
     limit: u32,
@@ -67,12 +46,13 @@ struct Running {
 }
 
 impl Running {
-    fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        std::iter::once(&self.lane).chain(&self.plain)
+    fn unread(&self) -> &[LlamaToken] {
+        self.prompt.get(self.read..).unwrap_or_default()
     }
 
-    fn lanes_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
-        std::iter::once(&mut self.lane).chain(&mut self.plain)
+    /// Tokens of the prompt in the current batch.
+    fn piece(&self) -> &[LlamaToken] {
+        self.unread().get(..self.fed).unwrap_or_default()
     }
 
     const fn is_writing(&self) -> bool {
@@ -158,28 +138,28 @@ impl<'m> Serve<'m> {
         if job.unwanted() {
             return job.cancelled();
         }
-        let (prompt, plain, picker) = match self.prepare(&job) {
+        let (prompt, picker) = match self.prepare(&job) {
             Ok(prepared) => prepared,
             Err(error) => return job.fail(error),
         };
-        let Some(lane) = self.open(prompt.clone()) else { return job.fail(ModelError::Busy) };
-        let plain = plain.and_then(|prompt| self.open(prompt));
+        let Some(plan) = self.slots.plan(&ids(&prompt)) else { return job.fail(ModelError::Busy) };
+        let cached = self.place(plan);
         job.send(Chunk::Started);
         let request = &job.request;
         // After words that the reply begins with, a space belongs to it, unless the words brought it.
         let at_start = request.prefill.is_empty() || request.prefill.ends_with(char::is_whitespace);
         let outlet = Outlet::new(&request.stop, at_start && request.schema.is_none());
         let limit = request.max_tokens.max(1);
-        let cached = lane.read;
         self.running.push(Running {
             job,
-            lane,
-            plain,
+            seq: plan.seq,
+            prompt,
+            read: cached,
+            fed: 0,
+            row: 0,
             next: None,
             picker,
             outlet,
-            tally: Tally::default(),
-            prompt: prompt.len(),
             cached,
             written: 0,
             limit,
@@ -187,15 +167,8 @@ impl<'m> Serve<'m> {
         });
     }
 
-    /// Finds a sequence for a prompt.
-    fn open(&mut self, prompt: Vec<LlamaToken>) -> Option<Lane> {
-        let plan = self.slots.plan(&ids(&prompt))?;
-        let read = self.place(plan);
-        Some(Lane { seq: plan.seq, prompt, read, fed: 0, row: 0 })
-    }
-
-    /// The prompt, the one that guidance leads away from, and how tokens are drawn.
-    fn prepare(&self, job: &Job) -> Result<Prepared, ModelError> {
+    /// The prompt, and how tokens are drawn.
+    fn prepare(&self, job: &Job) -> Result<(Vec<LlamaToken>, Picker), ModelError> {
         let request = &job.request;
         let too_long = |tokens: u32| {
             let needed = tokens.saturating_add(request.max_tokens);
@@ -217,12 +190,7 @@ impl<'m> Serve<'m> {
         }
         let grammar = request.schema.as_ref().map(|schema| schema.grammar());
         let picker = Picker::new(self.model, &request.sampling, grammar.as_deref(), &prompt)?;
-        let plain = if request.sampling.guidance > 1.0 && request.max_tokens <= load::spare(self.context) / 2 {
-            Some(self.template.reply(self.model, &[Message::user(PLAIN)], &request.prefill)?)
-        } else {
-            None
-        };
-        Ok((prompt, plain, picker))
+        Ok((prompt, picker))
     }
 
     /// Does to the context what the plan says; the number of tokens that could be kept.
@@ -249,36 +217,27 @@ impl<'m> Serve<'m> {
     fn turn(&mut self) -> Result<(), String> {
         self.batch.clear();
         let writing = self.running.iter().any(Running::is_writing);
-        let mut piece = if writing { PIECE } else { usize::try_from(BATCH).unwrap_or(PIECE) - 2 * self.parallel };
+        let mut piece = if writing { PIECE } else { usize::try_from(BATCH).unwrap_or(PIECE) - self.parallel };
         for running in &mut self.running {
-            let unread: usize = running.lanes().map(|lane| lane.unread().len()).sum();
-            // All lanes are answered by the same batch, so their last tokens are read together.
-            let answered = running.is_writing() || unread <= piece;
-            running.answered = answered;
-            let next = running.next;
-            for lane in running.lanes_mut() {
-                let pos = self.slots.len(lane.seq);
-                let whole = lane.unread().len();
-                lane.fed = if answered { whole } else { whole.saturating_sub(1).min(piece) };
-                piece = piece.saturating_sub(lane.fed);
-                let fed = lane.unread().get(..lane.fed).unwrap_or_default();
-                let last = fed.len() + usize::from(next.is_some());
-                for (i, token) in (1..).zip(fed.iter().copied().chain(next)) {
-                    add(&mut self.batch, token, pos + i - 1, lane.seq, answered && i == last)?;
-                }
-                lane.row = self.batch.n_tokens() - 1;
+            let unread = running.unread().len();
+            running.answered = running.is_writing() || unread <= piece;
+            running.fed = unread.min(piece);
+            piece = piece.saturating_sub(running.fed);
+            let pos = self.slots.len(running.seq);
+            let fed = running.piece();
+            let last = fed.len() + usize::from(running.next.is_some());
+            for (i, token) in (1..).zip(fed.iter().copied().chain(running.next)) {
+                add(&mut self.batch, token, pos + i - 1, running.seq, running.answered && i == last)?;
             }
+            running.row = self.batch.n_tokens() - 1;
         }
         self.compute()?;
         for mut running in std::mem::take(&mut self.running) {
             let next = running.next.take();
-            for lane in running.lanes_mut() {
-                let fed = lane.unread().get(..lane.fed).unwrap_or_default();
-                let held: Vec<i32> = fed.iter().chain(&next).map(|token| token.0).collect();
-                lane.read += lane.fed;
-                lane.fed = 0;
-                self.slots.extend(lane.seq, &held);
-            }
+            let held: Vec<i32> = running.piece().iter().chain(&next).map(|token| token.0).collect();
+            running.read += running.fed;
+            running.fed = 0;
+            self.slots.extend(running.seq, &held);
             if running.answered {
                 self.advance(running);
             } else {
@@ -290,20 +249,18 @@ impl<'m> Serve<'m> {
 
     /// Draws the next token of a reply and ends it when that was the last.
     fn advance(&mut self, mut running: Running) {
-        let plain = running.plain.as_ref().map(|lane| lane.row);
-        let Some(pick) = running.picker.pick(&self.ctx, running.lane.row, plain) else {
-            self.release(&running);
+        let Some(token) = running.picker.pick(&self.ctx, running.row) else {
+            self.slots.release(running.seq);
             return running.job.fail(ModelError::Failed("its words do not fit the wished form".to_owned()));
         };
         let vocab = self.model.vocab();
-        if vocab.is_eog(pick.token) || vocab.is_control(pick.token) {
+        if vocab.is_eog(token) || vocab.is_control(token) {
             let rest = running.outlet.finish();
             return self.end(running, rest, FinishReason::End);
         }
-        running.picker.accept(pick.token);
-        running.tally.note(pick);
+        running.picker.accept(token);
         running.written += 1;
-        let piece = running.outlet.push(&vocab.token_to_piece(pick.token, false, None));
+        let piece = running.outlet.push(&vocab.token_to_piece(token, false, None));
         if piece.stopped {
             return self.end(running, piece.text, FinishReason::Stop);
         }
@@ -314,29 +271,22 @@ impl<'m> Serve<'m> {
         if !piece.text.is_empty() {
             running.job.send(Chunk::Text(piece.text));
         }
-        running.next = Some(pick.token);
+        running.next = Some(token);
         self.running.push(running);
     }
 
-    fn release(&mut self, running: &Running) {
-        for lane in running.lanes() {
-            self.slots.release(lane.seq);
-        }
-    }
-
     fn end(&mut self, running: Running, rest: String, reason: FinishReason) {
-        self.release(&running);
+        self.slots.release(running.seq);
         if !rest.is_empty() {
             running.job.send(Chunk::Text(rest));
         }
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         running.job.done(Finish {
             reason,
-            prompt_tokens: count(running.prompt),
+            prompt_tokens: count(running.prompt.len()),
             cached_tokens: count(running.cached),
             cache_write_tokens: 0,
             reply_tokens: running.written,
-            likelihood: running.tally.likelihood(),
         });
     }
 

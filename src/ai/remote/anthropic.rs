@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ai::{FinishReason, Request},
-    server::json,
+    lenient,
 };
 use serde_json::{Map, Value, json};
 
@@ -138,7 +138,7 @@ impl Reader {
         if data.trim() == "[DONE]" {
             return Ok(vec![Event::Over]);
         }
-        let value: Value = json::piece(data).map_err(|_| Garbled("sent something that is no JSON"))?;
+        let value: Value = lenient::piece(data).map_err(|_| Garbled("sent something that is no JSON"))?;
         let index = value.get("index").and_then(Value::as_u64);
         let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
         Ok(match kind {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ai::{Chunk, Finish, FinishReason, ModelError, Request, breaker::Permit},
-    server::json,
+    lenient,
 };
 use reqwest::{Response, header::CONTENT_ENCODING};
 use serde_json::Value;
@@ -140,7 +140,6 @@ impl<'a> Talk<'a> {
             cached_tokens: all.cached,
             cache_write_tokens: all.cache_write,
             reply_tokens: all.reply.unwrap_or_default(),
-            likelihood: None,
         }
     }
 
@@ -291,7 +290,7 @@ impl<'a> Talk<'a> {
         let events = match shape {
             Shape::Unknown => Vec::new(),
             Shape::Whole => {
-                let value: Value = json::piece(&text_of(bytes))
+                let value: Value = lenient::piece(&text_of(bytes))
                     .map_err(|_| Trouble::broken(self.bad("sent something that is no answer"), "broken JSON"))?;
                 flow.reader.whole(&value).map_err(|garbled| self.garbled(&garbled))?
             }
@@ -345,7 +344,7 @@ impl<'a> Talk<'a> {
         self.is_sent = false;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = read_failure(response).await;
-        let said = match json::read::<Value>(&text_of(&body)) {
+        let said = match lenient::read::<Value>(&text_of(&body)) {
             Ok(value) => Said::of(&value),
             // A page of a proxy: its title would be of use to nobody here.
             Err(_) if body.trim_ascii_start().starts_with(b"<") => Said::default(),

@@ -4,7 +4,7 @@
 //! log gets it shortened and with everything that looks like a secret blacked out.
 
 use super::{Endpoint, outgoing::LeadsInside, standing::Quirk};
-use crate::{ai::ModelError, server::json};
+use crate::{ai::ModelError, lenient};
 use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -116,7 +116,7 @@ impl Said {
             return;
         }
         if text.starts_with(['{', '['])
-            && let Ok(inner) = json::read::<Value>(text)
+            && let Ok(inner) = lenient::read::<Value>(text)
         {
             return self.read(None, &inner, depth + 1);
         }

@@ -4,7 +4,7 @@
 //! without a blank line between them or after the last one, characters that are split over packets, bytes that are no
 //! UTF-8. A crate that follows the standard to the letter would end the reply for most of these.
 
-use crate::server::json;
+use crate::lenient;
 use serde_json::Value;
 
 /// Longest frame in bytes.
@@ -126,7 +126,7 @@ impl Frames {
 
 /// What an event called `error` says, as both protocols have it.
 fn as_error(data: String) -> String {
-    match json::read::<Value>(&data) {
+    match lenient::read::<Value>(&data) {
         Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => data,
         Ok(value) => serde_json::json!({ "error": value }).to_string(),
         Err(_) => serde_json::json!({ "error": { "message": data } }).to_string(),
@@ -135,7 +135,7 @@ fn as_error(data: String) -> String {
 
 /// Whether data need no further line.
 fn is_whole(data: &str) -> bool {
-    data == "[DONE]" || json::read::<serde::de::IgnoredAny>(data).is_ok()
+    data == "[DONE]" || lenient::read::<serde::de::IgnoredAny>(data).is_ok()
 }
 
 /// A line as text; what is no UTF-8 becomes U+FFFD.

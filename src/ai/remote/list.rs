@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ai::ModelError,
-    server::json,
+    lenient,
     text::{clean_line, is_refused},
 };
 use reqwest::header::{ACCEPT, HeaderValue};
@@ -120,7 +120,7 @@ async fn read(outgoing: &Outgoing, endpoint: &Endpoint, protocol: Protocol) -> R
         // Strictly: a name with a letter that was none could not be asked for.
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let text = std::str::from_utf8(text).map_err(|_| bad(NO_LIST))?;
-        let value: Value = json::read(text.trim()).map_err(|_| bad(NO_LIST))?;
+        let value: Value = lenient::read(text.trim()).map_err(|_| bad(NO_LIST))?;
         let Some(items) = items(&value) else {
             // Some servers tell their failures with the status of success.
             let said = Said::of(value.get("error").unwrap_or(&Value::Null));
@@ -204,7 +204,7 @@ async fn part(
 
 /// What it means that there is no list.
 fn refused(status: u16, head: &reqwest::header::HeaderMap, body: &[u8], endpoint: &Endpoint) -> ModelError {
-    let said = json::read::<Value>(&text_of(body)).map(|v| Said::of(&v)).unwrap_or_default().with_head(status, head);
+    let said = lenient::read::<Value>(&text_of(body)).map(|v| Said::of(&v)).unwrap_or_default().with_head(status, head);
     let key = endpoint.key.as_ref().map(ExposeSecret::expose_secret);
     let detail = redact(&said.message, key);
     tracing::warn!(provider = %endpoint.provider, status, detail, "a provider did not give its list of models");

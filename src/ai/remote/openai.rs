@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ai::{FinishReason, Message, Request, Role},
-    server::json,
+    lenient,
 };
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -131,7 +131,7 @@ impl Reader {
         if data.trim() == "[DONE]" {
             return Ok(vec![Event::Over]);
         }
-        let value: Value = json::piece(data).map_err(|_| Garbled("sent something that is no JSON"))?;
+        let value: Value = lenient::piece(data).map_err(|_| Garbled("sent something that is no JSON"))?;
         self.read(&value, &["delta"])
     }
 

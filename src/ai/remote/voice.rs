@@ -1,7 +1,7 @@
 //! What of a model's stream is the reply: without thoughts, without what was already said, without stop texts.
 
 use super::thoughts::Thoughts;
-use crate::{ai::text::Outlet, server::json::Halves};
+use crate::{ai::text::Outlet, lenient::Halves};
 
 /// A repetition at the beginning is looked for in this many characters of what was begun.
 const ECHO_MAX: usize = 400;

@@ -1,9 +1,12 @@
 //! The card with help lines that stands in place of a reply.
 
-use super::{change::Locked, runs::Start};
+use super::{
+    change::{Locked, put_reply},
+    runs::Start,
+};
 use crate::{
     error::AppResult,
-    ids::{MessageId, RunId},
+    ids::MessageId,
     server::{Ctx, Tx},
     trust::{crisis, help},
 };
@@ -35,47 +38,18 @@ pub(super) async fn instead(
     let Some(language) = crisis::language_of(&line.content) else { return Ok(None) };
     let setting = sqlx::query_scalar!(r#"select app.count_crisis_card() as "setting!""#).fetch_one(&mut **tx).await?;
     let text = help::card(language, &help::Setting::read(setting), &me.timezone);
-    let (message, run) = (MessageId::new(), RunId::new());
-    sqlx::query!(
-        "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, oc_id, content, kind)
-         values ($1, $2, $3, $4, 'oc', $5, $6, $7)",
-        message.0,
-        conversation.id.0,
-        me.id.0,
-        parent.0,
-        conversation.oc.0,
-        text,
-        KIND
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "update conversations set active_leaf_id = $2 where conversation_id = $1",
-        conversation.id.0,
-        message.0
-    )
-    .execute(&mut **tx)
-    .await?;
+    let start = put_reply(tx, conversation, me.id, parent, Some(&text)).await?;
     // A run that is over: whoever follows the reply finds it whole.
     sqlx::query!(
         "insert into runs (run_id, user_id, conversation_id, message_id, idempotency_key, status, finish)
          values ($1, $2, $3, $4, $5, 'done', 'end')",
-        run.0,
+        start.run_id.0,
         me.id.0,
         conversation.id.0,
-        message.0,
+        start.message_id.0,
         key
     )
     .execute(&mut **tx)
     .await?;
-    Ok(Some(Start {
-        run_id: run,
-        user_id: me.id,
-        conversation_id: conversation.id,
-        oc_id: conversation.oc,
-        message_id: message,
-        answers: Some(parent),
-        kept: String::new(),
-        is_card: true,
-    }))
+    Ok(Some(start))
 }

@@ -231,20 +231,25 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
     )
     .execute(&mut *tx)
     .await?;
-    let run_id = add_run(ctx, &mut tx, conversation.id, me.id, message, None).await?;
+    let start = Start { kept, ..start_of(&conversation, me.id, message, parent) };
+    add_run(ctx, &mut tx, &start, None).await?;
     touch(&mut tx, conversation.id).await?;
-    let start = Start {
-        run_id,
-        user_id: me.id,
+    run::commit(&ctx.app, tx, &start).await?;
+    Ok(start)
+}
+
+/// The run of a reply that has no words yet.
+fn start_of(conversation: &Locked, user: UserId, message: MessageId, answers: MessageId) -> Start {
+    Start {
+        run_id: RunId::new(),
+        user_id: user,
         conversation_id: conversation.id,
         oc_id: conversation.oc,
         message_id: message,
-        answers: Some(parent),
-        kept,
+        answers: Some(answers),
+        kept: String::new(),
         is_card: false,
-    };
-    run::commit(&ctx.app, tx, &start).await?;
-    Ok(start)
+    }
 }
 
 /// The words from which a reply goes on. An action that was closed where the reply's length cut it is open again.
@@ -291,14 +296,30 @@ pub(super) async fn add_reply(
     if let Some(card) = card::instead(ctx, tx, conversation, parent, key).await? {
         return Ok(card);
     }
+    let start = put_reply(tx, conversation, user, parent, None).await?;
+    add_run(ctx, tx, &start, key).await?;
+    Ok(start)
+}
+
+/// Puts a reply below the line that it answers, where it is shown: one without words yet, or the text of a card.
+pub(super) async fn put_reply(
+    tx: &mut Tx,
+    conversation: &Locked,
+    user: UserId,
+    parent: MessageId,
+    card: Option<&str>,
+) -> AppResult<Start> {
     let message = MessageId::new();
     sqlx::query!(
-        "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, oc_id) values ($1, $2, $3, $4, 'oc', $5)",
+        "insert into messages (message_id, conversation_id, user_id, parent_id, sender_type, oc_id, content, kind)
+         values ($1, $2, $3, $4, 'oc', $5, $6, $7)",
         message.0,
         conversation.id.0,
         user.0,
         parent.0,
-        conversation.oc.0
+        conversation.oc.0,
+        card.unwrap_or_default(),
+        if card.is_some() { card::KIND } else { "" }
     )
     .execute(&mut **tx)
     .await?;
@@ -309,36 +330,18 @@ pub(super) async fn add_reply(
     )
     .execute(&mut **tx)
     .await?;
-    let run_id = add_run(ctx, tx, conversation.id, user, message, key).await?;
-    Ok(Start {
-        run_id,
-        user_id: user,
-        conversation_id: conversation.id,
-        oc_id: conversation.oc,
-        message_id: message,
-        answers: Some(parent),
-        kept: String::new(),
-        is_card: false,
-    })
+    Ok(Start { is_card: card.is_some(), ..start_of(conversation, user, message, parent) })
 }
 
-async fn add_run(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    conversation: ConversationId,
-    user: UserId,
-    message: MessageId,
-    key: Option<&str>,
-) -> AppResult<RunId> {
-    crate::models::meter::refuse_if_spent(&ctx.app, tx, user, conversation).await?;
-    let run = RunId::new();
+async fn add_run(ctx: &Ctx, tx: &mut Tx, start: &Start, key: Option<&str>) -> AppResult<()> {
+    crate::models::meter::refuse_if_spent(&ctx.app, tx, start.user_id, start.conversation_id).await?;
     sqlx::query!(
         "insert into runs (run_id, user_id, conversation_id, message_id, idempotency_key, node_id, lease_until)
          values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))",
-        run.0,
-        user.0,
-        conversation.0,
-        message.0,
+        start.run_id.0,
+        start.user_id.0,
+        start.conversation_id.0,
+        start.message_id.0,
         key,
         ctx.app.node.0,
         crate::chat::run::LEASE_SECONDS
@@ -346,7 +349,7 @@ async fn add_run(
     .execute(&mut **tx)
     .await
     .on_constraint("runs_idempotency_key", || AppError::conflict("", "This message is being sent already."))?;
-    Ok(run)
+    Ok(())
 }
 
 /// Asks a run to stop. The writer looks at this with every flush; the same process is told at once by the caller.

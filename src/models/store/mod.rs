@@ -12,13 +12,8 @@ pub use own::*;
 pub use rows::*;
 pub use usage::*;
 
-use crate::{
-    error::AppResult,
-    ids::{ModelId, ProviderId, UserId},
-    server::Tx,
-};
+use crate::ids::{ModelId, ProviderId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 /// The provider that is this process.
@@ -138,22 +133,6 @@ impl From<&crate::ai::Finish> for Tokens {
             reply: finish.reply_tokens.into(),
         }
     }
-}
-
-/// Writes down what an admin did.
-pub(crate) async fn audit(tx: &mut Tx, actor: UserId, action: &str, subject: &str, metadata: Value) -> AppResult<()> {
-    let subject: String = subject.chars().take(200).collect();
-    sqlx::query!(
-        "insert into audit_log (audit_id, actor_id, action, subject, metadata) values ($1, $2, $3, $4, $5)",
-        Uuid::now_v7(),
-        actor.0,
-        action,
-        subject,
-        metadata
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 #[cfg(test)]

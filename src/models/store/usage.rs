@@ -4,15 +4,15 @@ use super::{LOCAL_MODEL, Tokens};
 use crate::{
     error::AppResult,
     ids::{ModelId, UserId},
-    models::settings::Tier,
+    models::{calls::LEASE_SECONDS, settings::Tier},
     server::{Db, Tx},
 };
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Minutes after which an open call counts as interrupted: no reply lasts as long.
-pub const OPEN_MINUTES: i32 = 30;
+/// Minutes after which an open call without a lease counts as interrupted: no reply lasts as long.
+const OPEN_MINUTES: i32 = 30;
 
 /// Where a person stands today.
 #[derive(Clone, Debug)]
@@ -35,12 +35,11 @@ pub async fn standing(tx: &mut Tx, user: UserId) -> AppResult<Standing> {
     let row = sqlx::query!(
         r#"select p.tier, u.timezone, coalesce(d.used, 0) as "used!",
                (select coalesce(sum(l.reserved_tokens), 0)::bigint from usage_log l
-                where l.user_id = $1 and l.status = 'open' and l.created_at > now() - make_interval(mins => $2)) as "reserved!"
+                where l.user_id = $1 and l.status = 'open') as "reserved!"
            from profiles p join users u using (user_id)
            left join daily_usage d on d.user_id = p.user_id and d.day = (now() at time zone 'utc')::date
            where p.user_id = $1"#,
-        user.0,
-        OPEN_MINUTES
+        user.0
     )
     .fetch_optional(&mut **tx)
     .await?
@@ -99,14 +98,16 @@ pub struct Sum {
     pub duration_ms: i32,
 }
 
-/// Writes a call down that begins, with what it may use.
+/// Writes a call down that begins, with the tokens of its prompt, about, and all that it may use.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn open_line(tx: &mut Tx, line: &Line<'_>, reserved: i64) -> AppResult<()> {
+pub async fn open_line(tx: &mut Tx, line: &Line<'_>, prompt: i64, reserved: i64) -> AppResult<()> {
     sqlx::query!(
-        "insert into usage_log (usage_id, user_id, kind, subject_id, model_id, provider, model, own_key, counted, status, reserved_tokens)
-         values ($1, $2, $3, $4, (select m.model_id from models m where m.model_id = $5), $6, $7, $8, $9, 'open', $10)",
+        "insert into usage_log (usage_id, user_id, kind, subject_id, model_id, provider, model, own_key, counted, status, reserved_tokens,
+             prompt_tokens, lease_until)
+         values ($1, $2, $3, $4, (select m.model_id from models m where m.model_id = $5), $6, $7, $8, $9, 'open', $10, $11,
+             now() + make_interval(secs => $12))",
         line.id,
         line.user.0,
         line.kind,
@@ -116,7 +117,9 @@ pub async fn open_line(tx: &mut Tx, line: &Line<'_>, reserved: i64) -> AppResult
         line.model,
         line.own_key,
         line.counted,
-        reserved
+        reserved,
+        prompt,
+        LEASE_SECONDS
     )
     .execute(&mut **tx)
     .await?;
@@ -129,6 +132,12 @@ pub async fn open_line(tx: &mut Tx, line: &Line<'_>, reserved: i64) -> AppResult
 /// When the database cannot be reached.
 pub async fn close_line(db: &Db, line: &Line<'_>, day: Option<NaiveDate>, status: &str, sum: &Sum) -> AppResult<()> {
     let mut tx = db.system().await?;
+    // Whoever was silent for longer than a lease was taken for dead, and what was charged for it then is taken off.
+    let charged = sqlx::query_scalar!(
+        r#"select prompt_tokens + reply_tokens as "charged!" from usage_log where usage_id = $1 and status <> 'open' for update"#,
+        line.id
+    );
+    let charged = charged.fetch_optional(&mut *tx).await?.unwrap_or(0);
     // The account may be gone meanwhile; then there is nobody to write it down for. So may the model be.
     sqlx::query!(
         "insert into usage_log (usage_id, user_id, kind, subject_id, model_id, provider, model, own_key, counted, status, calls,
@@ -164,10 +173,10 @@ pub async fn close_line(db: &Db, line: &Line<'_>, day: Option<NaiveDate>, status
     if let Some(day) = day.filter(|_| line.counted) {
         sqlx::query!(
             "insert into daily_usage (user_id, day, used) select u.user_id, $2, $3 from users u where u.user_id = $1
-             on conflict (user_id, day) do update set used = daily_usage.used + excluded.used",
+             on conflict (user_id, day) do update set used = greatest(daily_usage.used + $3, 0)",
             line.user.0,
             day,
-            sum.tokens.total()
+            sum.tokens.total().saturating_sub(charged)
         )
         .execute(&mut *tx)
         .await?;
@@ -175,21 +184,56 @@ pub async fn close_line(db: &Db, line: &Line<'_>, day: Option<NaiveDate>, status
     tx.commit().await
 }
 
-/// Closes calls that nobody will close any more: their process went away.
+/// Renews the leases of calls that are under way.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn renew_lines(db: &Db, ids: &[Uuid]) -> AppResult<()> {
+    let mut tx = db.system().await?;
+    sqlx::query!(
+        "update usage_log set lease_until = now() + make_interval(secs => $2) where usage_id = any($1) and status = 'open'",
+        ids,
+        LEASE_SECONDS
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await
+}
+
+/// Closes calls that nobody will close any more, because their process went away; gives how many. Whether their prompts had left the
+/// house, nobody can say any more: they are charged, with as much of the reply as was kept, and never more than was set aside.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn close_abandoned(db: &Db) -> AppResult<u64> {
     let mut tx = db.system().await?;
-    let done = sqlx::query!(
-        "update usage_log set status = 'interrupted', reserved_tokens = 0
-         where status = 'open' and created_at < now() - make_interval(mins => $1)",
+    let closed = sqlx::query_scalar!(
+        r#"with gone as (
+               select l.usage_id, l.user_id, l.counted, (l.created_at at time zone 'utc')::date as day, l.prompt_tokens,
+                   least(greatest(l.reserved_tokens - l.prompt_tokens, 0),
+                         coalesce((select octet_length(m.content) / 4 from runs r join messages m using (message_id)
+                                   where r.run_id = l.subject_id), 0))::bigint as reply_tokens,
+                   coalesce(m.prompt_price, 0) as prompt_price, coalesce(m.reply_price, 0) as reply_price
+               from usage_log l left join models m using (model_id)
+               where l.status = 'open' and coalesce(l.lease_until, l.created_at + make_interval(mins => $1)) < now()
+               for update of l skip locked
+           ), closed as (
+               update usage_log l set status = 'interrupted', reserved_tokens = 0, reply_tokens = gone.reply_tokens,
+                   cost_micros = ceil((gone.prompt_tokens::numeric * gone.prompt_price
+                                       + gone.reply_tokens::numeric * gone.reply_price) / 1000000)::bigint
+               from gone where l.usage_id = gone.usage_id returning l.usage_id
+           ), days as (
+               insert into daily_usage (user_id, day, used)
+               select user_id, day, sum(prompt_tokens + reply_tokens)::bigint from gone where counted group by user_id, day
+               on conflict (user_id, day) do update set used = daily_usage.used + excluded.used
+           )
+           select count(*) as "closed!" from closed"#,
         OPEN_MINUTES
     )
-    .execute(&mut *tx)
+    .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(done.rows_affected())
+    Ok(u64::try_from(closed).unwrap_or(0))
 }
 
 /// What somebody used on one day of one model.

@@ -94,21 +94,3 @@ pub async fn move_featured(tx: &mut PgConnection, id: OcId) -> AppResult<()> {
     .await?;
     Ok(())
 }
-
-/// Writes down what an admin did with the list.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn note(tx: &mut PgConnection, actor: UserId, action: &str, subject: &str) -> AppResult<()> {
-    let subject: String = subject.chars().take(200).collect();
-    sqlx::query!(
-        "insert into audit_log (audit_id, actor_id, action, subject, metadata) values ($1, $2, $3, $4, '{}')",
-        Uuid::now_v7(),
-        actor.0,
-        action,
-        subject
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}

@@ -11,7 +11,7 @@ mod persona;
 mod versions;
 mod write;
 
-pub use featured::{feature, featured, move_featured, note, unfeature};
+pub use featured::{feature, featured, move_featured, unfeature};
 pub use gallery::{PAGE, gallery, mine, search};
 pub use home::home;
 pub use items::{add_item, equip_item, remove_item};

@@ -5,8 +5,9 @@ use crate::{
     error::AppError,
     ids::ModelId,
     models::{
+        calls,
         meter::{self, Ending, Purpose, Spent},
-        store::LOCAL_MODEL,
+        store::{LOCAL_MODEL, Tokens},
     },
     tests::TestApp,
 };
@@ -90,13 +91,51 @@ async fn many_calls_at_once_use_no_more_than_the_budget() {
     let again = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
     again.settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
 
-    // A call whose process went away gives back what was set aside.
-    let lost = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    drop(lost);
-    assert!(meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.is_err());
+}
+
+/// What a process that was killed had under way is charged by what had left the house, and the rest comes back; what another one
+/// still waits for is left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_a_killed_process_are_settled() {
+    let app = TestApp::new().await;
+    let (_, keeper, _, model) = far(&app).await;
+    let (client, user) = app.person("ada").await;
+    set_budgets(&keeper, "1000").await;
+    let model: ModelId = model.parse().unwrap();
+    let candidate = app.state.models.for_trial(model).await.unwrap();
+    let begin =
+        async |prompt, reply| meter::begin(&app.state, user, Purpose::Chat, None, &candidate, prompt, reply).await;
+    let used = async || client.get_json("/api/usage").await.json()["used"].as_i64().unwrap();
     let mut sql = app.sql().await;
-    sql.execute("update usage_log set created_at = now() - interval '31 minutes' where status = 'open'").await.unwrap();
-    assert_eq!(crate::models::store::close_abandoned(&app.state.db).await.unwrap(), 1);
-    let after = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
-    after.settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
+
+    let lost = begin(600, 100).await.unwrap();
+    let late = begin(200, 100).await.unwrap();
+    assert!(begin(1, 0).await.is_err(), "all is set aside");
+    let silent = "update usage_log set lease_until = now() - interval '1 second' where status = 'open'";
+    sql.execute(silent).await.unwrap();
+    // Whoever lives renews before it looks.
+    assert_eq!(calls::look_after(&app.state).await.unwrap(), 0);
+    drop(lost);
+    sql.execute(silent).await.unwrap();
+    assert_eq!(calls::look_after(&app.state).await.unwrap(), 1, "nobody waits for the first any more");
+    let (status, reserved, prompt, cost): (String, i64, i64, i64) = sqlx::query_as(
+        "select status, reserved_tokens, prompt_tokens, cost_micros from usage_log where status <> 'open' and user_id = $1",
+    )
+    .bind(user.0)
+    .fetch_one(&mut sql)
+    .await
+    .unwrap();
+    assert_eq!((status.as_str(), reserved, prompt), ("interrupted", 0, 600));
+    assert_eq!(cost, candidate.cost(&Tokens { prompt: 600, ..Tokens::default() }), "in money, too");
+    assert!(cost > 0);
+    // The tokens of its reply came back; those of the other are still set aside.
+    assert!(begin(101, 0).await.is_err());
+    begin(60, 40).await.unwrap().settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
+
+    // One that was only slow is taken for dead by another process, and charged once when it ends all the same.
+    sql.execute(silent).await.unwrap();
+    assert_eq!(calls::look_after(&app.again().state).await.unwrap(), 1);
+    assert_eq!(used().await, 600 + 200);
+    late.settle(&app.state, Ending::Stopped, Spent::About(""), None).await;
+    assert_eq!(used().await, 600 + 200);
 }

@@ -38,7 +38,7 @@ async fn until(what: &str, check: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_ending_is_charged_by_what_left_the_house() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(&["--limit-factor", "1000", "--model-wait", "2"]).await;
     let provider = ScriptedProvider::start().await;
     let (keeper, _) = admin(&app).await;
     reach(&keeper, &provider.address.to_string(), "no").await;
@@ -62,6 +62,7 @@ async fn every_ending_is_charged_by_what_left_the_house() {
         ),
         ("an answer without words", vec![Act::End("stop")], false, true),
         ("a web page", vec![Act::raw("<html>no</html>")], false, true),
+        ("silence until the time is up", vec![wait()], false, true),
     ] {
         // A model each, so that none is left alone for what the one before did.
         let model = add_model(&keeper, &id, &format!("m {ending}")).await;

@@ -42,7 +42,7 @@ pub(super) fn read(bytes: &[u8]) -> AppResult<Chat> {
 
 fn parsed(line: &[u8]) -> Result<Value, Unread> {
     let text = std::str::from_utf8(line).map_err(|_| Unread::NotText)?;
-    let value: Value = lenient::from_str(text).map_err(|_| Unread::NotJson)?;
+    let value: Value = lenient::read(text).map_err(|_| Unread::NotJson)?;
     if value.is_object() { Ok(value) } else { Err(Unread::NotObject) }
 }
 

@@ -58,7 +58,7 @@ struct OurMessage {
 /// Reads a file of ours. Messages may stand in any order; what they answer decides. One that cannot be read is skipped, and so is
 /// what answered it: a branch without its middle would say something else than was said.
 pub(super) fn read(text: &str) -> AppResult<Chat> {
-    let file: Ours = lenient::from_str(text).map_err(|e| at_line(e.line(), &format!("{e}.")))?;
+    let file: Ours = lenient::read(text).map_err(|e| at_line(e.line(), &format!("{e}.")))?;
     if file.format != FORMAT {
         return Err(wrong("This is not a chat that was exported here."));
     }

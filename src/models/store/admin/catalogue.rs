@@ -8,9 +8,9 @@ use crate::{
         environment::EnvProvider,
         forms::ModelForm,
         registry::Loaded,
-        store::{Kind, Prices, audit},
+        store::{Kind, Prices},
     },
-    server::{Ctx, Tx, Viewer},
+    server::{Ctx, Tx, Viewer, settings::audit},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

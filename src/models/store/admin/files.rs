@@ -5,9 +5,11 @@ use crate::{
     error::AppResult,
     models::{
         settings::{self, Settings},
-        store::audit,
     },
-    server::{Ctx, Db},
+    server::{
+        Ctx, Db,
+        settings::{audit, keep, read},
+    },
 };
 use serde_json::json;
 
@@ -28,13 +30,7 @@ pub async fn save_local_file(ctx: &Ctx, name: &str) -> AppResult<()> {
 /// When the database cannot be reached.
 pub async fn keep_local_file(db: &Db, name: &str) -> AppResult<()> {
     let mut tx = db.system().await?;
-    sqlx::query!(
-        "insert into system_config (key, value) values ($1, $2) on conflict (key) do update set value = $2",
-        settings::LOCAL_FILE,
-        json!(name)
-    )
-    .execute(&mut *tx)
-    .await?;
+    keep(&mut tx, None, settings::LOCAL_FILE, &json!(name)).await?;
     tx.commit().await
 }
 
@@ -44,9 +40,7 @@ pub async fn keep_local_file(db: &Db, name: &str) -> AppResult<()> {
 /// When the database cannot be reached.
 pub async fn local_file(db: &Db) -> AppResult<Option<String>> {
     let mut tx = db.system().await?;
-    let found = sqlx::query_scalar!("select value from system_config where key = $1", settings::LOCAL_FILE);
-    let found = found.fetch_optional(&mut *tx).await?;
-    Ok(found.and_then(|value| value.as_str().map(str::to_owned)))
+    read(&mut tx, settings::LOCAL_FILE).await
 }
 
 /// Writes down what an admin did with a file.

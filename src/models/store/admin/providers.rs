@@ -8,9 +8,9 @@ use crate::{
     models::{
         forms::{self, ProviderForm},
         registry::sentence,
-        store::{Kind, audit},
+        store::Kind,
     },
-    server::{Ctx, Tx, Viewer},
+    server::{Ctx, Tx, Viewer, settings::audit},
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

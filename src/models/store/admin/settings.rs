@@ -6,31 +6,16 @@ use crate::{
     models::{
         forms::{BudgetsForm, DefaultsForm, ReachForm},
         settings::{self, Settings},
-        store::audit,
     },
-    server::{Ctx, Viewer},
+    server::{self, Ctx, Viewer},
 };
-use serde_json::json;
 
 /// Writes settings that differ, each with a line in the audit log.
 pub(super) async fn write_settings(ctx: &Ctx, viewer: &Viewer, keys: &[&str], after: &Settings) -> AppResult<()> {
     let before = ctx.app.models.current().await?.settings.clone();
     let mut tx = ctx.begin().await?;
     for key in keys {
-        let (old, new) = (before.value(key), after.value(key));
-        if old == new {
-            continue;
-        }
-        sqlx::query!(
-            "insert into system_config (key, value, updated_by) values ($1, $2, $3)
-             on conflict (key) do update set value = $2, updated_by = $3",
-            key,
-            new,
-            viewer.id.0
-        )
-        .execute(&mut *tx)
-        .await?;
-        audit(&mut tx, viewer.id, "models.set", key, json!({"before": old, "after": new})).await?;
+        server::settings::set(&mut tx, viewer.id, "models.set", key, &before.value(key), &after.value(key)).await?;
     }
     tx.commit().await?;
     ctx.app.models.forget();
