@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Back up while the site serves, lose everything, restore: the same rows, the same walls, the same sign-in.
 
-Plays it with the private cluster, and then moves the archive to a PostgreSQL of somebody else's with another owner. Archives that
+Whoever was erased after the backup is erased again. Plays it with the private cluster, and then moves the archive to a PostgreSQL of somebody else's with another owner. Archives that
 somebody else wrote or changed are refused, and what they hold is never executed.
 Ends with the line `N passed, N failed`.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 import common
 import database
 import run
-from crash_place import expect
+from crash_place import expect, until
 from live import PASSWORD, Node, Person, play, remove, scratch
 
 BINARY = Path(os.environ.get("SOULFORGE_BIN") or common.SERVER)
@@ -110,7 +110,7 @@ EXTENSIONS = "create extension vector; create extension pg_trgm; create extensio
 def cases(first, second, cluster, folder):
     """The cases, in their order."""
     node = first.node
-    ada = Person(node, "ada")
+    ada, bea = Person(node, "ada"), Person(node, "bea")
     archive = folder / "archives" / "all.tar"
     keys = folder / "archives" / "keys.tar"
     state = {}
@@ -129,7 +129,10 @@ def cases(first, second, cluster, folder):
     def written_while_serving():
         node.start()
         ada.sign_up()
+        bea.sign_up()
+        bea.say(bea.oc(1), "Nobody shall read this again").json()
         avatar(ada)
+        avatar(bea)
         (node.data / "master.key").write_text("a key of the test\n") if not (node.data / "master.key").exists() else None
         sent = ada.say(ada.oc(), "Good evening").json()
         ada.follow(f"/api/runs/{sent['run_id']}/events").end(PATIENCE)
@@ -244,13 +247,7 @@ def cases(first, second, cluster, folder):
         node.stop()
 
     def everything_lost():
-        shutil.rmtree(node.data.resolve() / "pg", ignore_errors=True)
-        for place in [node.data / "pg", node.data]:
-            if place.is_symlink():
-                shutil.rmtree(place.resolve(), ignore_errors=True)
-                place.unlink()
-        shutil.rmtree(node.data, ignore_errors=True)
-        expect(not node.data.exists(), "it is still there")
+        lose(node)
         # The key that lies in the archive vouches for nothing; the one that its owner kept elsewhere does.
         first.refused("restore", keys, because="there is no master key here")
         node.data.mkdir(exist_ok=True)
@@ -283,6 +280,45 @@ def cases(first, second, cluster, folder):
         found = ada.get("/u/stranger", {"accept": "text/html"})
         expect(found.status == 404, f"somebody of after the backup is there: {found.status} {found.text[:300]}")
         node.stop()
+
+    def erased_since():
+        picture = bea_signs_in().get("/api/me").json()["avatar_url"]
+        gone = bea.form("/fn/accounts/delete_account", **{"form[username]": "bea"})
+        expect(gone.status < 400, f"the account is not deleted: {gone.status} {gone.text[:300]}")
+        listed = node.data / "backups" / "erased.txt"
+        until(lambda: listed.exists() and "account" in listed.read_text(), "the list of what was erased")
+        expect("bea" not in listed.read_text(), "more than ids is listed")
+        node.stop()
+
+        def comes_back(said):
+            node.start()
+            expect(Person(node).post("/api/sessions", {"login": "bea", "password": PASSWORD}).status == 401, "bea is back")
+            expect(Person(node).ask("GET", picture).status == 404, "her picture is back")
+            expect(look() == state["before"], "somebody else was touched")
+            node.stop()
+            expect("erased again" in said, said[-500:])
+
+        # By the database that is replaced, and by the file beside it.
+        comes_back(first.must("restore", archive, "--force"))
+        # The database is lost with all that was beside it; the copy beside the archives is what is left.
+        shutil.copy(listed, archive.parent / "erased.txt")
+        ada_line = f"account {state['before']['me']['id']} 2026-01-01T00:00:00Z {'0' * 64}\n"
+        with open(archive.parent / "erased.txt", "a", encoding="utf-8") as file:
+            file.write(ada_line)
+        lose(node)
+        node.data.mkdir()
+        with tarfile.open(keys) as tar:
+            (node.data / "master.key").write_bytes(tar.extractfile("keys/master.key").read())
+        said = first.must("restore", archive)
+        expect("not written with a master key of ours" in said, f"no word about the forged line: {said[-500:]}")
+        comes_back(said)
+
+    def bea_signs_in():
+        first.must("restore", archive, "--force")
+        node.start()
+        answer = bea.post("/api/sessions", {"login": "bea", "password": PASSWORD})
+        expect(answer.status < 300, f"bea cannot sign in: {answer.status} {answer.text}")
+        return bea
 
     def moved():
         second.refused("restore", archive, "--force", because="another master key")
@@ -320,8 +356,20 @@ def cases(first, second, cluster, folder):
         ("forged archives: changed, signed by others or nobody, full of statements, of the old form", forged),
         ("everything is lost and restored: rows, pictures, talks, sign-in, walls, key", everything_lost),
         ("--force replaces what came after the backup, and keeps its files beside", replaced),
+        ("who was erased after the backup is erased again, by the lists in the database and beside the archives", erased_since),
         ("moved to a PostgreSQL of somebody else's under another owner, and backed up from there", moved),
     ]
+
+
+def lose(node):
+    """Takes the whole data folder away."""
+    shutil.rmtree(node.data.resolve() / "pg", ignore_errors=True)
+    for place in [node.data / "pg", node.data]:
+        if place.is_symlink():
+            shutil.rmtree(place.resolve(), ignore_errors=True)
+            place.unlink()
+    shutil.rmtree(node.data, ignore_errors=True)
+    expect(not node.data.exists(), "it is still there")
 
 
 def add(tar, name, content):

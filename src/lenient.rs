@@ -172,9 +172,9 @@ mod tests {
         ] {
             assert_eq!(read::<Value>(text).ok(), Some(value), "{text}");
         }
-        for text in [
-            "", "{", "nonsense", r#"{"a":"\u12"}"#, r#"{"a":"\ud83d}"#, "\"\\", "[1,]", r#""\q\ud83d""#, "\\ud83d",
-        ] {
+        for text in
+            ["", "{", "nonsense", r#"{"a":"\u12"}"#, r#"{"a":"\ud83d}"#, "\"\\", "[1,]", r#""\q\ud83d""#, "\\ud83d"]
+        {
             assert!(read::<Value>(text).is_err(), "{text}");
         }
         // Lines are those of the text as it came.

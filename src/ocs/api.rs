@@ -271,6 +271,7 @@ pub async fn delete_oc(oc_id: OcId, #[server(default)] confirm: String) -> Resul
         let plates = super::store::delete(&mut tx, oc_id).await?;
         tx.commit().await?;
         super::plates::forget(&ctx.app, plates).await;
+        crate::server::erased::write_down(&ctx.app);
         leptos_axum::redirect("/characters?gone=1");
         Ok(())
     })

@@ -258,5 +258,6 @@ pub async fn delete_oc(ctx: Ctx, Path(id): Path<String>) -> ApiResult<StatusCode
     let plates = store::delete(&mut tx, id).await?;
     tx.commit().await?;
     plates::forget(&ctx.app, plates).await;
+    crate::server::erased::write_down(&ctx.app);
     Ok(StatusCode::NO_CONTENT)
 }

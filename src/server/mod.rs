@@ -9,6 +9,7 @@ pub mod database;
 pub mod db;
 pub mod device;
 pub mod drafts;
+pub mod erased;
 pub mod events;
 pub mod files;
 pub mod guard;

@@ -132,6 +132,7 @@ async fn serve(config: Config) -> Result<(), String> {
     jobs::start(&state);
     hear_others(&state);
     tokio::spawn(figures::upkeep());
+    super::erased::write_down(&state);
     let limits = Limits::new(&state.config, files);
     if let Some(listener) = operators {
         // Answers to the end: whoever watches wants to see how the process goes.

@@ -63,7 +63,13 @@ pub async fn set<T: Serialize + ?Sized>(
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn audit(tx: &mut PgConnection, actor: UserId, action: &str, subject: &str, metadata: Value) -> AppResult<()> {
+pub async fn audit(
+    tx: &mut PgConnection,
+    actor: UserId,
+    action: &str,
+    subject: &str,
+    metadata: Value,
+) -> AppResult<()> {
     let subject: String = subject.chars().take(200).collect();
     sqlx::query!(
         "insert into audit_log (audit_id, actor_id, action, subject, metadata) values ($1, $2, $3, $4, $5)",

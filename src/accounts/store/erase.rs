@@ -2,13 +2,15 @@
 
 use crate::{
     error::AppResult,
-    ids::UserId,
-    ocs::store::plates_of,
+    ids::{OcId, UserId},
+    ocs::store::{delete, plates_of},
     server::{
         AppState,
+        erased::{self, Erased},
         files::sweep::{AVATARS, PLATES},
     },
 };
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Deletes an account with everything private in it; answers with the keys of all its files, to be deleted when this is done.
@@ -21,6 +23,13 @@ use uuid::Uuid;
 /// When the database cannot be reached; nothing has changed then.
 pub(super) async fn erase(app: &AppState, user: UserId, characters_too: bool) -> AppResult<Vec<String>> {
     let mut tx = app.db.system().await?;
+    let files = erase_rows(&mut tx, user, characters_too).await?;
+    tx.commit().await?;
+    erased::write_down(app);
+    Ok(files)
+}
+
+async fn erase_rows(tx: &mut PgConnection, user: UserId, characters_too: bool) -> AppResult<Vec<String>> {
     sqlx::query!("select user_id from users where user_id = $1 for update", user.0).fetch_optional(&mut *tx).await?;
     let mine = sqlx::query!("select oc_id, is_public from ocs where owner_id = $1 for update", user.0)
         .fetch_all(&mut *tx)
@@ -30,7 +39,7 @@ pub(super) async fn erase(app: &AppState, user: UserId, characters_too: bool) ->
     let goes: Vec<Uuid> = goes.into_iter().map(|oc| oc.oc_id).collect();
 
     let named = |keys: Vec<String>| keys.into_iter().map(|key| format!("{PLATES}/{key}")).collect::<Vec<_>>();
-    let (kept, mut files) = (named(plates_of(&mut tx, &stays).await?), named(plates_of(&mut tx, &goes).await?));
+    let (kept, mut files) = (named(plates_of(&mut *tx, &stays).await?), named(plates_of(&mut *tx, &goes).await?));
     let avatar = sqlx::query_scalar!("select avatar_key from profiles where user_id = $1", user.0);
     files.extend(avatar.fetch_optional(&mut *tx).await?.flatten().map(|key| format!("{AVATARS}/{key}")));
     files.extend(
@@ -54,6 +63,53 @@ pub(super) async fn erase(app: &AppState, user: UserId, characters_too: bool) ->
         .execute(&mut *tx)
         .await?;
     sqlx::query!("delete from users where user_id = $1", user.0).execute(&mut *tx).await?;
-    tx.commit().await?;
     Ok(files)
+}
+
+/// What a restore erased again.
+#[derive(Debug, Default)]
+pub struct Again {
+    /// Accounts.
+    pub accounts: usize,
+    /// Characters, without those that went with an account.
+    pub characters: usize,
+    /// Keys of their files, to be deleted when this is done.
+    pub files: Vec<String>,
+}
+
+/// Erases whatever of a list is there, as after a restore, and keeps the list.
+///
+/// # Errors
+/// When the database cannot be reached; the transaction must not be committed then.
+pub async fn erase_again(tx: &mut PgConnection, gone: &[Erased]) -> AppResult<Again> {
+    let mut again = Again::default();
+    for one in gone {
+        sqlx::query!(
+            "insert into erased (kind, id, erased_at) values ($1, $2, $3) on conflict do nothing",
+            one.kind.as_str(),
+            one.id,
+            one.at
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    // Characters first: those that their owner took along are on the list, and those that stay stay.
+    let characters =
+        sqlx::query_scalar!("select oc_id from ocs where oc_id in (select id from erased where kind = 'character')")
+            .fetch_all(&mut *tx)
+            .await?;
+    again.characters = characters.len();
+    for id in characters {
+        again.files.extend(delete(&mut *tx, OcId(id)).await?.into_iter().map(|key| format!("{PLATES}/{key}")));
+    }
+    let accounts = sqlx::query_scalar!(
+        "select user_id from users where user_id in (select id from erased where kind = 'account')"
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    again.accounts = accounts.len();
+    for id in accounts {
+        again.files.extend(erase_rows(&mut *tx, UserId(id), false).await?);
+    }
+    Ok(again)
 }

@@ -11,17 +11,20 @@ mod people;
 mod purpose;
 mod recovery;
 mod settings;
+mod storage;
 
 pub use access::*;
 pub use admin::*;
 pub use birth::*;
 pub use entry::*;
+pub use erase::{Again, erase_again};
 pub use guests::*;
 pub use join::*;
 pub use people::*;
 pub use purpose::*;
 pub use recovery::*;
 pub use settings::*;
+pub use storage::*;
 
 use super::{Frame, Lately, Me};
 use crate::{

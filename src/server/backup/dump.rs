@@ -1,7 +1,7 @@
 //! `soulforge backup`.
 
 use super::{BackupArgs, FORMAT, KEY_FILE, Manifest, about, archive, archive::Writer, blocking, table_file};
-use crate::server::{database::Database, migrate, vault::Vault};
+use crate::server::{database::Database, erased, migrate, vault::Vault};
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::{
@@ -21,8 +21,10 @@ pub async fn backup(args: BackupArgs) -> Result<(), String> {
     let target = target(&args)?;
     let database = Database::open(&args.place).await?;
     let done = write(&args, &database, &target).await;
+    let listed = list_erased(&args, &database, &target).await;
     database.close().await;
     let (size, manifest) = done?;
+    listed?;
     tracing::info!(
         tables = manifest.rows.len(),
         rows = manifest.rows.values().sum::<i64>(),
@@ -33,6 +35,16 @@ pub async fn backup(args: BackupArgs) -> Result<(), String> {
         target.display()
     );
     Ok(())
+}
+
+/// Brings the list of what was erased beside the archive up to date, for the day on which this archive is all that is left.
+async fn list_erased(args: &BackupArgs, database: &Database, target: &Path) -> Result<(), String> {
+    let mut reader = database.reader().await?;
+    let gone = erased::listed(&mut reader).await.map_err(|e| format!("the list of what was erased: {e}"))?;
+    reader.close().await.map_err(|e| e.to_string())?;
+    let vault = Vault::open(&args.place.data, args.master_key.as_ref())?;
+    let folder = target.parent().map(Path::to_owned).unwrap_or_default();
+    blocking(move || erased::add_to_file(&folder, &vault, &gone).map(drop)).await
 }
 
 /// The archive's name: the given one, or one with the time in the given folder.

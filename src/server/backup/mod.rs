@@ -9,6 +9,8 @@
 //!   manifest.sig              HMAC-SHA256 of the manifest under a key derived from the master key; last, so that a whole one has it
 //! ```
 //!
+//! Beside the archives lies `erased.txt`: ids of accounts and characters that are gone, which a restore erases again (src/server/erased.rs).
+//!
 //! A backup is taken while the site serves. Files are copied before the snapshot (what is deleted meanwhile is there) and
 //! again after it (what came meanwhile is there), so every row finds its file.
 //!

@@ -1,10 +1,17 @@
 //! `soulforge restore`.
 
 use super::{FORMAT, KEY_FILE, Manifest, RestoreArgs, about, archive, blocking, load::load, signature};
-use crate::server::{
-    database::Database,
-    migrate::{self, MIGRATIONS},
-    vault::Vault,
+use crate::{
+    accounts::store::erase_again,
+    error::AppError,
+    server::{
+        database::Database,
+        db::Db,
+        erased::{self, Erased},
+        files::Files,
+        migrate::{self, MIGRATIONS},
+        vault::Vault,
+    },
 };
 use sqlx::{Connection, Executor, PgConnection};
 use std::{
@@ -44,7 +51,7 @@ pub async fn restore(args: RestoreArgs) -> Result<(), String> {
     fits(&manifest)?;
 
     let database = Database::open(&args.place).await?;
-    let done = bring_back(&args, &database, &manifest, &scratch.0).await;
+    let done = bring_back(&args, &database, &manifest, &scratch.0, vault.as_ref()).await;
     database.close().await;
     done?;
     tracing::info!(
@@ -122,12 +129,14 @@ async fn bring_back(
     database: &Database,
     manifest: &Manifest,
     scratch: &Path,
+    vault: Option<&Vault>,
 ) -> Result<(), String> {
     if database.cluster().is_some_and(|cluster| !cluster.is_owner()) {
         return Err("SoulForge is running on this data folder: stop it first. Nothing was changed".into());
     }
     let mut owner = database.owner().await?;
     may_be_replaced(&mut owner, args.force).await?;
+    let gone = gone(args, &mut owner, vault).await?;
     // Roles stand outside of databases, and the migrations grant to them.
     migrate::prepare(&mut owner).await?;
     let mut tx = owner.begin().await.map_err(|e| e.to_string())?;
@@ -138,7 +147,55 @@ async fn bring_back(
     owner.close().await.map_err(|e| e.to_string())?;
     // An archive of an older program gets what has been added since.
     database.migrate().await?;
+    replay(database, &gone, &scratch.join("files")).await.map_err(|error| {
+        format!(
+            "the archive is back, and so is whoever was erased since it was written: {error}. Do not start the site; say the same \
+             again with --force"
+        )
+    })?;
     put_files(&args.place.data, scratch, manifest)
+}
+
+/// What was erased, by all lists that there are: of the database that is about to be replaced, of the data folder, and beside the
+/// archive.
+async fn gone(args: &RestoreArgs, owner: &mut PgConnection, vault: Option<&Vault>) -> Result<Vec<Erased>, String> {
+    let sql = |error: sqlx::Error| error.to_string();
+    let is_listed: bool = sqlx::query_scalar("select to_regclass('public.erased') is not null")
+        .fetch_one(&mut *owner)
+        .await
+        .map_err(sql)?;
+    let mut gone = if is_listed { erased::listed(owner).await.map_err(sql)? } else { Vec::new() };
+    let beside = args.file.parent().map(Path::to_owned).unwrap_or_default();
+    for folder in [args.place.data.join("backups"), beside] {
+        gone.extend(erased::read_file(&folder, vault)?);
+    }
+    Ok(gone)
+}
+
+/// Erases again what was erased since the archive was written; what of its files came with the archive does not get in.
+async fn replay(database: &Database, gone: &[Erased], files: &Path) -> Result<(), String> {
+    let db = Db::new(database.connections(), 2);
+    let again = async {
+        let mut tx = db.system().await?;
+        let again = erase_again(&mut tx, gone).await?;
+        tx.commit().await?;
+        Ok::<_, AppError>(again)
+    };
+    let again = again.await.map_err(|error| error.to_string());
+    db.close().await;
+    let again = again?;
+    let store = Files::local(files)?;
+    for file in &again.files {
+        store.delete(file).await;
+    }
+    if again.accounts + again.characters > 0 {
+        tracing::info!(
+            accounts = again.accounts,
+            characters = again.characters,
+            "erased again what was erased after the backup"
+        );
+    }
+    Ok(())
 }
 
 /// Refuses while somebody uses the database, or when it holds something and nobody said `--force`.

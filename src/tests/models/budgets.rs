@@ -90,7 +90,6 @@ async fn many_calls_at_once_use_no_more_than_the_budget() {
     // What was not used comes back.
     let again = meter::begin(&app.state, user, Purpose::Chat, None, &candidate, 900, 100).await.unwrap();
     again.settle(&app.state, Ending::Failed, Spent::Nothing, None).await;
-
 }
 
 /// What a process that was killed had under way is charged by what had left the house, and the rest comes back; what another one

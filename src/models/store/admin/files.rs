@@ -3,9 +3,7 @@
 use super::settings::write_settings;
 use crate::{
     error::AppResult,
-    models::{
-        settings::{self, Settings},
-    },
+    models::settings::{self, Settings},
     server::{
         Ctx, Db,
         settings::{audit, keep, read},
