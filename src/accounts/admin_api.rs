@@ -1,7 +1,10 @@
 //! Server functions of the admin's pages about people: plain forms of pages that the server draws alone.
 #![expect(missing_docs, reason = "the macro makes a struct of each function's arguments")]
 
-use super::forms::{DoorsForm, InviteForm};
+use super::{
+    forms::{DoorsForm, InviteForm},
+    storage::StorageForm,
+};
 use crate::{error::AppError, ids::UserId};
 use leptos::prelude::*;
 
@@ -12,6 +15,18 @@ pub async fn save_doors(form: DoorsForm) -> Result<(), AppError> {
     reply(async {
         super::store::save_doors(&ctx()?, &form).await?;
         leptos_axum::redirect("/admin/accounts?saved=doors");
+        Ok(())
+    })
+    .await
+}
+
+/// Sets how much people may store.
+#[server(prefix = "/fn", endpoint = "accounts/save_storage")]
+pub async fn save_storage(form: StorageForm) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        super::store::save_storage(&ctx()?, &form).await?;
+        leptos_axum::redirect("/admin/accounts?saved=storage#storage");
         Ok(())
     })
     .await

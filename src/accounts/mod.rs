@@ -19,6 +19,7 @@ pub mod once;
 #[cfg(feature = "ssr")]
 pub mod routes;
 pub mod rules;
+pub mod storage;
 #[cfg(feature = "ssr")]
 pub mod store;
 pub mod view;
@@ -175,7 +176,7 @@ pub struct AccountSettings {
 /// How much of one kind a person keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageUse {
-    /// `Conversations`, `Characters`, `Pictures`.
+    /// `Chats`, `Characters`, `Pictures`.
     pub kind: String,
     /// Bytes that are stored.
     pub used: i64,

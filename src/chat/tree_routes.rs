@@ -167,6 +167,7 @@ async fn limit(ctx: &Ctx) -> ApiResult<()> {
         (status = 202, description = "The new wording is on its way", body = Writing),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, description = "The last reply is still being written", body = ErrorBody),
+        (status = 413, description = "Your account may not store more", body = ErrorBody),
         (status = 422, description = "No model wrote this", body = ErrorBody), (status = 429, body = ErrorBody)
     )
 )]
@@ -184,6 +185,7 @@ pub async fn regenerate(ctx: Ctx, Path(message): Path<String>) -> ApiResult<Resp
         (status = 202, description = "More words are on their way", body = Writing),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, description = "A reply is still being written, or this is not the last one", body = ErrorBody),
+        (status = 413, description = "Your account may not store more", body = ErrorBody),
         (status = 422, description = "No model wrote this", body = ErrorBody), (status = 429, body = ErrorBody)
     )
 )]
@@ -303,6 +305,7 @@ pub async fn delete_message(ctx: Ctx, Path(message): Path<String>) -> ApiResult<
         (status = 201, description = "The new conversation", body = Branched),
         (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, description = "The last reply is still being written", body = ErrorBody),
+        (status = 413, description = "Your account may not store more", body = ErrorBody),
         (status = 422, description = "Nothing is said there", body = ErrorBody), (status = 429, body = ErrorBody)
     )
 )]

@@ -1,4 +1,5 @@
-//! How much one person may keep, by kind: counted from the rows themselves, so that the figure is always what is there.
+//! How much one person may keep, by kind: counted from the rows themselves, so that the figure is what is there. Of the words of
+//! conversations, which come line by line, a count is kept with the account, and made anew once a day.
 //!
 //! The limits stand in the table `storage_limits`, by kind and by what somebody has grown into. Asked before anything is written;
 //! the row of the account is locked meanwhile, so that two uploads at once cannot both take the last place.
@@ -7,14 +8,14 @@ use super::files::Files;
 use crate::{
     accounts::StorageUse,
     error::{AppError, AppResult},
-    ids::UserId,
+    ids::{ConversationId, UserId},
 };
 use sqlx::PgConnection;
 
 /// What is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The words of all conversations.
+    /// The words of all conversations, with their notes and summaries.
     Conversations,
     /// Characters with all their versions, and the cards that they came from.
     Characters,
@@ -39,7 +40,7 @@ impl Kind {
     /// What it is called before people, as the subject of a sentence.
     const fn name(self) -> &'static str {
         match self {
-            Self::Conversations => "Conversations",
+            Self::Conversations => "Chats",
             Self::Characters => "Characters",
             Self::Pictures => "Pictures",
         }
@@ -49,12 +50,7 @@ impl Kind {
 /// Bytes that a person keeps of one kind.
 async fn used(tx: &mut PgConnection, user: UserId, kind: Kind) -> AppResult<i64> {
     Ok(match kind {
-        Kind::Conversations => sqlx::query_scalar!(
-            r#"select coalesce(sum(octet_length(content)), 0)::bigint as "bytes!" from messages where user_id = $1"#,
-            user.0
-        )
-        .fetch_one(&mut *tx)
-        .await?,
+        Kind::Conversations => words(tx, user).await?,
         // As they are stored, which is what they cost.
         Kind::Characters => {
             sqlx::query_scalar!(
@@ -102,16 +98,108 @@ pub async fn must_fit(tx: &mut PgConnection, user: UserId, kind: Kind, more: usi
     if used.saturating_add(more) <= limit {
         return Ok(());
     }
-    Err(AppError::TooLarge {
+    Err(full(kind, used, limit, more))
+}
+
+fn full(kind: Kind, used: i64, limit: i64, more: i64) -> AppError {
+    let more = if more > 0 { format!(", and this needs {} more", size(more)) } else { String::new() };
+    AppError::TooLarge {
         message: format!(
-            "{} take {} of the {} that your account may store, and this needs {} more. Delete some first; Settings, Account \
-             shows what is stored.",
+            "{} take {} of the {} that your account may store{more}. Delete some first; Settings, Account shows what is stored.",
             kind.name(),
             size(used),
-            size(limit),
-            size(more)
+            size(limit)
         ),
-    })
+    }
+}
+
+/// Bytes of all words that a person keeps: as counted last, with what came since; counted anew once a day.
+async fn words(tx: &mut PgConnection, user: UserId) -> AppResult<i64> {
+    let kept = sqlx::query_scalar!(
+        "select text_bytes from profile_private where user_id = $1 and text_counted_at > now() - interval '1 day'",
+        user.0
+    );
+    match kept.fetch_optional(&mut *tx).await? {
+        Some(bytes) => Ok(bytes),
+        None => count_words(tx, user).await,
+    }
+}
+
+async fn count_words(tx: &mut PgConnection, user: UserId) -> AppResult<i64> {
+    // Whoever adds words meanwhile waits, and adds them to the new count.
+    sqlx::query!("select user_id from profile_private where user_id = $1 for no key update", user.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let bytes = sqlx::query_scalar!(
+        r#"select ((select coalesce(sum(octet_length(content)), 0) from messages where user_id = $1)
+               + (select coalesce(sum(octet_length(title) + octet_length(instructions) + octet_length(note)), 0)
+                  from conversations where user_id = $1)
+               + (select coalesce(sum(octet_length(content)), 0) from conversation_summaries where user_id = $1))::bigint as "bytes!""#,
+        user.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update profile_private set text_bytes = $2, text_counted_at = now() where user_id = $1",
+        user.0,
+        bytes
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(bytes)
+}
+
+/// Makes sure that so many bytes of words still fit, and counts them; to be asked before they are written. Nobody who has reached the
+/// limit says or asks for anything more. Holds the person's count until the transaction ends.
+///
+/// # Errors
+/// `TooLarge` with a sentence that says what is full and what helps.
+pub async fn take_words(tx: &mut PgConnection, user: UserId, more: usize) -> AppResult<()> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    let limit = limit(tx, user, Kind::Conversations).await?;
+    let fits = |used: i64| used.saturating_add(more.max(1)) <= limit;
+    let mut used = words(tx, user).await?;
+    if !fits(used) {
+        // What went in other ways, as with a character that somebody deleted, is not in the count.
+        used = count_words(tx, user).await?;
+    }
+    if !fits(used) {
+        return Err(full(Kind::Conversations, used, limit, more));
+    }
+    add_words(tx, user, more).await
+}
+
+/// Counts bytes of words that were written, or that are gone when there are fewer than none.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn add_words(tx: &mut PgConnection, user: UserId, bytes: i64) -> AppResult<()> {
+    sqlx::query!(
+        "update profile_private set text_bytes = greatest(text_bytes + $2::bigint, 0) where user_id = $1",
+        user.0,
+        bytes
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Bytes of a text.
+#[must_use]
+pub fn bytes(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+/// Bytes of the words of one conversation.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn words_in(tx: &mut PgConnection, conversation: ConversationId) -> AppResult<i64> {
+    let bytes = sqlx::query_scalar!(
+        r#"select coalesce(sum(octet_length(content)), 0)::bigint as "bytes!" from messages where conversation_id = $1"#,
+        conversation.0
+    );
+    Ok(bytes.fetch_one(tx).await?)
 }
 
 /// Keeps an uploaded picture of this person under a key and writes it down, if it still fits. When the transaction is not

@@ -4,7 +4,7 @@ use super::{BORN, Client, PASSWORD, TestApp};
 use serde_json::json;
 
 /// An admin, whose password is fresh.
-async fn admin(app: &TestApp) -> Client {
+pub(super) async fn admin(app: &TestApp) -> Client {
     let (client, _) = app.person("keeper").await;
     let link = crate::accounts::store::first_admin_link(&app.state).await.unwrap().unwrap();
     client.post_form("/fn/accounts/claim_admin", &[("token", link.rsplit('/').next().unwrap())]).await;

@@ -320,3 +320,17 @@ async fn talk_keeps_its_letters() {
     assert!(said.contains(&"សួស្តី\u{200b}អ្នក, pasted from a\npage".to_owned()), "{said:?}");
     assert!(said.contains(&format!("ខ្ញុំ\u{200b}សុខសប្បាយ {flag} ab.")), "{said:?}");
 }
+
+/// What the policy of a page has stopped is told to whoever wants to hear it, and to nobody otherwise.
+#[tokio::test]
+async fn what_a_policy_stops_is_reported_where_that_is_set() {
+    for (flags, is_reported) in [(&[][..], false), (&["--csp-report", "https://reports.example/csp"][..], true)] {
+        let app = TestApp::with(flags).await;
+        let page = app.client().get("/sign-in").await;
+        let policy = page.header("content-security-policy").to_owned();
+        assert!(policy.contains("script-src 'nonce-"), "{policy}");
+        assert_eq!(policy.contains("report-to csp"), is_reported, "{policy}");
+        let to = if is_reported { "csp=\"https://reports.example/csp\"" } else { "" };
+        assert_eq!(page.header("reporting-endpoints"), to);
+    }
+}

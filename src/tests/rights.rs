@@ -345,7 +345,7 @@ async fn what_people_keep_has_a_measure_by_kind_and_tier() {
     assert_eq!(import().await.status, 201);
     let refused = import().await;
     assert_eq!(refused.status, 413, "{}", refused.text);
-    assert!(refused.text.contains("Conversations take 1.5 kB of the 2 kB"), "{}", refused.text);
+    assert!(refused.text.contains("Chats take 1.5 kB of the 2 kB"), "{}", refused.text);
 
     set("characters", 1000).await;
     let refused = ada.post_json("/api/ocs", &with(mira(), "name", json!("One more"))).await;

@@ -255,3 +255,12 @@ async fn streams_and_files_of_one_person_have_an_end() {
         assert_eq!(status, 200, "{path}: the places are free again");
     }
 }
+
+/// A shell's limit of open files is often 1,024, which is so many readers.
+#[test]
+fn as_many_files_as_the_machine_lets_us() {
+    let said = crate::server::transport::raise_open_files();
+    let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    assert_eq!(said, now.current.unwrap_or(u64::MAX), "what is said is what holds");
+    assert!(said >= now.maximum.unwrap_or(u64::MAX).min(65_536), "{said} of {:?}", now.maximum);
+}

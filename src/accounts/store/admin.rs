@@ -1,11 +1,12 @@
 //! What admins see and set about people: the list, the doors, invitations.
 
-use super::doors;
+use super::{doors, storage_limits};
 use crate::{
     accounts::{
         Invitation, Listed, PeopleList,
         doors::{Doors, KEY},
         forms::{DoorsForm, InviteForm},
+        storage::StorageLimit,
     },
     error::{AppError, AppResult},
     ids::UserId,
@@ -68,11 +69,11 @@ pub async fn people(ctx: &Ctx, q: &str) -> AppResult<PeopleList> {
     Ok(PeopleList { people, more, q, fresh: viewer.is_fresh(), made: None })
 }
 
-/// What is set about who may come in, for an admin's form, and the invitations that are out.
+/// What is set about who may come in and how much they may store, for an admin's forms, and the invitations that are out.
 ///
 /// # Errors
 /// `SignInRequired`; `NotFound` for everybody but admins.
-pub async fn doors_page(ctx: &Ctx) -> AppResult<(Doors, Vec<Invitation>, bool)> {
+pub async fn doors_page(ctx: &Ctx) -> AppResult<(Doors, Vec<Invitation>, Vec<StorageLimit>, bool)> {
     let viewer = admin(ctx)?;
     let mut tx = ctx.begin().await?;
     let set = doors(&mut tx).await?;
@@ -93,7 +94,7 @@ pub async fn doors_page(ctx: &Ctx) -> AppResult<(Doors, Vec<Invitation>, bool)> 
             is_good: r.is_good,
         })
         .collect();
-    Ok((set, invitations, viewer.is_fresh()))
+    Ok((set, invitations, storage_limits(&mut tx).await?, viewer.is_fresh()))
 }
 
 /// Sets who may come in.

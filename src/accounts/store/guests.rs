@@ -81,6 +81,7 @@ pub async fn move_guest(tx: &mut Tx, guest: UserId, account: UserId) -> AppResul
     .execute(&mut **tx)
     .await?;
     sqlx::query!("delete from users where user_id = $1 and kind = 'guest'", from).execute(&mut **tx).await?;
+    sqlx::query!("update profile_private set text_counted_at = null where user_id = $1", to).execute(&mut **tx).await?;
     Ok(())
 }
 

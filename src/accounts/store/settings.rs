@@ -97,7 +97,8 @@ pub async fn account(ctx: &Ctx) -> AppResult<AccountSettings> {
         sqlx::query!("select email, timezone from users where user_id = $1", viewer.id.0).fetch_one(&mut *tx).await?;
     let born = birth_date(&mut tx, viewer.id).await?;
     let storage = quota::all(&mut tx, viewer.id).await?;
-    drop(tx);
+    // What was counted is kept.
+    tx.commit().await?;
     Ok(AccountSettings {
         storage,
         username: viewer.username.clone(),

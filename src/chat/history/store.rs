@@ -177,7 +177,7 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
         fill_macros(&mut chat, &persona.name, &me.display_name);
     }
     let bytes = chat.nodes.iter().map(|node| node.content.len()).sum();
-    quota::must_fit(&mut tx, me.id, quota::Kind::Conversations, bytes).await?;
+    quota::take_words(&mut tx, me.id, bytes).await?;
     let id = ConversationId::new();
     let begun = rows.iter().map(|r| r.1).min().unwrap_or(now);
     let ended = rows.iter().map(|r| r.1).max().unwrap_or(now);

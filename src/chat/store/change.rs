@@ -6,7 +6,7 @@ use crate::{
     error::{AppError, AppResult, OnConstraint},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::store::Persona,
-    server::{Ctx, Tx, markdown},
+    server::{Ctx, Tx, markdown, quota},
 };
 use uuid::Uuid;
 
@@ -98,6 +98,7 @@ pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sen
     // What was said stays, but nobody goes on with a character that is hidden from them.
     crate::ocs::store::must_see(&mut tx, conversation.oc).await?;
     refuse_while_open(&mut tx, &conversation).await?;
+    quota::take_words(&mut tx, me.id, content.len()).await?;
 
     let message = MessageId::new();
     sqlx::query!(
@@ -173,7 +174,7 @@ async fn create(tx: &mut Tx, user: UserId, person: &str, persona: &Persona, open
     .await?;
     let known_as = crate::personas::store::default_name(tx, user).await?;
     let mut made = Locked { id, oc, leaf: None };
-    tree::add_openings(tx, &mut made, persona, known_as.as_deref().unwrap_or(person), opening).await?;
+    tree::add_openings(tx, user, &mut made, persona, known_as.as_deref().unwrap_or(person), opening).await?;
     Ok(made)
 }
 
@@ -185,6 +186,7 @@ pub async fn regenerate(ctx: &Ctx, message: MessageId) -> AppResult<Start> {
     let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (conversation, parent) = lock_reply(&mut tx, message).await?;
+    quota::take_words(&mut tx, me.id, 0).await?;
     let start = add_reply(ctx, &mut tx, &conversation, me.id, parent, None).await?;
     run::commit(&ctx.app, tx, &start).await?;
     Ok(start)
@@ -219,7 +221,10 @@ async fn again(ctx: &Ctx, message: MessageId, keep: bool) -> AppResult<Start> {
             "This chat has continued since; only its last reply can be changed this way.",
         ));
     }
-    let kept = if keep { going_on(&mut tx, message).await? } else { String::new() };
+    quota::take_words(&mut tx, me.id, 0).await?;
+    let (before, cut) = going_on(&mut tx, message).await?;
+    let kept = if keep { cut } else { String::new() };
+    quota::add_words(&mut tx, me.id, quota::bytes(&kept) - quota::bytes(&before)).await?;
     sqlx::query!(
         "update messages set content = $3,
              user_rating = case when $2 then user_rating end, was_helpful = case when $2 then was_helpful end,
@@ -252,8 +257,8 @@ fn start_of(conversation: &Locked, user: UserId, message: MessageId, answers: Me
     }
 }
 
-/// The words from which a reply goes on. An action that was closed where the reply's length cut it is open again.
-async fn going_on(tx: &mut Tx, message: MessageId) -> AppResult<String> {
+/// The words of a reply, and those from which it goes on: an action that was closed where the reply's length cut it is open again.
+async fn going_on(tx: &mut Tx, message: MessageId) -> AppResult<(String, String)> {
     let row = sqlx::query!(
         r#"select content, (select finish from runs where message_id = $1 order by run_id desc limit 1) as finish
            from messages where message_id = $1"#,
@@ -262,7 +267,8 @@ async fn going_on(tx: &mut Tx, message: MessageId) -> AppResult<String> {
     .fetch_one(&mut **tx)
     .await?;
     let was_cut = row.finish.as_deref() == Some("length");
-    Ok(if was_cut { prompt::reopened(&row.content).to_owned() } else { row.content })
+    let cut = if was_cut { prompt::reopened(&row.content).to_owned() } else { row.content.clone() };
+    Ok((row.content, cut))
 }
 
 /// Locks the conversation of a reply that may be written again, and gives what it answers. After a card with help lines the
@@ -404,13 +410,15 @@ pub async fn archive(ctx: &Ctx, id: ConversationId, archived: bool) -> AppResult
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn delete_conversation(ctx: &Ctx, id: ConversationId) -> AppResult<Vec<RunId>> {
-    ctx.talker_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let open = open_runs(&mut tx, id).await?;
+    let words = quota::words_in(&mut tx, id).await?;
     let done = sqlx::query!("delete from conversations where conversation_id = $1", id.0).execute(&mut *tx).await?;
     if done.rows_affected() == 0 {
         return Err(AppError::NotFound);
     }
+    quota::add_words(&mut tx, me.id, -words).await?;
     tx.commit().await?;
     Ok(open)
 }

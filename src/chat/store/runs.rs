@@ -5,7 +5,7 @@ use crate::{
     chat::{RunStatus, prompt::Receipt, run::LEASE_SECONDS},
     error::AppResult,
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
-    server::{AppState, Db},
+    server::{AppState, Db, quota},
 };
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -237,6 +237,8 @@ pub async fn finish(app: &AppState, start: &Start, end: &Ended) -> AppResult<boo
     )
     .execute(&mut *tx)
     .await?;
+    let more = quota::bytes(&end.content) - quota::bytes(&start.kept);
+    quota::add_words(&mut tx, start.user_id, more).await?;
     // Touches the conversation in any case, so that every tab sees that something ended.
     sqlx::query!(
         "update conversations set last_line = case when $2 = '' then last_line else $2 end, last_message_at = now()

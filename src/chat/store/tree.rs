@@ -12,9 +12,9 @@ use super::{
 use crate::{
     chat::{Sender, check_words, prompt, run},
     error::{AppError, AppResult},
-    ids::{ConversationId, MessageId, RunId},
+    ids::{ConversationId, MessageId, RunId, UserId},
     ocs::store::Persona,
-    server::{Ctx, Tx, markdown},
+    server::{Ctx, Tx, markdown, quota},
 };
 use uuid::Uuid;
 
@@ -147,7 +147,7 @@ pub async fn wordings(tx: &mut Tx, message: MessageId) -> AppResult<Vec<Wording>
 /// # Errors
 /// `NotFound`, also for somebody else's; `Invalid` at `field`; `Conflict` while the character is still answering.
 pub async fn edit_in_place(ctx: &Ctx, message: MessageId, field: &str, words: &str) -> AppResult<ConversationId> {
-    ctx.talker_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     line.must_not_be_card()?;
@@ -155,6 +155,10 @@ pub async fn edit_in_place(ctx: &Ctx, message: MessageId, field: &str, words: &s
     refuse_while_open(&mut tx, &conversation).await?;
     if words == line.content {
         return Ok(conversation.id);
+    }
+    match words.len().checked_sub(line.content.len()) {
+        Some(more @ 1..) => quota::take_words(&mut tx, me.id, more).await?,
+        _ => quota::add_words(&mut tx, me.id, quota::bytes(&words) - quota::bytes(&line.content)).await?,
     }
     // What was found by its meaning is found by its new meaning.
     sqlx::query!(
@@ -190,6 +194,7 @@ pub async fn edit_as_wording(
     line.must_not_be_card()?;
     let words = check_words(field, line.sender, words)?;
     refuse_while_open(&mut tx, &conversation).await?;
+    quota::take_words(&mut tx, me.id, words.len()).await?;
     let id = MessageId::new();
     // Words that a person put into a character's mouth say so.
     sqlx::query!(
@@ -230,7 +235,7 @@ pub async fn edit_as_wording(
 /// `NotFound`, also for somebody else's; `Invalid` for a line without words; `Conflict` while the character is still
 /// answering.
 pub async fn branch(ctx: &Ctx, message: MessageId) -> AppResult<ConversationId> {
-    ctx.talker_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     refuse_while_open(&mut tx, &conversation).await?;
@@ -238,18 +243,21 @@ pub async fn branch(ctx: &Ctx, message: MessageId) -> AppResult<ConversationId> 
         return Err(AppError::invalid("", "This message is still empty, so nothing can branch off."));
     }
     // Replies that never found words are left behind.
-    let old = sqlx::query_scalar!(
+    let path = sqlx::query!(
         r#"with recursive path as (
                select message_id, parent_id, content, 1 as depth from messages where message_id = $1
                union all
                select m.message_id, m.parent_id, m.content, path.depth + 1
                from messages m join path on m.message_id = path.parent_id
            )
-           select message_id as "message_id!" from path where content !~ '^\s*$' order by depth desc"#,
+           select message_id as "id!", octet_length(content) as "bytes!" from path where content !~ '^\s*$' order by depth desc"#,
         message.0
     )
     .fetch_all(&mut *tx)
     .await?;
+    let bytes = path.iter().map(|line| usize::try_from(line.bytes).unwrap_or(0)).sum();
+    quota::take_words(&mut tx, me.id, bytes).await?;
+    let old: Vec<Uuid> = path.iter().map(|line| line.id).collect();
     let new: Vec<Uuid> = old.iter().map(|_| MessageId::new().0).collect();
     let title = sqlx::query_scalar!(
         r#"select coalesce(nullif(c.title, ''), o.name) as "title!" from conversations c join ocs o using (oc_id)
@@ -357,11 +365,14 @@ pub async fn rate(ctx: &Ctx, message: MessageId, opinion: Opinion) -> AppResult<
 /// # Errors
 /// `NotFound`, also for somebody else's.
 pub async fn delete_message(ctx: &Ctx, message: MessageId) -> AppResult<(ConversationId, Vec<RunId>)> {
-    ctx.talker_write()?;
+    let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     let (line, conversation) = lock_line(&mut tx, message).await?;
     let open = open_runs(&mut tx, conversation.id).await?;
+    let before = quota::words_in(&mut tx, conversation.id).await?;
     sqlx::query!("delete from messages where message_id = $1", message.0).execute(&mut *tx).await?;
+    let after = quota::words_in(&mut tx, conversation.id).await?;
+    quota::add_words(&mut tx, me.id, after - before).await?;
     // If what was shown has gone with it, the newest other wording is shown, or what came before.
     let shown = sqlx::query_scalar!(
         r#"select exists (select from messages where message_id = $1) as "shown!""#,
@@ -450,6 +461,7 @@ pub fn openings(persona: &Persona, person: &str) -> Vec<String> {
 /// Puts the openings into a new conversation as each other's wordings and shows the chosen one, or else the first.
 pub(super) async fn add_openings(
     tx: &mut Tx,
+    user: UserId,
     conversation: &mut Locked,
     persona: &Persona,
     person: &str,
@@ -459,6 +471,7 @@ pub(super) async fn add_openings(
     let ids: Vec<Uuid> = texts.iter().map(|_| MessageId::new().0).collect();
     let chosen = usize::try_from(chosen).unwrap_or(0);
     let Some(leaf) = ids.get(chosen).or_else(|| ids.first()).copied().map(MessageId) else { return Ok(()) };
+    quota::take_words(tx, user, texts.iter().map(String::len).sum()).await?;
     sqlx::query!(
         "insert into messages (message_id, conversation_id, user_id, sender_type, oc_id, content)
          select o.id, c.conversation_id, c.user_id, 'oc', c.oc_id, o.content

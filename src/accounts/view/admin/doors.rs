@@ -1,12 +1,14 @@
-//! Who may come in: guests, joining, the youngest age, invitations.
+//! Who may come in: guests, joining, the youngest age, invitations; and how much they may store.
 
-use super::made;
+use super::{made, storage};
 use crate::{
     accounts::{
         Invitation, Made,
         admin_api::{Invite, RevokeInvitation, SaveDoors},
         doors::{Doors, Joining},
-        once, store,
+        once,
+        storage::StorageLimit,
+        store,
     },
     models::view::{AdminFrame, ConfirmFirst, loaded, saved},
     ui::{Choice, Form, FormNote, Select, Submit, TextInput, Time},
@@ -21,6 +23,7 @@ const HERE: &str = "/admin/accounts";
 struct Page {
     doors: Doors,
     invitations: Vec<Invitation>,
+    storage: Vec<StorageLimit>,
     fresh: bool,
     link: Option<Made>,
 }
@@ -30,14 +33,14 @@ struct Page {
 pub fn DoorsPage() -> impl IntoView {
     let fetch = |ctx: crate::server::Ctx| async move {
         let link = once::take(&ctx, HERE);
-        let (doors, invitations, fresh) = store::doors_page(&ctx).await?;
-        Ok(Page { doors, invitations, fresh, link })
+        let (doors, invitations, storage, fresh) = store::doors_page(&ctx).await?;
+        Ok(Page { doors, invitations, storage, fresh, link })
     };
     loaded(HERE.to_owned(), fetch, |page: Page| show(page).into_any())
 }
 
 fn show(page: Page) -> impl IntoView {
-    let Page { doors, invitations, fresh, link } = page;
+    let Page { doors, invitations, storage, fresh, link } = page;
     view! {
         <AdminFrame here=HERE title="Accounts and guests">
             {if fresh {
@@ -60,6 +63,9 @@ fn show(page: Page) -> impl IntoView {
             {fresh.then(invite)}
             {(!invitations.is_empty())
                 .then(|| view! { <ul class="list settings-card">{invitations.into_iter().map(row).collect_view()}</ul> })}
+            <h2 id="storage">"Storage per account"</h2>
+            <p>"What is stored already stays, even above the limit. People see theirs in Settings, Account."</p>
+            {if fresh { storage::settings(&storage).into_any() } else { storage::told(&storage).into_any() }}
         </AdminFrame>
     }
 }

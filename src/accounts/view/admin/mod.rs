@@ -2,6 +2,7 @@
 
 mod doors;
 mod people;
+mod storage;
 
 pub use doors::DoorsPage;
 pub use people::PeoplePage;
