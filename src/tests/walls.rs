@@ -238,8 +238,7 @@ insert into api_tokens (api_token_id, user_id, name, token_hash, hint, scopes) v
 insert into one_time_tokens (token_hash, purpose, user_id) values (sha256('1'), 'reset_password', '{owner}');
 insert into activity_log (activity_id, user_id, action) values ('{row}', '{owner}', 'a');
 insert into audit_log (audit_id, actor_id, action) values ('{row}', '{owner}', 'a');
-insert into limit_buckets (key, tokens) values ('row', 1);
-insert into form_drafts (form_draft_id, user_id, fields) values ('{row}', '{owner}', '{}');
+insert into limit_buckets (key, tokens) values ('row', 1); insert into form_drafts (form_draft_id, user_id, fields) values ('{row}', '{owner}', '{}');
 insert into ocs (oc_id, owner_id, name, slug, description, personality) values
     ('{row}', '{owner}', 'Walled', 'walled', 'd', 'p'), ('00000000-0000-7000-8000-0000000000f2', '{stranger}', 'Beyond', 'beyond', 'd', 'p');
 insert into ocs (oc_id, owner_id, name, slug, description, personality, is_public, content_rating) values
@@ -269,8 +268,7 @@ insert into models (model_id, provider_id, remote_name, name, context_tokens, ma
 insert into system_config (key, value) values ('row', '1');
 insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key, master_key_id, key_last_four)
     values ('{row}', '{owner}', 'openai', 'https://example.org', 'm', 4096, 's', 'w', 'k', '1234');
-insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', 'plate', 1);
-insert into erased (kind, id) values ('character', '{row}');
+insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', 'plate', 1); insert into erased (kind, id) values ('character', '{row}');
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
 insert into crisis_cards (day, cards) values ('2026-01-01', 1); insert into system_config (key, value) values ('accounts', '{}');
