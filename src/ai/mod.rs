@@ -144,6 +144,8 @@ pub struct Request {
     pub sampling: Sampling,
     /// The reply ends before any of these texts.
     pub stop: Vec<String>,
+    /// Phrases that the reply must not hold, in any case of letters. The local model does not say them; others are told in words.
+    pub never: Vec<String>,
     /// The JSON object that the reply must be; `None` for free text. The local model cannot leave it; others are held to it
     /// as far as their servers can, and told in words in any case. Read the reply with [`partial`].
     pub schema: Option<Arc<Schema>>,
@@ -160,6 +162,7 @@ impl Request {
             max_tokens: 220,
             sampling: Sampling::default(),
             stop: Vec::new(),
+            never: Vec::new(),
             schema: None,
             tools: Vec::new(),
         }

@@ -8,6 +8,7 @@ use super::{
     prompt::{self, Guest, Notes, Scene, Turn},
 };
 use crate::{
+    accounts::guests::NAME as GUEST,
     ai::{
         ChatModel, Chunk, Finish, FinishReason,
         local::{LocalConfig, LocalModel},
@@ -240,7 +241,7 @@ fn print(text: &str) -> Result<(), String> {
 
 /// A talk with a character that has said its greeting.
 fn scene_with(persona: Persona) -> Scene {
-    let person = "Ada".to_owned();
+    let person = GUEST.to_owned();
     let greeting = prompt::fill(persona.greeting.trim(), &persona.name, &person);
     Scene {
         persona,

@@ -19,8 +19,10 @@ pub(super) fn sampling(model: &LlamaModel) -> Sampling {
 /// By the name of the architecture, as files give it.
 fn of(architecture: &str) -> Sampling {
     let (temperature, top_p, min_p, repeat_penalty) = match architecture {
-        // generation_config.json of Qwen2.5: 0.7, 0.8, repetition 1.1. Beside the guard against echoes 1.05 is enough.
-        "qwen2" | "qwen2moe" | "qwen3" | "qwen3moe" => (0.7, 0.8, 0.0, 1.05),
+        // generation_config.json of Qwen2.5: 0.7, 0.8, repetition 1.1. Beside the guard against echoes 1.05 is enough, and colder
+        // its small models lose the thread less often (docs/voice.md).
+        "qwen2" | "qwen2moe" => (0.4, 0.8, 0.0, 1.05),
+        "qwen3" | "qwen3moe" => (0.7, 0.8, 0.0, 1.05),
         "gemma" | "gemma2" | "gemma3" | "gemma3n" => (1.0, 0.95, 0.0, 1.0),
         "phi3" | "phimoe" => (0.7, 0.95, 0.05, 1.05),
         "llama" | "mistral3" => (0.6, 0.9, 0.05, 1.1),

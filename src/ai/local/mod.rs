@@ -12,6 +12,7 @@ mod fault;
 mod job;
 mod line;
 mod load;
+mod manner;
 mod memory;
 mod prompt;
 mod quantize;

@@ -4,7 +4,8 @@
 //! asked about the likeliest tokens only; asking about the whole vocabulary costs milliseconds and is the way out when
 //! none of them fits.
 
-use crate::ai::{ModelError, Sampling};
+use super::manner::Manner;
+use crate::ai::{ModelError, Request};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
@@ -19,8 +20,12 @@ const LOOK_BACK: i32 = 128;
 /// conversation says its own last line again and again.
 const ECHO: f32 = 0.8;
 
-/// Tokens that may be the same as before: enough to say back what somebody told, "your cat is called Pixel".
-const ECHO_LENGTH: i32 = 6;
+/// Tokens that may be the same as before: enough to say back what somebody told, names in four syllables included. With six,
+/// "un chien qui s'appelle Filou" came back as "Filiou".
+const ECHO_LENGTH: i32 = 9;
+
+/// How often a token is drawn again that would end in something that is never said.
+const REDRAWS: usize = 8;
 
 /// Tokens of the prompt and the reply that are searched for the same words.
 const ECHO_LOOK_BACK: i32 = 1024;
@@ -36,18 +41,16 @@ pub(super) struct Picker {
     draw: LlamaSampler,
     grammar: Option<LlamaSampler>,
     scratch: LlamaTokenDataArray,
+    manner: Option<Manner>,
 }
 
 impl Picker {
     /// `prompt` are the tokens that the reply follows.
-    pub(super) fn new(
-        model: &LlamaModel,
-        sampling: &Sampling,
-        grammar: Option<&str>,
-        prompt: &[LlamaToken],
-    ) -> Result<Self, ModelError> {
+    pub(super) fn new(model: &LlamaModel, request: &Request, prompt: &[LlamaToken]) -> Result<Self, ModelError> {
+        let sampling = &request.sampling;
+        let grammar = request.schema.as_ref().map(|schema| schema.grammar());
         let grammar = grammar
-            .map(|text| LlamaSampler::grammar(model, text, "root"))
+            .map(|text| LlamaSampler::grammar(model, &text, "root"))
             .transpose()
             .map_err(|_| ModelError::Failed("the grammar of the wished form is not valid".to_owned()))?;
         let repeat = if sampling.repeat_penalty > 0.0 { sampling.repeat_penalty } else { 1.0 };
@@ -77,11 +80,16 @@ impl Picker {
             draw,
             grammar,
             scratch: LlamaTokenDataArray::new(Vec::new(), false),
+            // What has a form is read by programs, and its words are judged there.
+            manner: request.schema.is_none().then(|| {
+                let read: String = request.messages.iter().map(|line| line.content.as_str()).collect();
+                Manner::new(&request.never, model.n_params(), &read)
+            }),
         })
     }
 
     /// The next token after row `row` of the last batch. `None` when nothing fits the grammar.
-    pub(super) fn pick(&mut self, ctx: &LlamaContext<'_>, row: i32) -> Option<LlamaToken> {
+    pub(super) fn pick(&mut self, model: &LlamaModel, ctx: &LlamaContext<'_>, row: i32) -> Option<LlamaToken> {
         self.scratch = ctx.token_data_array_ith(row);
         self.scratch.apply_sampler(&mut self.narrow);
         self.scratch.apply_sampler(&mut self.penalties);
@@ -98,6 +106,27 @@ impl Picker {
             }
             self.scratch.data.retain(|token| token.logit() > f32::NEG_INFINITY);
             self.scratch.sorted = false;
+        }
+        self.drawn(model)
+    }
+
+    /// Draws among the candidates, and again while the text would say what it never says.
+    fn drawn(&mut self, model: &LlamaModel) -> Option<LlamaToken> {
+        let Some(manner) = &mut self.manner else {
+            self.scratch.apply_sampler(&mut self.draw);
+            return self.scratch.selected_token();
+        };
+        let mut left = self.scratch.data.clone();
+        for _ in 0..REDRAWS {
+            self.scratch.apply_sampler(&mut self.draw);
+            let token = self.scratch.selected_token()?;
+            let piece = model.vocab().token_to_piece(token, false, None);
+            if manner.allows(&piece) {
+                manner.note(&piece);
+                return Some(token);
+            }
+            left.retain(|candidate| candidate.id() != token);
+            self.scratch = LlamaTokenDataArray::new(left.clone(), false);
         }
         self.scratch.apply_sampler(&mut self.draw);
         self.scratch.selected_token()

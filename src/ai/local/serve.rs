@@ -188,8 +188,7 @@ impl<'m> Serve<'m> {
         if let Some(error) = too_long(u32::try_from(prompt.len()).unwrap_or(u32::MAX)) {
             return Err(error);
         }
-        let grammar = request.schema.as_ref().map(|schema| schema.grammar());
-        let picker = Picker::new(self.model, &request.sampling, grammar.as_deref(), &prompt)?;
+        let picker = Picker::new(self.model, request, &prompt)?;
         Ok((prompt, picker))
     }
 
@@ -249,7 +248,7 @@ impl<'m> Serve<'m> {
 
     /// Draws the next token of a reply and ends it when that was the last.
     fn advance(&mut self, mut running: Running) {
-        let Some(token) = running.picker.pick(&self.ctx, running.row) else {
+        let Some(token) = running.picker.pick(self.model, &self.ctx, running.row) else {
             self.slots.release(running.seq);
             return running.job.fail(ModelError::Failed("its words do not fit the wished form".to_owned()));
         };

@@ -136,6 +136,7 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
         max_tokens,
         sampling: info.sampling.clone(),
         stop: stops(&scene.person),
+        never: scene.persona.forbidden_phrases.clone(),
         schema: None,
         tools: Vec::new(),
     };
