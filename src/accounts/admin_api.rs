@@ -72,3 +72,15 @@ pub async fn make_reset_link(id: UserId) -> Result<(), AppError> {
     })
     .await
 }
+
+/// Closes somebody's account until it is opened again (`lift`): they are signed out everywhere and cannot come in.
+#[server(prefix = "/fn", endpoint = "accounts/suspend")]
+pub async fn suspend(id: UserId, #[server(default)] lift: bool) -> Result<(), AppError> {
+    use crate::{error::reply, server::ctx};
+    reply(async {
+        super::store::suspend(&ctx()?, id, lift).await?;
+        leptos_axum::redirect("/admin/people");
+        Ok(())
+    })
+    .await
+}

@@ -7,6 +7,7 @@ mod accounts_doors;
 mod accounts_guests;
 mod accounts_join;
 mod accounts_recovery;
+mod accounts_suspend;
 mod avatars;
 mod banners;
 mod cards;

@@ -69,6 +69,41 @@ pub async fn people(ctx: &Ctx, q: &str) -> AppResult<PeopleList> {
     Ok(PeopleList { people, more, q, fresh: viewer.is_fresh(), made: None })
 }
 
+/// Suspends somebody, or takes that back: a suspended account is signed out everywhere, its tokens do not work, its page is not there
+/// and nobody can sign in to it. Everything in it stays; its characters are drafts from then on. What is being written for them stops.
+///
+/// # Errors
+/// `NotFound` for an unknown account, and for everybody but admins; `ConfirmPassword`; `Conflict` for an admin's.
+pub async fn suspend(ctx: &Ctx, id: UserId, lift: bool) -> AppResult<()> {
+    let viewer = admin_change(ctx)?;
+    let mut tx = ctx.app.db.system().await?;
+    let row = sqlx::query!(
+        r#"update profiles p set is_active = $2 from users u
+           where u.user_id = p.user_id and p.user_id = $1 and u.kind = 'person'
+           returning p.username, exists (select from user_roles r where r.user_id = p.user_id and r.role = 'admin') as "is_admin!""#,
+        id.0,
+        lift
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(AppError::NotFound)?;
+    if row.is_admin {
+        return Err(AppError::conflict("", "Admins can't be suspended. Take the role away first."));
+    }
+    let action = if lift { "accounts.reinstate" } else { "accounts.suspend" };
+    audit(&mut tx, viewer.id, action, &row.username).await?;
+    if !lift {
+        crate::ocs::store::hide_all_of(&mut tx, id).await?;
+    }
+    tx.commit().await?;
+    if !lift {
+        for run in super::stop_runs_of(&ctx.app, id).await? {
+            ctx.app.runs.stop(run);
+        }
+    }
+    Ok(())
+}
+
 /// What is set about who may come in and how much they may store, for an admin's forms, and the invitations that are out.
 ///
 /// # Errors

@@ -180,6 +180,8 @@ fn action_words(action: &str) -> String {
     match action {
         "home.feature" => "Put on the home page:",
         "home.unfeature" => "Took off the home page:",
+        "accounts.suspend" => "Suspended",
+        "accounts.reinstate" => "Reinstated",
         "first_admin" => "Became the first admin:",
         "models.add_provider" => "Added the provider",
         "models.change_provider" => "Changed the provider",

@@ -19,4 +19,4 @@ pub use names::{offer_name, slug_of};
 pub use page::{Look, editable, find, find_id, look, must_see, page};
 pub use persona::{Persona, PersonaItem, persona};
 pub use versions::{restore, versions};
-pub use write::{Made, create, delete, plates_of, publish, set_avatar, unpublish, update};
+pub use write::{Made, create, delete, hide_all_of, plates_of, publish, set_avatar, unpublish, update};

@@ -249,6 +249,15 @@ pub async fn unpublish(tx: &mut PgConnection, id: OcId) -> AppResult<Made> {
     Ok(Made { id, slug: row.slug, version: row.version })
 }
 
+/// Hides all characters of somebody, who may publish them again.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn hide_all_of(tx: &mut PgConnection, owner: UserId) -> AppResult<()> {
+    sqlx::query!("update ocs set is_public = false where owner_id = $1 and is_public", owner.0).execute(tx).await?;
+    Ok(())
+}
+
 /// Deletes a character with everything that is only its own: versions, posts, events, memories and all conversations with it.
 /// Answers with the keys of all plates that it ever had.
 ///

@@ -320,6 +320,7 @@ const BLIND: &[(&str, &str)] = &[
     ("POST /admin/models/model/{id}/try", "for admins"),
     ("POST /fn/accounts/make_reset_link", "for admins; tests/accounts_recovery.rs asks as one"),
     ("POST /fn/accounts/revoke_invitation", "for admins; tests/accounts_doors.rs asks as one"),
+    ("POST /fn/accounts/suspend", "for admins; tests/accounts_suspend.rs asks as one"),
     ("POST /fn/admin/cancel_job", "for admins; tests/jobs asks as one"),
     ("POST /fn/admin/retry_job", "for admins; tests/jobs asks as one"),
     ("POST /fn/models/delete_model", "for admins"),

@@ -2,7 +2,11 @@
 
 use super::made;
 use crate::{
-    accounts::{Listed, PeopleList, Role, admin_api::MakeResetLink, once, store},
+    accounts::{
+        Listed, PeopleList, Role,
+        admin_api::{MakeResetLink, Suspend},
+        once, store,
+    },
     models::view::{AdminFrame, ConfirmFirst, loaded},
     ui::{Empty, Form, FormNote, Time},
 };
@@ -27,7 +31,7 @@ pub fn PeoplePage() -> impl IntoView {
 
 fn page(list: PeopleList) -> impl IntoView {
     let PeopleList { people, more, q, fresh, made: link } = list;
-    let action = ServerAction::<MakeResetLink>::new();
+    let (link_made, suspended) = (ServerAction::<MakeResetLink>::new(), ServerAction::<Suspend>::new());
     let none = people.is_empty();
     view! {
         <AdminFrame here=HERE title="People">
@@ -41,12 +45,13 @@ fn page(list: PeopleList) -> impl IntoView {
                 <button class="btn ghost" type="submit">"Search"</button>
             </form>
             // What a refused form says; each row has one of its own.
-            <Form action=action><FormNote /></Form>
+            <Form action=link_made><FormNote /></Form>
+            <Form action=suspended><FormNote /></Form>
             {(!fresh)
                 .then(|| {
                     view! {
                         <div class="card settings-card">
-                            <ConfirmFirst what="A one-time link lets somebody in without their password. Confirm yours to make one." here=HERE />
+                            <ConfirmFirst what="To make one-time links, which let somebody in without their password, or to suspend somebody, confirm your password first." here=HERE />
                         </div>
                     }
                 })}
@@ -63,12 +68,15 @@ fn page(list: PeopleList) -> impl IntoView {
 fn row(person: Listed, fresh: bool) -> impl IntoView {
     let Listed { id, username, display_name, email, role, is_active, joined, last_seen } = person;
     let tag = match (role, is_active) {
-        (_, false) => Some("closed"),
+        (_, false) => Some("suspended"),
         (Role::Admin, _) => Some("admin"),
         (Role::Moderator, _) => Some("moderator"),
         (Role::User, _) => None,
     };
     let label = format!("Make a one-time link for {username}");
+    let may_suspend = fresh && role != Role::Admin;
+    let (what, lift) = if is_active { ("Suspend", "false") } else { ("Reinstate", "true") };
+    let suspend = format!("{what} {username}");
     view! {
         <li class="list-row">
             <span class="grow">
@@ -83,6 +91,16 @@ fn row(person: Listed, fresh: bool) -> impl IntoView {
                         <form method="post" action=MakeResetLink::url()>
                             <input type="hidden" name="id" value=id.to_string() />
                             <button type="submit" class="quiet" aria-label=label>"Make a one-time link"</button>
+                        </form>
+                    }
+                })}
+            {may_suspend
+                .then(|| {
+                    view! {
+                        <form method="post" action=Suspend::url()>
+                            <input type="hidden" name="id" value=id.to_string() />
+                            <input type="hidden" name="lift" value=lift />
+                            <button type="submit" class="quiet" class:danger=is_active aria-label=suspend>{what}</button>
                         </form>
                     }
                 })}
