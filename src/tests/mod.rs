@@ -36,6 +36,7 @@ mod names;
 mod ocs;
 mod operations;
 mod pages;
+mod plans;
 mod pooler;
 mod provider;
 mod rights;

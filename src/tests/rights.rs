@@ -465,6 +465,7 @@ async fn profiles_have_no_private_columns() {
     let known = [
         "user_id",
         "username",
+        "username_key",
         "display_name",
         "bio",
         "avatar_key",

@@ -39,22 +39,30 @@ pub async fn people(ctx: &Ctx, q: &str) -> AppResult<PeopleList> {
     let q: String = q.trim().chars().take(100).collect();
     // When somebody was last here stands in a row that only they see.
     let mut tx = ctx.app.db.system().await?;
+    let (people, more) = people_listed(&mut tx, &q).await?;
+    Ok(PeopleList { people, more, q, fresh: viewer.is_fresh(), made: None })
+}
+
+/// The page of [`people`], and whether there are more.
+pub(crate) async fn people_listed(tx: &mut Tx, q: &str) -> AppResult<(Vec<Listed>, bool)> {
     let rows = sqlx::query!(
         r#"select p.user_id, p.username, p.display_name, u.email, p.is_active, p.created_at, v.last_active_at,
                (select max(case r.role when 'admin' then 2 else 1 end) from user_roles r where r.user_id = u.user_id) as role
            from users u join profiles p using (user_id) join profile_private v using (user_id)
-           where u.kind = 'person' and ($1 = '' or position(lower($1) in lower(p.username)) > 0
+           where u.kind = 'person' and ($1 = '' or position(lower($1) in p.username_key) > 0
                or position(lower($1) in lower(p.display_name)) > 0 or position(lower($1) in lower(u.email)) > 0)
-           order by v.last_active_at desc, p.user_id limit $2"#,
+           order by v.seen_on desc, v.user_id limit $2"#,
         q,
         SHOWN + 1
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     let more = rows.len() > usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let mut rows: Vec<_> = rows.into_iter().take(usize::try_from(SHOWN).unwrap_or(usize::MAX)).collect();
+    // The index knows days; within the page it is the moment that counts.
+    rows.sort_by_key(|row| std::cmp::Reverse(row.last_active_at));
     let people = rows
         .into_iter()
-        .take(usize::try_from(SHOWN).unwrap_or(usize::MAX))
         .map(|r| Listed {
             id: UserId(r.user_id),
             username: r.username,
@@ -66,7 +74,7 @@ pub async fn people(ctx: &Ctx, q: &str) -> AppResult<PeopleList> {
             last_seen: r.last_active_at.into(),
         })
         .collect();
-    Ok(PeopleList { people, more, q, fresh: viewer.is_fresh(), made: None })
+    Ok((people, more))
 }
 
 /// Suspends somebody, or takes that back: a suspended account is signed out everywhere, its tokens do not work, its page is not there

@@ -46,9 +46,8 @@ pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     let form = form.check()?;
     let mut tx = app.db.system().await?;
     let row = sqlx::query!(
-        r#"select u.user_id, u.password_hash, p.is_active from users u join profiles p using (user_id)
-           where lower(p.username) = lower($1) or lower(u.email) = lower($1)"#,
-        form.login
+        r#"select u.user_id, u.password_hash, p.is_active from users u join profiles p using (user_id) where u.user_id = $1"#,
+        account_called(&mut tx, &form.login).await?
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -76,6 +75,16 @@ pub async fn sign_in(ctx: &Ctx, form: forms::SignInForm) -> AppResult<Entered> {
     let token = enter(ctx, &mut tx, id, "sign_in").await?;
     tx.commit().await?;
     Ok(entered(ctx, id, token))
+}
+
+/// Whose username or address this is, whatever its case: two looks, since a condition over both tables reads all of them.
+pub(crate) async fn account_called(tx: &mut Tx, login: &str) -> AppResult<Option<uuid::Uuid>> {
+    let found = sqlx::query_scalar!(
+        "select coalesce((select user_id from profiles where username_key = lower($1)),
+             (select user_id from users where lower(email) = lower($1)))",
+        login
+    );
+    Ok(found.fetch_one(&mut **tx).await?)
 }
 
 /// Takes one of the tries to sign in to an account, or to what somebody typed and nobody is called.

@@ -135,7 +135,7 @@ async fn taken(tx: &mut Tx, form: &SignUpForm, faults: &[AppError]) -> AppResult
     let username = if good("username") { form.username.as_str() } else { "" };
     let email = if good("email") { form.email.as_str() } else { "" };
     let found = sqlx::query!(
-        r#"select exists (select from profiles where lower(username) = lower($1)) as "name!",
+        r#"select exists (select from profiles where username_key = lower($1)) as "name!",
                exists (select from users where lower(email) = lower($2)) as "email!""#,
         username,
         email
@@ -153,7 +153,7 @@ async fn taken(tx: &mut Tx, form: &SignUpForm, faults: &[AppError]) -> AppResult
 pub async fn is_free(ctx: &Ctx, username: &str) -> AppResult<bool> {
     let mut tx = ctx.app.db.system().await?;
     let free = sqlx::query_scalar!(
-        r#"select not exists (select from profiles where lower(username) = lower($1)) as "free!""#,
+        r#"select not exists (select from profiles where username_key = lower($1)) as "free!""#,
         username
     );
     Ok(free.fetch_one(&mut *tx).await?)

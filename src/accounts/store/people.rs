@@ -4,9 +4,9 @@ use super::avatar_url;
 use crate::{
     accounts::{Person, PersonOc},
     error::{AppError, AppResult},
-    ids::OcId,
+    ids::{OcId, UserId},
     ocs::portrait_url,
-    server::Ctx,
+    server::{Ctx, Tx},
 };
 use uuid::Uuid;
 
@@ -19,16 +19,21 @@ const SHOWN: i64 = 12;
 /// `NotFound` for an unknown or closed account.
 pub async fn person(ctx: &Ctx, username: &str) -> AppResult<Person> {
     let mut tx = ctx.begin().await?;
+    person_called(&mut tx, username, ctx.user_id()).await
+}
+
+/// As [`person`], asked by `viewer`.
+pub(crate) async fn person_called(tx: &mut Tx, username: &str, viewer: Option<UserId>) -> AppResult<Person> {
     let row = sqlx::query!(
         r#"select user_id, username, display_name, bio, avatar_key, created_at,
                (select count(*) from ocs o where o.owner_id = p.user_id and o.is_public) as "oc_total!"
-           from profiles p where lower(username) = lower($1) and left(username, 1) <> '~'"#,
+           from profiles p where username_key = lower($1) and left(username, 1) <> '~'"#,
         username
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?
     .ok_or(AppError::NotFound)?;
-    let is_me = ctx.user_id().is_some_and(|id| id.0 == row.user_id);
+    let is_me = viewer.is_some_and(|id| id.0 == row.user_id);
     // One's own drafts stand first, where one looks for them.
     let ocs = sqlx::query!(
         "select oc_id, name, slug, title, version, is_public from ocs
@@ -37,7 +42,7 @@ pub async fn person(ctx: &Ctx, username: &str) -> AppResult<Person> {
         SHOWN,
         is_me
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     Ok(Person {
         is_me,

@@ -1,6 +1,6 @@
 //! Getting back in without the password: recovery codes, and the one-time link that an admin makes for somebody.
 
-use super::entry::{Entered, enter, entered, note, settle_guest, take_tries};
+use super::entry::{Entered, account_called, enter, entered, note, settle_guest, take_tries};
 use crate::{
     accounts::{Made, forms::RecoverForm, rules},
     error::{AppError, AppResult},
@@ -132,9 +132,8 @@ pub async fn recover(ctx: &Ctx, form: &RecoverForm) -> AppResult<Entered> {
     let row = sqlx::query!(
         r#"select u.user_id, u.email, p.username, p.is_active,
                exists (select from recovery_codes c where c.user_id = u.user_id and c.code_hash = $2) as "good!"
-           from users u join profiles p using (user_id)
-           where (lower(p.username) = lower($1) or lower(u.email) = lower($1)) and u.kind = 'person'"#,
-        login,
+           from users u join profiles p using (user_id) where u.user_id = $1 and u.kind = 'person'"#,
+        account_called(&mut tx, login).await?,
         hash_code(&form.code)
     )
     .fetch_optional(&mut *tx)

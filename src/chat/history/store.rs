@@ -124,11 +124,21 @@ pub async fn conversations_called(tx: &mut Tx, user: UserId, name: &str) -> AppR
 /// When the database cannot be reached.
 pub async fn partners(tx: &mut Tx, user: UserId, wanted: &str) -> AppResult<Vec<Partner>> {
     let rows = sqlx::query!(
-        r#"select o.slug, o.name from ocs o
-           left join (select oc_id, max(last_message_at) as at from conversations where user_id = $1 group by oc_id) t using (oc_id)
-           where o.slug = $2 or t.at is not null or o.owner_id = $1 or (o.is_public and o.owner_id is null)
-           order by o.slug = $2 desc, t.at desc nulls last, o.owner_id is not distinct from $1 desc, o.interaction_count desc, o.oc_id
-           limit 100"#,
+        r#"with found as (
+               (select oc_id, 0 as rank, null::timestamptz as at from ocs where slug = $2)
+               union all
+               (select t.oc_id, 1, max(t.last_message_at) from (
+                    select oc_id, last_message_at from conversations where user_id = $1
+                    order by last_message_at desc, conversation_id desc limit 500) t group by t.oc_id)
+               union all
+               (select oc_id, 2, null from ocs where owner_id = $1 order by is_public, oc_id desc limit 100)
+               union all
+               (select oc_id, 3, null from ocs where owner_id is null and is_public order by oc_id desc limit 100)
+           ), best as (
+               select distinct on (oc_id) oc_id, rank, at from found order by oc_id, rank
+           )
+           select o.slug, o.name from best join ocs o using (oc_id)
+           order by best.rank, best.at desc nulls last, o.interaction_count desc, o.oc_id limit 100"#,
         user.0,
         wanted
     );
@@ -145,12 +155,14 @@ const BATCH: usize = 500;
 pub async fn partner_of(tx: &mut Tx, wanted: &str, chat: &Chat) -> AppResult<OcId> {
     let wanted = wanted.trim();
     let found = sqlx::query_scalar!(
-        r#"select oc_id from ocs where case when $1 <> '' then slug = lower($1) or oc_id::text = lower($1)
-               else slug = $2 or lower(name) = lower($3) end
-           order by slug = $2 desc, oc_id limit 1"#,
+        r#"select oc_id from ocs where oc_id = (select case when $1 <> ''
+               then coalesce((select s.oc_id from ocs s where s.slug = lower($1)), $4)
+               else coalesce((select s.oc_id from ocs s where s.slug = $2),
+                             (select n.oc_id from ocs n where n.name_key = lower($3) order by n.oc_id limit 1)) end)"#,
         wanted,
         chat.slug,
-        chat.name
+        chat.name,
+        wanted.parse::<Uuid>().ok()
     );
     found.fetch_optional(&mut **tx).await?.map(OcId).ok_or_else(|| {
         let message = match (wanted, chat.name.as_str()) {

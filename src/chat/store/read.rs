@@ -83,24 +83,40 @@ pub async fn partner(tx: &mut Tx, id: OcId) -> AppResult<(Partner, Persona)> {
 /// no news to it.
 async fn events(tx: &mut Tx, oc: OcId, limit: i64) -> AppResult<Vec<String>> {
     let rows = sqlx::query_scalar!(
-        "select description from world_events where created_at > now() - interval '7 days'
-           and not (event_type = 'oc_summoned' and oc_id is not distinct from $1)
-         order by oc_id is not distinct from $1 desc, created_at desc, world_event_id desc limit $2",
+        r#"select description as "description!" from (
+               (select description, true as is_own, created_at from world_events
+                where oc_id = $1 and event_type <> 'oc_summoned' and created_at > now() - interval '7 days'
+                order by created_at desc limit $2)
+               union all
+               (select description, false, created_at from world_events
+                where oc_id is distinct from $1 and created_at > now() - interval '7 days'
+                order by created_at desc, world_event_id desc limit $2)
+           ) lately order by is_own desc, created_at desc limit $2"#,
         oc.0,
         limit
     );
     Ok(rows.fetch_all(&mut **tx).await?)
 }
 
-/// What a character has heard in the last seven days of those whom its partner knows: the house's characters, their own, and
-/// those they talked with. In our own words with nothing but a name in it: what strangers write is no part of a prompt.
+/// What a character has heard in the last seven days of those whom its partner knows: the newest ten of the house's characters and
+/// of their own, and the ten they talked with last. In our own words with nothing but a name in it: what strangers write is no part of a prompt.
 async fn news(tx: &mut Tx, user: UserId, oc: OcId) -> AppResult<Vec<Happening>> {
     let rows = sqlx::query!(
-        r#"select o.name, (o.owner_id is null or o.owner_id = $2) as "is_own!" from world_events e join ocs o using (oc_id)
-         where e.created_at > now() - interval '7 days' and e.event_type = 'oc_summoned' and o.oc_id <> $1
-           and (o.owner_id is null or o.owner_id = $2
-                or exists (select from conversations c where c.oc_id = o.oc_id and c.user_id = $2))
-         order by e.created_at desc, e.world_event_id desc limit 5"#,
+        r#"with known as (
+               (select oc_id from ocs where owner_id = $2 and is_public order by oc_id desc limit 10)
+               union
+               (select oc_id from ocs where owner_id is null and is_public order by oc_id desc limit 10)
+               union
+               (select t.oc_id from (select oc_id from conversations where user_id = $2
+                    order by last_message_at desc, conversation_id desc limit 10) t)
+           )
+           select o.name, (o.owner_id is null or o.owner_id = $2) as "is_own!"
+           from known k join ocs o using (oc_id) cross join lateral (
+               select e.created_at, e.world_event_id from world_events e
+               where e.oc_id = k.oc_id and e.event_type = 'oc_summoned' and e.created_at > now() - interval '7 days'
+               order by e.created_at desc limit 1
+           ) woke
+           where k.oc_id <> $1 order by woke.created_at desc, woke.world_event_id desc limit 5"#,
         oc.0,
         user.0
     );
@@ -282,8 +298,9 @@ pub async fn conversations(
         CardRow,
         r#"select c.conversation_id, c.oc_id, o.name, o.version, c.title, c.last_line, c.last_message_at, c.archived_at, u.timezone
            from conversations c join ocs o using (oc_id) join users u on u.user_id = c.user_id
-           where c.user_id = $1 and (c.archived_at is not null) = $2
-             and ($3::timestamptz is null or (c.last_message_at, c.conversation_id) < ($3, $4))
+           where c.user_id = $1
+             and (c.last_message_at, c.conversation_id) < (coalesce($3, 'infinity'::timestamptz), coalesce($4, $1))
+             and case when $2 then c.archived_at is not null else c.archived_at is null end
            order by c.last_message_at desc, c.conversation_id desc limit $5"#,
         user.0,
         archived,
@@ -367,10 +384,9 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
     }
     let events = news(tx, user, persona.id).await?;
     let memories = sqlx::query_scalar!(
-        "select content from memories where oc_id = $1 and (user_id is null or user_id = $2) and superseded_by is null
-         order by importance desc, created_at desc limit 10",
-        persona.id.0,
-        user.0
+        "select m.content from app.list_memories($1, 10) l join memories m on m.memory_id = l.memory_id
+         order by m.importance desc, m.created_at desc limit 10",
+        persona.id.0
     )
     .fetch_all(&mut **tx)
     .await?;

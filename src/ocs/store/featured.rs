@@ -44,7 +44,8 @@ pub async fn featured(tx: &mut PgConnection) -> AppResult<Vec<FeaturedOc>> {
 pub async fn feature(tx: &mut PgConnection, by: UserId, named: &str) -> AppResult<String> {
     let found = sqlx::query!(
         r#"select o.oc_id, o.name, (select count(*) from featured_ocs) as "chosen!"
-           from ocs o where o.is_public and (o.slug = $1 or lower(o.name) = lower($1)) limit 1"#,
+           from ocs o where o.is_public and o.oc_id = (select coalesce((select s.oc_id from ocs s where s.slug = $1),
+               (select n.oc_id from ocs n where n.is_public and n.name_key = lower($1))))"#,
         named
     )
     .fetch_optional(&mut *tx)

@@ -64,6 +64,19 @@ impl Cursor {
         Ok(Some(Self { key: key.to_owned(), id: id.parse().map_err(|_| wrong())? }))
     }
 
+    /// With the key as the database reads it in this order.
+    fn of(self, sort: Sort) -> AppResult<Self> {
+        let number = self.key.parse::<i64>().ok();
+        let key = match sort {
+            Sort::Newest => number.and_then(DateTime::<Utc>::from_timestamp_micros).map(|at| at.to_rfc3339()),
+            Sort::Popular => number.map(|n| n.to_string()),
+            Sort::Name => Some(self.key),
+        };
+        let wrong =
+            || AppError::invalid("after", "This page mark belongs to another order. Start from the first page.");
+        Ok(Self { key: key.ok_or_else(wrong)?, id: self.id })
+    }
+
     fn write(row: &Row, sort: Sort) -> String {
         let key = match sort {
             Sort::Newest => row.at.timestamp_micros().to_string(),
@@ -74,44 +87,43 @@ impl Cursor {
     }
 }
 
-/// The gallery's query with one order. The three differ in their key only, so that each reads its own index.
-macro_rules! listed {
-    ($tx:ident, $key:tt, $order:tt, $cursor_key:expr, $cursor_id:expr, $f:ident) => {
-        sqlx::query_as!(
-            Row,
-            r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, coalesce(o.visual_style ->> 'mood', '') as "mood!",
-                   o.version, o.is_public, p.username as "username?", o.interaction_count,
-                   coalesce(o.published_at, o.created_at) as "at!"
-               from ocs o left join profiles p on p.user_id = o.owner_id
-               where (o.is_public or o.owner_id = $1)
-               and ($2 = '' or o.kind = $2) and ($3 = '' or o.visual_style ->> 'mood' = $3)
-               and ($4 = '' or lower(p.username) = lower($4))
-               and ($5 = '' or o.search @@ (to_tsquery('english', $5) || to_tsquery('simple', $5))
-                   or starts_with(lower(o.name), $6) or position(' ' || $6 in lower(o.name)) > 0)
-               and "# + $key + " order by " + $order + " limit $9",
-            $f.drafts_of,
-            $f.kind,
-            $f.mood,
-            $f.owner,
-            $f.words,
-            $f.start,
-            $cursor_key as _,
-            $cursor_id,
-            $f.limit
-        )
-        .fetch_all($tx)
-        .await?
-    };
-}
-
-struct Filter {
-    drafts_of: Option<Uuid>,
-    kind: String,
-    mood: String,
-    owner: String,
+/// What [`gallery`] asks for, as `app.list_ocs` takes it.
+struct Filter<'a> {
     words: String,
     start: String,
-    limit: i64,
+    kind: &'a str,
+    mood: &'a str,
+    owner: Option<Uuid>,
+    drafts: bool,
+    sort: Sort,
+    after: Option<Cursor>,
+    limit: u32,
+}
+
+/// Finds the page's characters first, and then reads them through the wall.
+async fn listed(tx: &mut PgConnection, f: Filter<'_>) -> AppResult<Vec<Row>> {
+    let (key, last) = f.after.map(|c| (c.key, c.id)).unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!", o.version, o.is_public,
+               p.username as "username?", o.interaction_count, o.shown_at as "at!"
+           from app.list_ocs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) with ordinality l (oc_id, place)
+           join ocs o on o.oc_id = l.oc_id left join profiles p on p.user_id = o.owner_id
+           order by l.place"#,
+        f.words,
+        f.start,
+        f.kind,
+        f.mood,
+        f.owner,
+        f.drafts,
+        f.sort.as_str(),
+        key,
+        last,
+        i32::try_from(f.limit).unwrap_or(i32::MAX)
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows)
 }
 
 /// A page of characters, at most `limit` (1 to 100). Drafts are among them only for their owner who searches, or asks for their own.
@@ -135,57 +147,28 @@ pub async fn gallery(
     if !query.mood.is_empty() {
         query.mood.parse::<Mood>().map_err(|m| AppError::invalid("mood", m))?;
     }
-    let cursor = Cursor::read(&query.after)?;
+    let after = Cursor::read(&query.after)?.map(|cursor| cursor.of(sort)).transpose()?;
     let limit = limit.clamp(1, 100);
+    let name: String = query.owner.trim().chars().take(40).collect();
+    let owner = if name.is_empty() { None } else { owner_called(tx, &name).await? };
+    if !name.is_empty() && owner.is_none() {
+        return Ok(GalleryPage::default());
+    }
+    let words = words(&query.q);
     // Drafts are found by their owner who looks for something, or for what is theirs; nobody else ever sees them.
-    let own = viewer.filter(|(_, name)| !query.q.trim().is_empty() || name.eq_ignore_ascii_case(&query.owner));
-    let f = Filter {
-        drafts_of: own.map(|(id, _)| id.0),
-        kind: query.kind.trim().to_owned(),
-        mood: query.mood.trim().to_owned(),
-        owner: query.owner.trim().chars().take(40).collect(),
-        words: words(&query.q),
+    let drafts = viewer.is_some_and(|(id, _)| !query.q.trim().is_empty() || owner == Some(id.0));
+    let filter = Filter {
         start: query.q.trim().chars().filter(|c| !c.is_control()).take(80).collect::<String>().to_lowercase(),
-        limit: i64::from(limit) + 1,
+        kind: query.kind.trim(),
+        mood: query.mood.trim(),
+        limit: limit + 1,
+        words,
+        owner,
+        drafts,
+        sort,
+        after,
     };
-    let id = cursor.as_ref().map(|c| c.id);
-    let key = cursor.as_ref().map(|c| c.key.as_str());
-    let wrong = |_| AppError::invalid("after", "This page mark belongs to another order. Start from the first page.");
-    let mut rows = match sort {
-        Sort::Newest => {
-            let micros: Option<i64> = key.map(str::parse).transpose().map_err(wrong)?;
-            let at = micros.and_then(DateTime::<Utc>::from_timestamp_micros);
-            listed!(
-                tx,
-                "($8::uuid is null or (coalesce(o.published_at, o.created_at), o.oc_id) < ($7::timestamptz, $8))",
-                "coalesce(o.published_at, o.created_at) desc, o.oc_id desc",
-                at,
-                id,
-                f
-            )
-        }
-        Sort::Popular => {
-            let count: Option<i64> = key.map(str::parse).transpose().map_err(wrong)?;
-            listed!(
-                tx,
-                "($8::uuid is null or (o.interaction_count, o.oc_id) < ($7::bigint, $8))",
-                "o.interaction_count desc, o.oc_id desc",
-                count,
-                id,
-                f
-            )
-        }
-        Sort::Name => {
-            listed!(
-                tx,
-                "($8::uuid is null or (lower(o.name), o.oc_id) > ($7::text, $8))",
-                "lower(o.name), o.oc_id",
-                key,
-                id,
-                f
-            )
-        }
-    };
+    let mut rows = listed(tx, filter).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| more).map(|r| Cursor::write(r, sort));
@@ -211,6 +194,12 @@ pub async fn search(
     Ok(if near.cards.is_empty() { found } else { GalleryPage { meant: Some(meant), ..near } })
 }
 
+/// Who has this username, whatever its case, if the asker may see them.
+async fn owner_called(tx: &mut PgConnection, name: &str) -> AppResult<Option<Uuid>> {
+    let found = sqlx::query_scalar!("select user_id from profiles where username_key = lower($1)", name);
+    Ok(found.fetch_optional(tx).await?)
+}
+
 /// What was typed as a query of PostgreSQL: all words, the last of them perhaps unfinished. Only letters and digits are
 /// left, so it is always well formed.
 fn words(typed: &str) -> String {
@@ -230,13 +219,19 @@ fn words(typed: &str) -> String {
 pub async fn mine(tx: &mut PgConnection, owner: UserId, after: &str) -> AppResult<GalleryPage> {
     let cursor = Cursor::read(after)?;
     let public = cursor.as_ref().map(|c| c.key == "public");
+    // Two lists, each of which goes on where its index stands, and not one with a condition for both.
     let mut rows = sqlx::query_as!(
         Row,
-        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, coalesce(o.visual_style ->> 'mood', '') as "mood!",
-               o.version, o.is_public, null::text as username, o.interaction_count, o.created_at as "at!"
-           from ocs o
-           where o.owner_id = $1 and ($2::boolean is null or o.is_public > $2 or (o.is_public = $2 and o.oc_id < $3))
-           order by o.is_public, o.oc_id desc limit $4"#,
+        r#"select o.oc_id as "oc_id!", o.name as "name!", o.slug as "slug!", o.title as "title!", o.kind as "kind!",
+               o.greeting as "greeting!", o.mood as "mood!", o.version as "version!", o.is_public as "is_public!",
+               null::text as username, o.interaction_count as "interaction_count!", o.created_at as "at!"
+           from (
+               (select * from ocs where owner_id = $1 and not is_public and $2::boolean is not true
+                   and oc_id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') order by oc_id desc limit $4)
+               union all
+               (select * from ocs where owner_id = $1 and is_public
+                   and oc_id < case when $2 then $3 else 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid end order by oc_id desc limit $4)
+           ) o order by o.is_public, o.oc_id desc limit $4"#,
         owner.0,
         public,
         cursor.map(|c| c.id),

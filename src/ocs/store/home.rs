@@ -51,9 +51,9 @@ async fn chosen(tx: &mut PgConnection) -> AppResult<Vec<OcCard>> {
            ), best as (
                select distinct on (oc_id) oc_id, rank, place, turn from chosen order by oc_id, rank
            )
-           select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, coalesce(o.visual_style ->> 'mood', '') as "mood!",
+           select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!",
                o.version, o.is_public, p.username as "username?", o.interaction_count,
-               coalesce(o.published_at, o.created_at) as "at!"
+               o.shown_at as "at!"
            from best join ocs o using (oc_id) left join profiles p on p.user_id = o.owner_id
            where o.is_public order by best.rank, best.place, best.turn, o.oc_id limit 12"#
     )
@@ -74,16 +74,16 @@ async fn own(tx: &mut PgConnection, me: UserId, name: &str) -> AppResult<HomeOwn
     .fetch_all(&mut *tx)
     .await?;
     let rows = sqlx::query!(
-        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, coalesce(o.visual_style ->> 'mood', '') as "mood!",
+        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!",
                o.version, o.is_public, p.username as "username?", o.interaction_count,
-               coalesce(o.published_at, o.created_at) as "at!", l.is_mine as "is_mine!"
+               o.shown_at as "at!", l.is_mine as "is_mine!"
            from (
                (select oc_id, true as is_mine, row_number() over (order by is_public, oc_id desc) as place
                 from ocs where owner_id = $1 order by is_public, oc_id desc limit 5)
                union all
-               (select oc_id, false, row_number() over (order by coalesce(published_at, created_at) desc, oc_id desc)
+               (select oc_id, false, row_number() over (order by shown_at desc, oc_id desc)
                 from ocs where is_public and owner_id is not null and owner_id <> $1
-                order by coalesce(published_at, created_at) desc, oc_id desc limit 4)
+                order by shown_at desc, oc_id desc limit 4)
            ) l join ocs o using (oc_id) left join profiles p on p.user_id = o.owner_id
            order by l.is_mine desc, l.place"#,
         me.0

@@ -105,7 +105,7 @@ pub async fn offer_name(tx: &mut PgConnection, name: &str) -> AppResult<String> 
 async fn taken_by(tx: &mut PgConnection, name: &str, besides: Option<OcId>) -> AppResult<Option<Taken>> {
     let found = sqlx::query!(
         r#"select app.oc_name_taken($1, $2) as "shown!",
-               exists (select from ocs where owner_id = app.user_id() and lower(name) = lower($1)
+               exists (select from ocs where owner_id = (select app.user_id()) and name_key = lower($1)
                        and oc_id is distinct from $2) as "own!""#,
         name,
         besides.map(|id| id.0)

@@ -72,7 +72,8 @@ pub async fn must_see(tx: &mut PgConnection, id: OcId) -> AppResult<()> {
 /// `NotFound`, also for somebody else's draft.
 pub async fn find_id(tx: &mut PgConnection, slug: &str) -> AppResult<OcId> {
     let id = sqlx::query_scalar!(
-        "select oc_id from ocs where slug = $1 or oc_id = (select s.oc_id from oc_slugs s where s.slug = $1)",
+        "select oc_id from ocs where oc_id = (select coalesce((select o.oc_id from ocs o where o.slug = $1),
+             (select s.oc_id from oc_slugs s where s.slug = $1)))",
         slug
     )
     .fetch_optional(tx)
@@ -85,10 +86,11 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
         r#"select o.oc_id, o.name, o.slug, o.kind, o.title, o.specialty, o.description, o.personality, o.greeting, o.alternate_greetings,
                o.scenario, o.example_dialogue, o.system_prompt, o.voice_tone, o.visual_style, o.appearance_tags, o.tags,
                o.quick_start, o.content_rating, o.pronoun, o.age_band, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
-               coalesce(o.published_at, o.created_at) as "awake_since!", o.updated_at, p.username as "username?",
+               o.shown_at as "awake_since!", o.updated_at, p.username as "username?",
                p.display_name as "display_name?", app.owns_oc(o.oc_id) as "may_edit!"
-           from ocs o left join profiles p on p.user_id = o.owner_id 
-           where o.slug = $1 or o.oc_id = coalesce($2, (select s.oc_id from oc_slugs s where s.slug = $1))"#,
+           from ocs o left join profiles p on p.user_id = o.owner_id
+           where o.oc_id = (select coalesce($2, (select c.oc_id from ocs c where c.slug = $1),
+               (select s.oc_id from oc_slugs s where s.slug = $1)))"#,
         slug,
         id
     )

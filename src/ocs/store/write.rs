@@ -115,7 +115,7 @@ pub(super) async fn keep_version(tx: &mut PgConnection, by: UserId, id: OcId) ->
     sqlx::query!(
         "insert into oc_versions (oc_id, version, edited_by, content)
          select o.oc_id, o.version, $2,
-             to_jsonb(o) - array['search', 'like_count', 'interaction_count', 'rating_sum', 'rating_count', 'is_public',
+             to_jsonb(o) - array['search', 'name_key', 'shown_at', 'mood', 'like_count', 'interaction_count', 'rating_sum', 'rating_count', 'card', 'is_public',
                                  'published_at', 'owner_id']
          from ocs o where o.oc_id = $1",
         id.0,
