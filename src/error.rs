@@ -146,6 +146,27 @@ impl AppError {
         }
     }
 
+    /// Seconds after which it is worth trying again; `None` when it is not.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooMany { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { .. } => Some(5),
+            _ => None,
+        }
+    }
+
+    /// What somebody is told whose change met another's twice.
+    #[cfg(feature = "ssr")]
+    const MET: &str = "This was changed at the same moment. Please try again.";
+
+    /// Whether the whole transaction may be tried once more at once: it met another, and nothing of it was done.
+    #[cfg(feature = "ssr")]
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        matches!(self, Self::Unavailable { message } if message == Self::MET)
+    }
+
     /// Stable word for machines.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -200,13 +221,34 @@ impl From<sqlx::Error> for AppError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::RowNotFound => return Self::NotFound,
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_) => {
                 tracing::error!(%error, "the database cannot be reached");
                 return Self::unavailable("The database is busy or restarting. Please try again in a moment.");
             }
             sqlx::Error::Database(db) => match db.code().as_deref() {
-                // Shutting down, starting up, gone: the private cluster comes back by itself.
-                Some("57P01" | "57P02" | "57P03" | "08006" | "53300") => {
+                // Each waited for the other, or both changed the same: one of them may go on, and the other try again.
+                Some("40001" | "40P01") => {
+                    tracing::warn!(%error, "two changes met");
+                    return Self::unavailable(Self::MET);
+                }
+                // Somebody else's change took longer than one waits, or this one longer than it may.
+                Some("55P03" | "57014" | "25P03" | "25P04") => {
+                    tracing::warn!(%error, "a statement took too long");
+                    return Self::unavailable("This takes longer than usual just now. Please try again in a moment.");
+                }
+                // A primary that was demoted: its connections are given up when they come back to the pool.
+                Some("25006") => {
+                    tracing::error!(%error, "the database takes no changes: it is no primary");
+                    crate::server::db::demoted();
+                    return Self::unavailable("The database is busy or restarting. Please try again in a moment.");
+                }
+                // Shutting down, starting up, gone, too many connections: it comes back by itself.
+                Some(code) if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => {
                     tracing::error!(%error, "the database is restarting");
                     return Self::unavailable("The database is restarting. Please try again in a moment.");
                 }
@@ -218,11 +260,6 @@ impl From<sqlx::Error> for AppError {
                 Some("23503") => {
                     tracing::debug!(%error, "a statement came too late");
                     return Self::NotFound;
-                }
-                // Two changed the same things, each waiting for the other: one of them may go on.
-                Some("40001" | "40P01" | "55P03") => {
-                    tracing::warn!(%error, "two changes met");
-                    return Self::conflict("", "This was changed at the same moment. Please try again.");
                 }
                 // Row level security or a grant said no: the same answer as for something that does not exist.
                 Some("42501") => {
@@ -277,8 +314,8 @@ pub async fn reply<T>(body: impl Future<Output = AppResult<T>>) -> AppResult<T> 
             if let Ok(status) = axum::http::StatusCode::from_u16(error.status()) {
                 options.set_status(status);
             }
-            if let AppError::TooMany { retry_after, .. } = error {
-                options.insert_header(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from(*retry_after));
+            if let Some(seconds) = error.retry_after() {
+                options.insert_header(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from(seconds));
             }
         }
     }

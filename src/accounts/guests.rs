@@ -156,6 +156,10 @@ impl Job for EraseGuests {
                 0 => {}
                 gone => tracing::info!(gone, "guests who did not come back were erased"),
             }
+            match store::finish_leaving(&ctx.app).await? {
+                0 => {}
+                gone => tracing::info!(gone, "accounts that had begun to leave are gone"),
+            }
             Ok(())
         };
         ctx.after(erase).await

@@ -6,8 +6,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::{JobId, Stamp},
     kit::jobs::{self, Jobs},
-    models::store::audit,
-    server::{Ctx, Tx},
+    server::{Ctx, Tx, settings},
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -143,7 +142,7 @@ pub async fn retry(ctx: &Ctx, id: JobId) -> AppResult<()> {
     let viewer = ctx.require_admin_change()?;
     let mut tx = ctx.app.db.system().await?;
     let kind = jobs::control::retry(&mut tx, id).await?;
-    audit(&mut tx, viewer.id, "jobs.retry", &kind, json!({ "job": id })).await?;
+    settings::audit_by(&mut tx, viewer.id, "jobs.retry", &kind, json!({ "job": id })).await?;
     tx.commit().await?;
     ctx.app.jobs.ring_all();
     Ok(())
@@ -157,7 +156,7 @@ pub async fn cancel(ctx: &Ctx, id: JobId) -> AppResult<()> {
     let viewer = ctx.require_admin_change()?;
     let mut tx = ctx.app.db.system().await?;
     let kind = jobs::control::cancel(&mut tx, id).await?;
-    audit(&mut tx, viewer.id, "jobs.cancel", &kind, json!({ "job": id })).await?;
+    settings::audit_by(&mut tx, viewer.id, "jobs.cancel", &kind, json!({ "job": id })).await?;
     tx.commit().await?;
     ctx.app.jobs.ring_gone(id);
     Ok(())
@@ -175,7 +174,7 @@ pub async fn set_paused(ctx: &Ctx, lane: &str, is_paused: bool) -> AppResult<()>
     }
     jobs::control::set_paused(&mut tx, lane, is_paused).await?;
     let action = if is_paused { "jobs.pause" } else { "jobs.resume" };
-    audit(&mut tx, viewer.id, action, lane, json!({})).await?;
+    settings::audit_by(&mut tx, viewer.id, action, lane, json!({})).await?;
     tx.commit().await?;
     ctx.app.jobs.ring_all();
     Ok(())

@@ -95,7 +95,7 @@ pub async fn save(ctx: &Ctx, form: &PageForm) -> AppResult<Page> {
     )
     .execute(&mut *tx)
     .await?;
-    settings::audit(&mut tx, viewer.id, "legal.save", page.as_str(), serde_json::json!({})).await?;
+    crate::server::audit(&mut tx, "legal.save", page.as_str(), serde_json::json!({})).await?;
     tx.commit().await?;
     Ok(page)
 }

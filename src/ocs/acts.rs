@@ -4,7 +4,7 @@ use super::{FeaturedOc, store};
 use crate::{
     error::{AppError, AppResult},
     ids::{OcId, UserId},
-    server::{Ctx, settings::audit},
+    server::{Ctx, audit},
 };
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub async fn feature(ctx: &Ctx, character: &str) -> AppResult<()> {
     }
     let mut tx = ctx.begin().await?;
     let name = store::feature(&mut tx, me, name).await?;
-    audit(&mut tx, me, "home.feature", &name, json!({})).await?;
+    audit(&mut tx, "home.feature", &name, json!({})).await?;
     tx.commit().await
 }
 
@@ -44,10 +44,10 @@ pub async fn feature(ctx: &Ctx, character: &str) -> AppResult<()> {
 /// # Errors
 /// As [`list_featured`]; `NotFound` when it is not on it.
 pub async fn unfeature(ctx: &Ctx, id: OcId) -> AppResult<()> {
-    let me = admin(ctx)?;
+    admin(ctx)?;
     let mut tx = ctx.begin().await?;
     store::unfeature(&mut tx, id).await?;
-    audit(&mut tx, me, "home.unfeature", &id.to_string(), json!({})).await?;
+    audit(&mut tx, "home.unfeature", &id.to_string(), json!({})).await?;
     tx.commit().await
 }
 

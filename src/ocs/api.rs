@@ -245,11 +245,11 @@ pub async fn update_oc(oc_id: OcId, #[server(default)] form: OcForm) -> Result<(
 pub async fn publish_oc(oc_id: OcId, #[server(default)] hide: bool) -> Result<(), AppError> {
     use crate::error::reply;
     reply(async {
-        let (_, me, mut tx) = begin::change().await?;
+        let (_, _, mut tx) = begin::change().await?;
         let made = if hide {
             super::store::unpublish(&mut tx, oc_id).await?
         } else {
-            super::store::publish(&mut tx, me, oc_id).await?
+            super::store::publish(&mut tx, oc_id).await?
         };
         tx.commit().await?;
         leptos_axum::redirect(&super::page_url(&made.slug));

@@ -200,7 +200,7 @@ pub async fn create_oc(ctx: Ctx, JsonBody(input): JsonBody<OcInput>) -> ApiResul
         store::add_item(&mut tx, viewer.id, made.id, &item).await?;
     }
     if input.is_public == Some(true) {
-        store::publish(&mut tx, viewer.id, made.id).await?;
+        store::publish(&mut tx, made.id).await?;
     }
     tx.commit().await?;
     let oc = whole(&ctx, made.id).await?;
@@ -235,7 +235,7 @@ pub async fn change_oc(ctx: Ctx, Path(id): Path<String>, JsonBody(input): JsonBo
         store::update(&mut tx, viewer.id, id, &sheet, Some(read)).await?;
     }
     match input.is_public {
-        Some(true) => drop(store::publish(&mut tx, viewer.id, id).await?),
+        Some(true) => drop(store::publish(&mut tx, id).await?),
         Some(false) => drop(store::unpublish(&mut tx, id).await?),
         None => {}
     }

@@ -55,11 +55,8 @@ impl IntoResponse for ApiError {
         let field = Some(self.0.field().to_owned()).filter(|f| !f.is_empty());
         let detail = ErrorDetail { code: self.0.code(), message: self.0.to_string(), field };
         let mut response = (status, Json(ErrorBody { error: detail })).into_response();
-        if let AppError::TooMany { retry_after, .. } = self.0 {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
-        }
-        if matches!(self.0, AppError::Unavailable { .. }) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(5));
+        if let Some(seconds) = self.0.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

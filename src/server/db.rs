@@ -16,6 +16,7 @@ use sqlx::{
 };
 use std::{
     ops::{Deref, DerefMut},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -206,6 +207,37 @@ impl Db {
     }
 }
 
+/// Runs a whole transaction, and once more when it met another one and was given up by the database.
+///
+/// # Errors
+/// Those of `work`; `Unavailable` when it met somebody twice.
+pub async fn whole<T, W: Future<Output = AppResult<T>>>(mut work: impl FnMut() -> W) -> AppResult<T> {
+    match work().await {
+        Err(error) if error.is_met() => work().await,
+        done => done,
+    }
+}
+
+/// Set when the server said that it takes no changes.
+static DEMOTED: AtomicBool = AtomicBool::new(false);
+
+/// The server takes no changes any more: connections to it are looked at when they come back, and closed if that is still so.
+pub fn demoted() {
+    DEMOTED.store(true, Ordering::Relaxed);
+}
+
+/// Whether this connection's server takes no changes. As soon as one does, none is asked any more.
+async fn is_standby(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    if !DEMOTED.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let standby: bool = connection.fetch_one("select pg_is_in_recovery()").await?.get(0);
+    if !standby {
+        DEMOTED.store(false, Ordering::Relaxed);
+    }
+    Ok(standby)
+}
+
 /// Whether something between us and the server lends connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooled {
@@ -291,7 +323,7 @@ fn pool(options: PgConnectOptions, size: u32) -> PgPool {
                 // the server's log. Where one is open, `begin` only warns; where one has failed, it is an error, and sqlx
                 // closes the connection.
                 c.execute("begin; rollback").await?;
-                Ok(true)
+                Ok(!is_standby(c).await?)
             })
         })
         .connect_lazy_with(options)

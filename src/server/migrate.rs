@@ -14,8 +14,10 @@ pub async fn run(owner: &mut PgConnection) -> Result<(), String> {
     prepare(owner).await?;
     MIGRATIONS.run(&mut *owner).await.map_err(|e| format!("the migrations could not be applied: {e}"))?;
     // A table that the framework makes and no migration can grant; and sequences, of which `app.wall` knows nothing.
+    // Nobody needs temporary tables, and types among them would be found before our own: the owner may do without a grant.
     sqlx::raw_sql(
-        "grant select on _sqlx_migrations to sf_backup; grant select on all sequences in schema public to sf_backup",
+        "grant select on _sqlx_migrations to sf_backup; grant select on all sequences in schema public to sf_backup;
+         do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$",
     )
     .execute(owner)
     .await

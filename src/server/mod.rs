@@ -1,6 +1,7 @@
 //! Everything that exists once per process. Knows no feature but in `router`.
 
 pub mod api;
+mod audit;
 pub mod backup;
 pub mod bell;
 pub mod config;
@@ -37,6 +38,7 @@ pub mod transport;
 pub mod vault;
 pub mod visitors;
 
+pub use audit::audit;
 pub use db::{Db, Identity, Tx};
 pub use request::{Ctx, ctx};
 pub use session::Viewer;

@@ -56,14 +56,14 @@ pub async fn set<T: Serialize + ?Sized>(
         return Ok(());
     }
     keep(tx, Some(by), key, &after).await?;
-    audit(tx, by, action, key, json!({ "before": before, "after": after })).await
+    super::audit(tx, action, key, json!({ "before": before, "after": after })).await
 }
 
-/// Writes down what an admin did. Secrets have no place here.
+/// As [`super::audit`], in a transaction of the process itself, where nobody asks.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn audit(
+pub async fn audit_by(
     tx: &mut PgConnection,
     actor: UserId,
     action: &str,

@@ -19,6 +19,7 @@ insert into ocs (oc_id, owner_id, kind, name, slug, description, personality, vi
         jsonb_build_object('mood', case when n % 33000 = 5 then 'eerie' else 'calm' end), n % 10 <> 0 or n % 1000 = 0,
         now() - n * interval '1 minute', n * 7919 % 100003
     from generate_series(1, 100000) n;
+insert into oc_slugs (slug, oc_id) select slug, oc_id from ocs on conflict do nothing;
 insert into forum_posts (forum_post_id, author_id, oc_id, title, content, created_at)
     select pg_temp.id(3, n), pg_temp.id(1, n), pg_temp.id(2, n), 'Title', 'Content', now() - n * interval '1 minute'
     from generate_series(1, 100000) n;

@@ -11,8 +11,8 @@ use crate::{
     error::{AppError, AppResult},
     ids::UserId,
     server::{
-        Ctx, Viewer, session,
-        settings::{self, audit},
+        Ctx, Viewer, audit, session,
+        settings::{self, audit_by},
     },
 };
 use serde_json::json;
@@ -99,7 +99,7 @@ pub async fn suspend(ctx: &Ctx, id: UserId, lift: bool) -> AppResult<()> {
         return Err(AppError::conflict("", "Admins can't be suspended. Take the role away first."));
     }
     let action = if lift { "accounts.reinstate" } else { "accounts.suspend" };
-    audit(&mut tx, viewer.id, action, &row.username).await?;
+    audit_by(&mut tx, viewer.id, action, &row.username, json!({})).await?;
     if !lift {
         crate::ocs::store::hide_all_of(&mut tx, id).await?;
     }
@@ -173,7 +173,7 @@ pub async fn invite(ctx: &Ctx, form: &InviteForm) -> AppResult<String> {
     )
     .execute(&mut *tx)
     .await?;
-    audit(&mut tx, viewer.id, "accounts.invite", &note, json!({ "uses": uses, "days": days })).await?;
+    audit(&mut tx, "accounts.invite", &note, json!({ "uses": uses, "days": days })).await?;
     tx.commit().await?;
     Ok(format!("{}/sign-up?invite={token}", ctx.app.config.origin()))
 }
@@ -191,6 +191,6 @@ pub async fn revoke_invitation(ctx: &Ctx, id: &str) -> AppResult<()> {
         .fetch_optional(&mut *tx)
         .await?
         .ok_or(AppError::NotFound)?;
-    audit(&mut tx, viewer.id, "accounts.uninvite", &note, json!({})).await?;
+    audit(&mut tx, "accounts.uninvite", &note, json!({})).await?;
     tx.commit().await
 }

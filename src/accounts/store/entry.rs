@@ -159,7 +159,7 @@ pub async fn confirm(ctx: &Ctx, password: &str) -> AppResult<String> {
     let viewer = ctx.require()?;
     let session = viewer.session.ok_or(AppError::SignInRequired)?;
     limits::take(&ctx.app, Action::Password, &viewer.id.to_string()).await?;
-    let mut tx = ctx.begin().await?;
+    let mut tx = ctx.app.db.system().await?;
     let kept = sqlx::query_scalar!("select password_hash from users where user_id = $1", viewer.id.0)
         .fetch_one(&mut *tx)
         .await?;
@@ -228,7 +228,7 @@ pub async fn claim_admin(ctx: &Ctx, viewer: &Viewer, token: &str) -> AppResult<S
         return Err(AppError::NotFound);
     }
     sqlx::query!("insert into user_roles (user_id, role) values ($1, 'admin')", viewer.id.0).execute(&mut *tx).await?;
-    settings::audit(&mut tx, viewer.id, "first_admin", &viewer.username, serde_json::json!({})).await?;
+    settings::audit_by(&mut tx, viewer.id, "first_admin", &viewer.username, serde_json::json!({})).await?;
     let token = session::refresh(&mut tx, session).await?;
     tx.commit().await?;
     tracing::info!(user.id = %viewer.id, "the first admin is here");

@@ -6,6 +6,7 @@ use crate::{
     ocs::store::{delete, plates_of},
     server::{
         AppState,
+        db::whole,
         erased::{self, Erased},
         files::sweep::{AVATARS, PLATES},
     },
@@ -13,15 +14,81 @@ use crate::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+/// Rows that one transaction deletes, so that none is long, holds many locks or is given up half-way.
+const SLICE: i64 = 1000;
+
+/// What somebody may have a lot of, the newest first: what answers a line is newer than the line.
+const MANY: [&str; 4] = [
+    "delete from memories where memory_id in (select memory_id from memories where user_id = $1 limit $2)",
+    "delete from messages where message_id in
+         (select message_id from messages where user_id = $1 order by message_id desc limit $2)",
+    "delete from usage_log where usage_id in (select usage_id from usage_log where user_id = $1 limit $2)",
+    "delete from activity_log where activity_id in (select activity_id from activity_log where user_id = $1 limit $2)",
+];
+
 /// Deletes an account with everything private in it; answers with the keys of all its files, to be deleted when this is done.
 /// Published characters stay without an owner, with their posts and what they carry, unless they go along.
 ///
-/// As the process itself: among the traces are rows that people may not touch, as buckets of limits and posts. What refers to the
-/// account goes by the foreign keys; here stands what does not. The audit log keeps the bare id of somebody who had power.
+/// The account is out at once, and then emptied in slices. If the process dies meanwhile, another goes on ([`finish`]).
 ///
 /// # Errors
-/// When the database cannot be reached; nothing has changed then.
+/// When the database cannot be reached; what has gone until then is gone.
 pub(super) async fn erase(app: &AppState, user: UserId, characters_too: bool) -> AppResult<Vec<String>> {
+    close(app, user, characters_too).await?;
+    for statement in MANY {
+        loop {
+            let mut tx = app.db.system().await?;
+            let gone = sqlx::query(statement).bind(user.0).bind(SLICE).execute(&mut *tx).await?.rows_affected();
+            tx.commit().await?;
+            if i64::try_from(gone).unwrap_or(SLICE) < SLICE {
+                break;
+            }
+        }
+    }
+    whole(|| last(app, user, characters_too)).await
+}
+
+/// Nobody is signed in to the account from here on.
+async fn close(app: &AppState, user: UserId, characters_too: bool) -> AppResult<()> {
+    let mut tx = app.db.system().await?;
+    sqlx::query!(
+        "update users set leaving_at = coalesce(leaving_at, now()), leaving_with_characters = $2 where user_id = $1",
+        user.0,
+        characters_too
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("update profiles set is_active = false where user_id = $1", user.0).execute(&mut *tx).await?;
+    sqlx::query!("delete from sessions where user_id = $1", user.0).execute(&mut *tx).await?;
+    sqlx::query!("delete from api_tokens where user_id = $1", user.0).execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+/// Goes on with accounts that began to leave an hour ago and are still there; gives how many.
+///
+/// # Errors
+/// As [`erase`].
+pub async fn finish(app: &AppState) -> AppResult<usize> {
+    let mut tx = app.db.system().await?;
+    let left = sqlx::query!(
+        "select user_id, leaving_with_characters from users where leaving_at < now() - interval '1 hour' order by leaving_at limit 100"
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    drop(tx);
+    for account in &left {
+        for file in erase(app, UserId(account.user_id), account.leaving_with_characters).await? {
+            app.files.delete(&file).await;
+        }
+    }
+    Ok(left.len())
+}
+
+/// What is left of an account that was emptied.
+///
+/// As the process itself: among the traces are rows that people may not touch, as buckets of limits and posts. What refers to the
+/// account goes by the foreign keys; here stands what does not. The audit log keeps the bare id of somebody who had power.
+async fn last(app: &AppState, user: UserId, characters_too: bool) -> AppResult<Vec<String>> {
     let mut tx = app.db.system().await?;
     let files = erase_rows(&mut tx, user, characters_too).await?;
     tx.commit().await?;
@@ -50,15 +117,14 @@ async fn erase_rows(tx: &mut PgConnection, user: UserId, characters_too: bool) -
 
     // A person's own posts; those of characters go or stay with the character.
     sqlx::query!("delete from forum_posts where author_id = $1 and oc_id is null", user.0).execute(&mut *tx).await?;
+    sqlx::query!("select app.bury_oc(oc) from unnest($1::uuid[]) oc", &goes).execute(&mut *tx).await?;
+    // What nobody carries any more.
     sqlx::query!(
-        "delete from items i where created_by = $1
-         and not exists (select from oc_items c where c.item_id = i.item_id and not c.oc_id = any($2))",
-        user.0,
-        &goes
+        "delete from items i where created_by = $1 and not exists (select from oc_items c where c.item_id = i.item_id)",
+        user.0
     )
     .execute(&mut *tx)
     .await?;
-    sqlx::query!("delete from ocs where oc_id = any($1)", &goes).execute(&mut *tx).await?;
     sqlx::query!("delete from limit_buckets where position($1 in key) > 0", user.0.to_string())
         .execute(&mut *tx)
         .await?;

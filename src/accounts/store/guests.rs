@@ -56,17 +56,11 @@ pub(super) async fn add_guest(tx: &mut Tx, ctx: &Ctx) -> AppResult<UserId> {
 /// When the database cannot be reached.
 pub async fn move_guest(tx: &mut Tx, guest: UserId, account: UserId) -> AppResult<()> {
     let (from, to) = (guest.0, account.0);
-    // Participants of a talk, its lines, runs and summaries name the person again; their ids stay.
+    // A key that makes sending twice send once belongs to whoever chose it.
+    sqlx::query!("update runs set idempotency_key = null where user_id = $1", from).execute(&mut **tx).await?;
+    // Lines, runs and summaries name their talk with its person, and go along; their ids stay.
     sqlx::query!("update conversations set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!("update conversation_participants set user_id = $2 where user_id = $1", from, to)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("update messages set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
-    // A key that makes sending twice send once belongs to whoever chose it.
-    sqlx::query!("update runs set user_id = $2, idempotency_key = null where user_id = $1", from, to)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("update conversation_summaries set user_id = $2 where user_id = $1", from, to)
         .execute(&mut **tx)
         .await?;
     sqlx::query!("update job_queue set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;

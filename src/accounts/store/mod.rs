@@ -17,6 +17,7 @@ pub use access::*;
 pub use admin::*;
 pub use birth::*;
 pub use entry::*;
+pub use erase::finish as finish_leaving;
 pub use erase::{Again, erase_again};
 pub use guests::*;
 pub use join::*;

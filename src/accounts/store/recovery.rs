@@ -218,7 +218,7 @@ pub async fn make_link(ctx: &Ctx, user: UserId) -> AppResult<Made> {
     )
     .execute(&mut *tx)
     .await?;
-    settings::audit(&mut tx, viewer.id, "accounts.reset_link", &name, serde_json::json!({})).await?;
+    settings::audit_by(&mut tx, viewer.id, "accounts.reset_link", &name, serde_json::json!({})).await?;
     note(&mut tx, user, "reset_link_made").await?;
     tx.commit().await?;
     Ok(Made { link: format!("{}/reset/{token}", ctx.app.config.origin()), whom: name })

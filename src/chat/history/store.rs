@@ -137,7 +137,7 @@ pub async fn partners(tx: &mut Tx, user: UserId, wanted: &str) -> AppResult<Vec<
            ), best as (
                select distinct on (oc_id) oc_id, rank, at from found order by oc_id, rank
            )
-           select o.slug, o.name from best join ocs o using (oc_id)
+           select o.slug, o.name from best join ocs o using (oc_id) where o.deleted_at is null
            order by best.rank, best.at desc nulls last, o.interaction_count desc, o.oc_id limit 100"#,
         user.0,
         wanted
@@ -155,7 +155,7 @@ const BATCH: usize = 500;
 pub async fn partner_of(tx: &mut Tx, wanted: &str, chat: &Chat) -> AppResult<OcId> {
     let wanted = wanted.trim();
     let found = sqlx::query_scalar!(
-        r#"select oc_id from ocs where oc_id = (select case when $1 <> ''
+        r#"select oc_id from ocs where deleted_at is null and oc_id = (select case when $1 <> ''
                then coalesce((select s.oc_id from ocs s where s.slug = lower($1)), $4)
                else coalesce((select s.oc_id from ocs s where s.slug = $2),
                              (select n.oc_id from ocs n where n.name_key = lower($3) order by n.oc_id limit 1)) end)"#,

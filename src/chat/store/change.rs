@@ -6,7 +6,7 @@ use crate::{
     error::{AppError, AppResult, OnConstraint},
     ids::{ConversationId, MessageId, OcId, RunId, UserId},
     ocs::store::Persona,
-    server::{Ctx, Tx, markdown, quota},
+    server::{Ctx, Tx, db::whole, markdown, quota},
 };
 use uuid::Uuid;
 
@@ -63,6 +63,10 @@ pub fn new_key() -> String {
 /// # Errors
 /// `NotFound`; `Conflict` while the character is still answering, or when the key belongs to another message.
 pub async fn send(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sent, Option<Start>)> {
+    whole(|| send_once(ctx, to, content, key)).await
+}
+
+async fn send_once(ctx: &Ctx, to: To, content: &str, key: &str) -> AppResult<(Sent, Option<Start>)> {
     let me = ctx.talker_write()?;
     let mut tx = ctx.begin().await?;
     // Copies of the same request wait here for the first one, and then find what it did.

@@ -130,16 +130,17 @@ fn is_hidden_slug(slug: &str, name: &str) -> bool {
     rest.is_some_and(|r| r.len() == HIDDEN_LETTERS && r.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// An address for a name that nobody has yet: `mira-of-the-glass-storms`, or with `-2` behind it.
+/// An address for a name that no other character has or had: `mira-of-the-glass-storms`, or with `-2` behind it.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub(super) async fn free_slug(tx: &mut PgConnection, name: &str) -> AppResult<String> {
+async fn free_slug(tx: &mut PgConnection, id: OcId, name: &str) -> AppResult<String> {
     let base = slug_of(name);
     for n in 1..1000_u16 {
         let slug = if n == 1 { base.clone() } else { format!("{base}-{n}") };
-        let taken =
-            sqlx::query_scalar!(r#"select app.oc_slug_taken($1) as "taken!""#, slug).fetch_one(&mut *tx).await?;
+        let taken = sqlx::query_scalar!(r#"select app.oc_slug_taken($1, $2) as "taken!""#, slug, id.0)
+            .fetch_one(&mut *tx)
+            .await?;
         if !taken && !RESERVED.contains(&slug.as_str()) {
             return Ok(slug);
         }
@@ -167,11 +168,7 @@ pub(super) async fn moved_slug(
     if old == base || is_numbered.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) {
         return Ok(old);
     }
-    // An address that it had before is its own to take again.
-    sqlx::query!("delete from oc_slugs where slug = $1 and oc_id = $2", base, id.0).execute(&mut *tx).await?;
-    let slug = free_slug(tx, name).await?;
-    keep_slug(tx, id, &old).await?;
-    Ok(slug)
+    free_slug(tx, id, name).await
 }
 
 /// The address of a character that is shown for the first time. Its owner's links to the draft lead to it.
@@ -182,17 +179,7 @@ pub(super) async fn shown_slug(tx: &mut PgConnection, id: OcId, old: String, nam
     if !is_hidden_slug(&old, name) {
         return Ok(old);
     }
-    let slug = free_slug(tx, name).await?;
-    keep_slug(tx, id, &old).await?;
-    Ok(slug)
-}
-
-/// Keeps an earlier address, which leads to the present one.
-async fn keep_slug(tx: &mut PgConnection, id: OcId, old: &str) -> AppResult<()> {
-    sqlx::query!("insert into oc_slugs (slug, oc_id) values ($1, $2) on conflict do nothing", old, id.0)
-        .execute(tx)
-        .await?;
-    Ok(())
+    free_slug(tx, id, name).await
 }
 
 /// Words with a meaning of their own in addresses.

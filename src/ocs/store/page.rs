@@ -57,13 +57,17 @@ struct Found {
     may_edit: bool,
 }
 
-/// Makes sure that the asker may see a character.
+/// Makes sure that the asker may see a character, and that it is still here.
 ///
 /// # Errors
-/// `NotFound` if there is none, or it is hidden from them.
+/// `NotFound` if there is none, or it is hidden from them; `Forbidden` for one that left.
 pub async fn must_see(tx: &mut PgConnection, id: OcId) -> AppResult<()> {
-    let seen = sqlx::query_scalar!("select oc_id from ocs where oc_id = $1", id.0).fetch_optional(tx).await?;
-    seen.map(drop).ok_or(AppError::NotFound)
+    let seen = sqlx::query_scalar!(r#"select deleted_at is not null as "left!" from ocs where oc_id = $1"#, id.0);
+    match seen.fetch_optional(tx).await? {
+        Some(false) => Ok(()),
+        Some(true) => Err(AppError::forbidden("This character has left. What was said stays.")),
+        None => Err(AppError::NotFound),
+    }
 }
 
 /// The id behind an address, also behind an earlier one.
@@ -72,8 +76,7 @@ pub async fn must_see(tx: &mut PgConnection, id: OcId) -> AppResult<()> {
 /// `NotFound`, also for somebody else's draft.
 pub async fn find_id(tx: &mut PgConnection, slug: &str) -> AppResult<OcId> {
     let id = sqlx::query_scalar!(
-        "select oc_id from ocs where oc_id = (select coalesce((select o.oc_id from ocs o where o.slug = $1),
-             (select s.oc_id from oc_slugs s where s.slug = $1)))",
+        "select oc_id from ocs where oc_id = (select s.oc_id from oc_slugs s where s.slug = $1)",
         slug
     )
     .fetch_optional(tx)
@@ -89,8 +92,7 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
                o.shown_at as "awake_since!", o.updated_at, p.username as "username?",
                p.display_name as "display_name?", app.owns_oc(o.oc_id) as "may_edit!"
            from ocs o left join profiles p on p.user_id = o.owner_id
-           where o.oc_id = (select coalesce($2, (select c.oc_id from ocs c where c.slug = $1),
-               (select s.oc_id from oc_slugs s where s.slug = $1)))"#,
+           where o.deleted_at is null and o.oc_id = (select coalesce($2, (select s.oc_id from oc_slugs s where s.slug = $1)))"#,
         slug,
         id
     )

@@ -179,14 +179,14 @@ pub async fn set_avatar(tx: &mut PgConnection, by: UserId, id: OcId, key: Option
 }
 
 /// Shows a character to everybody. The first time, it gets an address without chance in it, its introduction becomes a post
-/// and the world hears of it.
+/// and the world hears of it (the database notes that, and since when it is public).
 ///
 /// # Errors
 /// `NotFound` if it is not the asker's to change; `Conflict` on the field `name` when a public character is called so, with a
 /// name that is free.
-pub async fn publish(tx: &mut PgConnection, by: UserId, id: OcId) -> AppResult<Made> {
+pub async fn publish(tx: &mut PgConnection, id: OcId) -> AppResult<Made> {
     let row = sqlx::query!(
-        r#"select name, slug, title, greeting, description, introduction, is_public, published_at, owner_id, version
+        r#"select name, slug, greeting, description, introduction, is_public, published_at, owner_id, version
            from ocs where oc_id = $1 for update"#,
         id.0
     )
@@ -200,12 +200,8 @@ pub async fn publish(tx: &mut PgConnection, by: UserId, id: OcId) -> AppResult<M
         None => shown_slug(tx, id, row.slug, &row.name).await?,
         Some(_) => row.slug,
     };
-    let shown = sqlx::query!(
-        "update ocs set is_public = true, published_at = coalesce(published_at, now()), introduction = null, slug = $2
-         where oc_id = $1",
-        id.0,
-        slug
-    );
+    let shown =
+        sqlx::query!("update ocs set is_public = true, introduction = null, slug = $2 where oc_id = $1", id.0, slug);
     named(shown.execute(&mut *tx).await)?;
     let made = Made { id, slug, version: row.version };
     if row.published_at.is_some() {
@@ -224,15 +220,6 @@ pub async fn publish(tx: &mut PgConnection, by: UserId, id: OcId) -> AppResult<M
         content
     )
     .execute(&mut *tx)
-    .await?;
-    let what = if row.title.is_empty() { String::new() } else { format!(", {},", row.title) };
-    sqlx::query!(
-        "insert into world_events (event_type, description, actor_id, oc_id) values ('oc_summoned', $1, $2, $3)",
-        format!("{}{what} woke up.", row.name),
-        by.0,
-        id.0
-    )
-    .execute(tx)
     .await?;
     Ok(made)
 }
@@ -258,17 +245,16 @@ pub async fn hide_all_of(tx: &mut PgConnection, owner: UserId) -> AppResult<()> 
     Ok(())
 }
 
-/// Deletes a character with everything that is only its own: versions, posts, events, memories and all conversations with it.
-/// Answers with the keys of all plates that it ever had.
+/// Deletes a character with everything that is only its own: versions, posts, events, and its owner's conversations with it. Those of
+/// others stay as they are, with a character who left. Answers with the keys of all plates that it ever had.
 ///
 /// # Errors
 /// `NotFound` if it is not the asker's to delete.
 pub async fn delete(tx: &mut PgConnection, id: OcId) -> AppResult<Vec<String>> {
     let plates = plates_of(tx, &[id.0]).await?;
-    sqlx::query!("delete from ocs where oc_id = $1 returning oc_id", id.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(AppError::NotFound)?;
+    if !sqlx::query_scalar!(r#"select app.delete_oc($1) as "done!""#, id.0).fetch_one(&mut *tx).await? {
+        return Err(AppError::NotFound);
+    }
     let files: Vec<String> = plates.iter().map(|key| format!("{PLATES}/{key}")).collect();
     quota::forget_files(tx, &files).await?;
     Ok(plates)

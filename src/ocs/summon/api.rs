@@ -115,11 +115,11 @@ pub async fn wake_summoned(id: JobId) -> Result<(), AppError> {
     use crate::{error::reply, ocs::page_url, server::ctx};
     reply(async {
         let ctx = ctx()?;
-        let me = ctx.require_write()?.id;
+        ctx.require_write()?;
         let (page, _) = super::routes::find(&ctx, &id.to_string()).await?;
         let oc = page.oc_id.filter(|_| page.status == super::JobStatus::Done).ok_or(AppError::NotFound)?;
         let mut tx = ctx.begin().await?;
-        let made = crate::ocs::store::publish(&mut tx, me, oc).await?;
+        let made = crate::ocs::store::publish(&mut tx, oc).await?;
         tx.commit().await?;
         leptos_axum::redirect(&page_url(&made.slug));
         Ok(())

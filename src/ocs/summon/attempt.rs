@@ -173,7 +173,7 @@ impl Teller {
         let mut tx = self.app.db.begin(self.claim.user).await.map_err(wrong)?;
         store::complete(&mut tx, self.claim.user, oc, &self.claim.arrived).await.map_err(gone)?;
         if self.claim.wishes.publish {
-            crate::ocs::store::publish(&mut tx, self.claim.user, oc).await.map_err(gone)?;
+            crate::ocs::store::publish(&mut tx, oc).await.map_err(gone)?;
         }
         let made = crate::ocs::store::find(&mut tx, oc).await.map_err(gone)?;
         tx.commit().await.map_err(wrong)?;

@@ -10,7 +10,7 @@ use crate::{
         registry::Loaded,
         store::{Kind, Prices},
     },
-    server::{Ctx, Tx, Viewer, settings::audit},
+    server::{Ctx, Tx, audit},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -98,7 +98,7 @@ pub(super) async fn models(tx: &mut Tx, loaded: &Loaded) -> AppResult<Vec<ModelV
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` or `Conflict` with the field.
 pub async fn save_model(ctx: &Ctx, form: &ModelForm) -> AppResult<ModelId> {
-    let viewer = ctx.require_admin_change()?;
+    ctx.require_admin_change()?;
     let mut tx = ctx.begin().await?;
     let found = providers(ctx, &mut tx).await?;
     let before = match form.id.trim() {
@@ -114,7 +114,7 @@ pub async fn save_model(ctx: &Ctx, form: &ModelForm) -> AppResult<ModelId> {
     };
     let provider = found.iter().find(|p| p.id == provider).ok_or(AppError::NotFound)?;
     if provider.source == "built_in" {
-        return switch_model(ctx, tx, viewer, &before.ok_or(AppError::NotFound)?, form.enabled).await;
+        return switch_model(ctx, tx, &before.ok_or(AppError::NotFound)?, form.enabled).await;
     }
     if provider.source == "environment" && before.is_none() {
         return Err(AppError::invalid("remote_name", "Models of this provider are named in the environment."));
@@ -168,17 +168,17 @@ pub async fn save_model(ctx: &Ctx, form: &ModelForm) -> AppResult<ModelId> {
         })),
         "after": after,
     });
-    audit(&mut tx, viewer.id, action, &checked.name, change).await?;
+    audit(&mut tx, action, &checked.name, change).await?;
     tx.commit().await?;
     ctx.app.models.forget();
     Ok(id)
 }
 
 /// The model of this machine is what its file says; only whether it may be chosen is for admins to say.
-async fn switch_model(ctx: &Ctx, mut tx: Tx, viewer: &Viewer, before: &ModelView, enabled: bool) -> AppResult<ModelId> {
+async fn switch_model(ctx: &Ctx, mut tx: Tx, before: &ModelView, enabled: bool) -> AppResult<ModelId> {
     sqlx::query!("update models set enabled = $2 where model_id = $1", before.id.0, enabled).execute(&mut *tx).await?;
     let change = json!({"before": {"enabled": before.enabled}, "after": {"enabled": enabled}});
-    audit(&mut tx, viewer.id, "models.change_model", &before.name, change).await?;
+    audit(&mut tx, "models.change_model", &before.name, change).await?;
     tx.commit().await?;
     ctx.app.models.forget();
     Ok(before.id)
@@ -189,7 +189,7 @@ async fn switch_model(ctx: &Ctx, mut tx: Tx, viewer: &Viewer, before: &ModelView
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` for what is there by itself.
 pub async fn delete_model(ctx: &Ctx, id: &str) -> AppResult<ProviderId> {
-    let viewer = ctx.require_admin_change()?;
+    ctx.require_admin_change()?;
     let id: ModelId = id.trim().parse().map_err(|_| AppError::NotFound)?;
     let mut tx = ctx.begin().await?;
     let found = providers(ctx, &mut tx).await?;
@@ -201,7 +201,7 @@ pub async fn delete_model(ctx: &Ctx, id: &str) -> AppResult<ProviderId> {
     }
     sqlx::query!("delete from models where model_id = $1", id.0).execute(&mut *tx).await?;
     let gone = json!({"provider": provider.name, "before": {"remote_name": model.remote_name}});
-    audit(&mut tx, viewer.id, "models.remove_model", &model.name, gone).await?;
+    audit(&mut tx, "models.remove_model", &model.name, gone).await?;
     tx.commit().await?;
     ctx.app.models.forget();
     Ok(provider.id)

@@ -5,8 +5,8 @@ use crate::{
     error::AppResult,
     models::settings::{self, Settings},
     server::{
-        Ctx, Db,
-        settings::{audit, keep, read},
+        Ctx, Db, audit,
+        settings::{keep, read},
     },
 };
 use serde_json::json;
@@ -46,8 +46,8 @@ pub async fn local_file(db: &Db) -> AppResult<Option<String>> {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn note_file(ctx: &Ctx, action: &str, name: &str, from: &str) -> AppResult<()> {
-    let viewer = ctx.require_admin_change()?;
+    ctx.require_admin_change()?;
     let mut tx = ctx.begin().await?;
-    audit(&mut tx, viewer.id, action, name, json!({ "from": from })).await?;
+    audit(&mut tx, action, name, json!({ "from": from })).await?;
     tx.commit().await
 }

@@ -10,7 +10,7 @@ use crate::{
         registry::sentence,
         store::Kind,
     },
-    server::{Ctx, Tx, Viewer, settings::audit},
+    server::{Ctx, Tx, audit},
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -101,13 +101,13 @@ fn same_origin(a: &str, b: &Url) -> bool {
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` or `Conflict` with the field.
 pub async fn save_provider(ctx: &Ctx, form: &ProviderForm) -> AppResult<ProviderId> {
-    let viewer = ctx.require_admin_change()?;
+    ctx.require_admin_change()?;
     let before = match form.id.trim() {
         "" => None,
         id => Some(provider(ctx, id.parse().map_err(|_| AppError::NotFound)?).await?),
     };
     if let Some(before) = before.as_ref().filter(|b| b.source != "admin") {
-        return switch_provider(ctx, viewer, before, form.enabled).await;
+        return switch_provider(ctx, before, form.enabled).await;
     }
     let checked = form.check()?;
     let outgoing = ctx.app.models.outgoing().await?;
@@ -142,7 +142,7 @@ pub async fn save_provider(ctx: &Ctx, form: &ProviderForm) -> AppResult<Provider
         "after": {"kind": checked.kind, "name": checked.name, "base_url": base_url, "enabled": form.enabled},
         "key": key,
     });
-    audit(&mut tx, viewer.id, action, &checked.name, change).await?;
+    audit(&mut tx, action, &checked.name, change).await?;
     tx.commit().await?;
     ctx.app.models.forget();
     Ok(id)
@@ -187,13 +187,13 @@ async fn write_key(
 }
 
 /// Of this machine and of the environment only whether they may be used is for admins to say.
-async fn switch_provider(ctx: &Ctx, viewer: &Viewer, before: &ProviderView, enabled: bool) -> AppResult<ProviderId> {
+async fn switch_provider(ctx: &Ctx, before: &ProviderView, enabled: bool) -> AppResult<ProviderId> {
     let mut tx = ctx.begin().await?;
     sqlx::query!("update providers set enabled = $2 where provider_id = $1", before.id.0, enabled)
         .execute(&mut *tx)
         .await?;
     let change = json!({"before": {"enabled": before.enabled}, "after": {"enabled": enabled}});
-    audit(&mut tx, viewer.id, "models.change_provider", &before.name, change).await?;
+    audit(&mut tx, "models.change_provider", &before.name, change).await?;
     tx.commit().await?;
     ctx.app.models.forget();
     Ok(before.id)
@@ -204,7 +204,7 @@ async fn switch_provider(ctx: &Ctx, viewer: &Viewer, before: &ProviderView, enab
 /// # Errors
 /// As [`admin`](super::admin); `ConfirmPassword`; `Invalid` for what is there by itself.
 pub async fn delete_provider(ctx: &Ctx, id: &str) -> AppResult<()> {
-    let viewer = ctx.require_admin_change()?;
+    ctx.require_admin_change()?;
     let before = provider(ctx, id.trim().parse().map_err(|_| AppError::NotFound)?).await?;
     if before.source == "built_in" {
         return Err(AppError::invalid("", "The model of this machine cannot be removed. Switch it off instead."));
@@ -218,7 +218,7 @@ pub async fn delete_provider(ctx: &Ctx, id: &str) -> AppResult<()> {
     let mut tx = ctx.begin().await?;
     sqlx::query!("delete from providers where provider_id = $1", before.id.0).execute(&mut *tx).await?;
     let gone = json!({"before": {"kind": before.kind, "base_url": before.base_url, "models": before.models.len()}});
-    audit(&mut tx, viewer.id, "models.remove_provider", &before.name, gone).await?;
+    audit(&mut tx, "models.remove_provider", &before.name, gone).await?;
     tx.commit().await?;
     ctx.app.models.forget();
     Ok(())
