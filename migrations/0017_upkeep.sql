@@ -1,5 +1,5 @@
--- What came round by itself in each room comes round by the queue.
-drop table chores;
+-- What came round by itself in each room comes round by the queue. The table `chores` is read by processes of the release before,
+-- and goes with a later one.
 
 -- Whether a job of whoever asks is open, by the key that makes it once.
 create function app.has_open_job(its_kind text, key text) returns boolean

@@ -73,6 +73,7 @@ begin
     delete from public.forum_posts where oc_id = which;
     delete from public.world_events where oc_id = which;
     delete from public.oc_versions where oc_id = which;
+    delete from public.oc_cards where oc_id = which;
     delete from public.oc_items where oc_id = which;
     delete from public.featured_ocs where oc_id = which;
     update public.ocs set deleted_at = now(), owner_id = null, is_public = false, name = 'A character who left',
@@ -102,3 +103,8 @@ begin
 end $$;
 revoke execute on function app.delete_oc(uuid) from public;
 grant execute on function app.delete_oc(uuid) to sf_app;
+
+-- One that left is erased, though its row stays for the talks of others.
+create trigger ocs_left after update of deleted_at on ocs
+    for each row when (old.deleted_at is null and new.deleted_at is not null)
+    execute function app.note_erased('character', 'oc_id');

@@ -215,7 +215,7 @@ def cases(first, second, cluster, folder):
             (lambda manifest, files: add_table(manifest, files, "public.zz"), "does not know"),
             (lambda manifest, files: add_table(manifest, files, f"public.zz (a) from stdin; {bad}; --"), "strange name|does not know"),
             (lambda manifest, files: manifest["columns"]["public.users"].append(f"x) from stdin; {bad}; --"), "other columns"),
-            (lambda manifest, files: files.update({"tables/public.schedules.copy": f"\\.\n{bad};\n".encode()}), "could not be read|rows and not"),
+            (lambda manifest, files: files.update({"tables/public.chores.copy": f"\\.\n{bad};\n".encode()}), "could not be read|rows and not"),
         ]:
             repack(archive, forgery, change)
             code, said = first.command("restore", forgery, "--force", "--unsigned")

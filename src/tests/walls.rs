@@ -169,6 +169,7 @@ fn matrix() -> Vec<Cell> {
         cell("schedules", "name = 'row'", ["", "", "", ""], "next_at = 'epoch'"),
         cell("paused_lanes", "lane = 'row'", ["", "", "", ""], "paused_at = 'epoch'"),
         cell("erased", "id = '{row}'", ["", "", "", ""], "erased_at = 'epoch'"),
+        cell("chores", "name = 'row'", ["", "", "", ""], "done_at = 'epoch'"),
         cell("usage_log", "usage_id = '{row}'", ["oa", "", "", ""], "model = 'x'"),
         cell("daily_usage", "user_id = '{owner}'", ["oa", "", "", ""], "used = 7"),
     ]
@@ -228,6 +229,7 @@ insert into system_config (key, value) values ('row', '1');
 insert into user_keys (user_key_id, user_id, kind, base_url, model, context_tokens, sealed_key, wrapped_key, master_key_id, key_last_four)
     values ('{row}', '{owner}', 'openai', 'https://example.org', 'm', 4096, 's', 'w', 'k', '1234');
 insert into stored_files (key, user_id, kind, bytes) values ('row', '{owner}', 'plate', 1); insert into erased (kind, id) values ('character', '{row}');
+insert into chores (name) values ('row');
 insert into usage_log (usage_id, user_id, kind, provider, model, status) values ('{row}', '{owner}', 'chat', 'p', 'm', 'done');
 insert into daily_usage (user_id, day, used) values ('{owner}', '2026-01-01', 1);
 insert into crisis_cards (day, cards) values ('2026-01-01', 1); insert into system_config (key, value) values ('accounts', '{}');

@@ -2,8 +2,8 @@
 
 use crate::{
     error::AppResult,
-    ids::{OcId, UserId},
-    ocs::store::{delete, plates_of},
+    ids::UserId,
+    ocs::store::plates_of,
     server::{
         AppState,
         db::whole,
@@ -160,14 +160,16 @@ pub async fn erase_again(tx: &mut PgConnection, gone: &[Erased]) -> AppResult<Ag
         .await?;
     }
     // Characters first: those that their owner took along are on the list, and those that stay stay.
-    let characters =
-        sqlx::query_scalar!("select oc_id from ocs where oc_id in (select id from erased where kind = 'character')")
-            .fetch_all(&mut *tx)
-            .await?;
+    let characters = sqlx::query_scalar!(
+        "select oc_id from ocs where deleted_at is null and oc_id in (select id from erased where kind = 'character')"
+    )
+    .fetch_all(&mut *tx)
+    .await?;
     again.characters = characters.len();
-    for id in characters {
-        again.files.extend(delete(&mut *tx, OcId(id)).await?.into_iter().map(|key| format!("{PLATES}/{key}")));
-    }
+    let plates = plates_of(&mut *tx, &characters).await?;
+    again.files.extend(plates.into_iter().map(|key| format!("{PLATES}/{key}")));
+    sqlx::query!("delete from stored_files where key = any($1)", &again.files).execute(&mut *tx).await?;
+    sqlx::query!("select app.bury_oc(oc) from unnest($1::uuid[]) oc", &characters).execute(&mut *tx).await?;
     let accounts = sqlx::query_scalar!(
         "select user_id from users where user_id in (select id from erased where kind = 'account')"
     )

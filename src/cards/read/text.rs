@@ -49,7 +49,7 @@ pub(super) fn json(text: &str) -> Result<Value, Refused> {
     if text.len() > TEXT_MAX {
         return Err(too_long());
     }
-    crate::server::json::read(text)
+    crate::lenient::read(text)
         .map_err(|error| Refused::because(format!("The text of this card is no proper JSON (line {}).", error.line())))
 }
 

@@ -30,6 +30,7 @@ const OF_THE_SITE: &[&str] = &[
     "invitations",
     "site_pages",
     "seeded_ocs",
+    "chores",
     "schedules",
     "paused_lanes",
     "storage_limits",
