@@ -3,7 +3,7 @@
 use super::{BODY_MAX, Edited, Page, PageForm, Shown, Version};
 use crate::{
     error::{AppError, AppResult},
-    server::{Ctx, Viewer, markdown, settings},
+    server::{Ctx, Viewer, markdown},
     text::clean_text,
 };
 use chrono::{NaiveDate, Utc};

@@ -11,7 +11,7 @@ use crate::{
     error::{AppError, AppResult},
     ids::UserId,
     server::{
-        Ctx, Viewer, audit, session,
+        Ctx, Tx, Viewer, audit, session,
         settings::{self, audit_by},
     },
 };
@@ -83,7 +83,7 @@ pub(crate) async fn people_listed(tx: &mut Tx, q: &str) -> AppResult<(Vec<Listed
 /// # Errors
 /// `NotFound` for an unknown account, and for everybody but admins; `ConfirmPassword`; `Conflict` for an admin's.
 pub async fn suspend(ctx: &Ctx, id: UserId, lift: bool) -> AppResult<()> {
-    let viewer = admin_change(ctx)?;
+    let viewer = ctx.require_admin_change()?;
     let mut tx = ctx.app.db.system().await?;
     let row = sqlx::query!(
         r#"update profiles p set is_active = $2 from users u

@@ -3,7 +3,7 @@
 use crate::{
     accounts::storage::{StorageForm, StorageLimit},
     error::AppResult,
-    server::{Ctx, Tx, settings::audit},
+    server::{Ctx, Tx, audit},
 };
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub async fn storage_limits(tx: &mut Tx) -> AppResult<Vec<StorageLimit>> {
 /// # Errors
 /// `NotFound` for everybody but admins; `ConfirmPassword`; `Invalid` with the field.
 pub async fn save_storage(ctx: &Ctx, form: &StorageForm) -> AppResult<()> {
-    let viewer = ctx.require_admin_change()?;
+    ctx.require_admin_change()?;
     let limits = form.check()?;
     let mut tx = ctx.begin().await?;
     let before = storage_limits(&mut tx).await?;
@@ -31,14 +31,8 @@ pub async fn save_storage(ctx: &Ctx, form: &StorageForm) -> AppResult<()> {
             .execute(&mut *tx)
             .await?;
         let was = before.iter().find(|old| old.tier == *tier && old.kind == *kind).map(|old| old.bytes);
-        audit(
-            &mut tx,
-            viewer.id,
-            "accounts.set_storage",
-            &format!("{tier} {kind}"),
-            json!({ "before": was, "after": bytes }),
-        )
-        .await?;
+        audit(&mut tx, "accounts.set_storage", &format!("{tier} {kind}"), json!({ "before": was, "after": bytes }))
+            .await?;
     }
     tx.commit().await
 }
