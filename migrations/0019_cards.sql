@@ -14,7 +14,7 @@ create table oc_cards (
 comment on table oc_cards is 'The imported card of a character, verbatim.';
 create index oc_cards_user_id_idx on oc_cards (user_id);
 call app.wall('oc_cards');
-grant select, insert on oc_cards to sf_app;
+grant select, insert (oc_id, user_id, name, data) on oc_cards to sf_app;
 create policy oc_cards_read on oc_cards for select to sf_app using (user_id = (select app.user_id()));
 create policy oc_cards_add on oc_cards for insert to sf_app
     with check (user_id = (select app.user_id()) and app.owns_oc(oc_id) and not (select app.is_guest()));

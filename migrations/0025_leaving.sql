@@ -81,7 +81,7 @@ begin
         alternate_greetings = '{}', scenario = '', example_dialogue = '[]', system_prompt = '', visual_style = '{}', appearance_tags = '{}',
         avatar_key = null, expertise = '{}', ai_tools = '{}', tags = '{}', attribute_focus = null, traits = '{}', voice_tone = '',
         voice_examples = '{}', scene_behavior_rules = '', forbidden_phrases = '{}', base_prompt = '', reference_image_key = null,
-        quick_start = '{}', introduction = null, card = null, version = version + 1
+        quick_start = '{}', introduction = null, version = version + 1
         where oc_id = which;
     delete from public.oc_slugs where oc_id = which and slug <> 'left-' || replace(which::text, '-', '');
 end $$;

@@ -50,7 +50,11 @@ impl Kind {
 /// Bytes that a person keeps of one kind.
 async fn used(tx: &mut PgConnection, user: UserId, kind: Kind) -> AppResult<i64> {
     Ok(match kind {
-        Kind::Conversations => words(tx, user).await?,
+        Kind::Conversations => match kept_words(tx, user).await? {
+            Some(bytes) => bytes,
+            // Whoever only looks writes nothing.
+            None => sum_words(tx, user).await?,
+        },
         // As they are stored, which is what they cost.
         Kind::Characters => {
             sqlx::query_scalar!(
@@ -113,32 +117,34 @@ fn full(kind: Kind, used: i64, limit: i64, more: i64) -> AppError {
     }
 }
 
-/// Bytes of all words that a person keeps: as counted last, with what came since; counted anew once a day.
-async fn words(tx: &mut PgConnection, user: UserId) -> AppResult<i64> {
+/// Bytes of all words that a person keeps, as counted within a day, with what came since.
+async fn kept_words(tx: &mut PgConnection, user: UserId) -> AppResult<Option<i64>> {
     let kept = sqlx::query_scalar!(
         "select text_bytes from profile_private where user_id = $1 and text_counted_at > now() - interval '1 day'",
         user.0
     );
-    match kept.fetch_optional(&mut *tx).await? {
-        Some(bytes) => Ok(bytes),
-        None => count_words(tx, user).await,
-    }
+    Ok(kept.fetch_optional(&mut *tx).await?)
 }
 
-async fn count_words(tx: &mut PgConnection, user: UserId) -> AppResult<i64> {
-    // Whoever adds words meanwhile waits, and adds them to the new count.
-    sqlx::query!("select user_id from profile_private where user_id = $1 for no key update", user.0)
-        .fetch_optional(&mut *tx)
-        .await?;
+/// The same, counted now.
+async fn sum_words(tx: &mut PgConnection, user: UserId) -> AppResult<i64> {
     let bytes = sqlx::query_scalar!(
         r#"select ((select coalesce(sum(octet_length(content)), 0) from messages where user_id = $1)
                + (select coalesce(sum(octet_length(title) + octet_length(instructions) + octet_length(note)), 0)
                   from conversations where user_id = $1)
                + (select coalesce(sum(octet_length(content)), 0) from conversation_summaries where user_id = $1))::bigint as "bytes!""#,
         user.0
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    );
+    Ok(bytes.fetch_one(&mut *tx).await?)
+}
+
+/// Counts them and keeps the count.
+async fn count_words(tx: &mut PgConnection, user: UserId) -> AppResult<i64> {
+    // Whoever adds words meanwhile waits, and adds them to the new count.
+    sqlx::query!("select user_id from profile_private where user_id = $1 for no key update", user.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let bytes = sum_words(&mut *tx, user).await?;
     sqlx::query!(
         "update profile_private set text_bytes = $2, text_counted_at = now() where user_id = $1",
         user.0,
@@ -158,7 +164,10 @@ pub async fn take_words(tx: &mut PgConnection, user: UserId, more: usize) -> App
     let more = i64::try_from(more).unwrap_or(i64::MAX);
     let limit = limit(tx, user, Kind::Conversations).await?;
     let fits = |used: i64| used.saturating_add(more.max(1)) <= limit;
-    let mut used = words(tx, user).await?;
+    let mut used = match kept_words(tx, user).await? {
+        Some(bytes) => bytes,
+        None => count_words(tx, user).await?,
+    };
     if !fits(used) {
         // What went in other ways, as with a character that somebody deleted, is not in the count.
         used = count_words(tx, user).await?;

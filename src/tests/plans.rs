@@ -106,16 +106,18 @@ async fn galleries(meter: &mut Meter, sql: &mut PgConnection) {
         ("of one person", 24, GalleryQuery { owner: "PERSON1".into(), ..all() }),
         ("a word that few have", 4, GalleryQuery { q: "zanzibar".into(), ..all() }),
         ("a word that all have", 24, GalleryQuery { q: "words".into(), ..all() }),
-        ("a word that nobody has", 1, GalleryQuery { q: "qqqq".into(), ..all() }),
+        ("a word that nobody has", 0, GalleryQuery { q: "qqqq".into(), ..all() }),
     ];
     for (name, rows, query) in cases {
+        // Looking for words costs as much as some rows do, however few are found.
+        let allowed = rows + if query.q.is_empty() { 0 } else { 7 };
         let page = meter
-            .check(&format!("gallery: {name}"), me(1), rows, async |tx| {
+            .check(&format!("gallery: {name}"), me(1), allowed, async |tx| {
                 store::gallery(tx, Some((person(1), "person1")), &query, store::PAGE).await
             })
             .await;
         // Characters of the house are among them.
-        assert!(page.cards.len() as i64 >= if rows == 1 { 0 } else { rows }, "gallery: {name}");
+        assert!(page.cards.len() as i64 >= rows, "gallery: {name}");
     }
 }
 
@@ -179,7 +181,7 @@ fn cursor(minutes: i64) -> String {
 
 async fn people(meter: &mut Meter) {
     use accounts::store;
-    meter.check("a person's page", me(2), 13, async |tx| store::person_called(tx, "Person1", None).await).await;
+    meter.check("a person's page", me(2), 13, async |tx| store::person_called(tx, "Person777", None).await).await;
     for login in ["PERSON777", "person778@EXAMPLE.org"] {
         let found = meter.check("sign-in", None, 1, async |tx| store::account_called(tx, login).await).await;
         assert!(found.is_some(), "{login}");

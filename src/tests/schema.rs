@@ -106,8 +106,6 @@ const RULES: &[Rule] = &[
                  and a.attname in ('lease_until', 'last_seen_at', 'last_used_at', 'last_active_at', 'updated_at')",
         but: &[
             ("limit_buckets_updated_at_idx", "read once a day; buckets are swept by it and live for minutes"),
-            ("runs_open_idx", "open replies only: a few at a time"),
-            ("jobs_open_idx", "open jobs only; the queue takes this over"),
         ],
     },
     Rule {

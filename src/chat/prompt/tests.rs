@@ -129,13 +129,17 @@ fn examples_are_said_and_remembering_is_among_them() {
     assert!(told.is_some() && told < asked, "{said:?}");
     assert_eq!(said.len(), 8);
     // Whose lines these were is said before the talk.
-    assert!(messages[9].content.starts_with("All this was said to others."), "{}", messages[9].content);
+    assert!(messages[9].content.starts_with("All this was said to others, who have left."), "{}", messages[9].content);
     assert_eq!(section(&prompt, "examples").entries, 4);
     scene.persona.example_dialogue.clear();
     let prompt = build(&scene, &info(4096, true), &words, "");
     assert_eq!(prompt.request.messages[0].role, Role::System);
     assert_ne!(prompt.request.messages[1].role, Role::System, "one after the other are one");
     assert!(prompt.request.messages[0].content.contains("you talk with Ada"));
+    // Of a guest no name is known.
+    scene.person = crate::accounts::guests::NAME.to_owned();
+    let prompt = build(&scene, &info(4096, true), &words, "");
+    assert!(!prompt.request.messages[0].content.contains("you talk with"));
 }
 
 #[test]

@@ -176,18 +176,28 @@ pub async fn window(tx: &mut Tx, id: ConversationId, at: At) -> AppResult<Undraw
                from messages where message_id = $1 and conversation_id = $2
                union all
                select m.message_id, m.parent_id, path.depth + 1, octet_length(m.content), path.below + path.bytes
-               from messages m join path on m.message_id = path.parent_id
+               -- One line after the other: the planner expects few lines of a person, and would read all of them instead.
+               from path cross join lateral (
+                   select u.message_id, u.parent_id, u.content from messages u where u.message_id = path.parent_id offset 0
+               ) m
                -- Not only so many lines, but also so many bytes of them: the page of a talk of enormous messages holds fewer.
                where path.depth < $3 and path.below + path.bytes < $4
            )
            select m.message_id, m.parent_id, m.sender_type, m.content, m.kind, m.created_at, m.edited_at, m.user_rating, m.was_helpful,
                r.run_id as "run_id?", r.status as "status?", r.error, r.finish, r.lease_until < now() as lapsed,
                w.places as "places!", w.place as "place!"
-           from path join messages m using (message_id)
+           from path cross join lateral (
+               select l.message_id, l.conversation_id, l.parent_id, l.sender_type, l.content, l.kind, l.created_at, l.edited_at,
+                   l.user_rating, l.was_helpful
+               from messages l where l.message_id = path.message_id offset 0
+           ) m
            cross join lateral (
-               select count(*) as places, count(*) filter (where s.message_id <= m.message_id) as place from messages s
-               where s.parent_id = m.parent_id
-                   or (m.parent_id is null and s.parent_id is null and s.conversation_id = m.conversation_id)
+               select count(*) as places, count(*) filter (where s.message_id <= m.message_id) as place from (
+                   select message_id from messages where parent_id = m.parent_id
+                   union all
+                   select message_id from messages
+                   where m.parent_id is null and parent_id is null and conversation_id = m.conversation_id
+               ) s
            ) w
            left join lateral (
                select run_id, status, error, finish, lease_until from runs where runs.message_id = m.message_id
@@ -394,10 +404,16 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
         r#"with recursive path as (
                select message_id, parent_id, 1 as depth from messages where message_id = $1
                union all
-               select m.message_id, m.parent_id, path.depth + 1 from messages m join path on m.message_id = path.parent_id
+               select m.message_id, m.parent_id, path.depth + 1
+               from path cross join lateral (
+                   select u.message_id, u.parent_id from messages u where u.message_id = path.parent_id offset 0
+               ) m
                where path.depth < $2
            )
-           select m.sender_type, m.content, m.parent_id, m.kind from path join messages m using (message_id)
+           select m.sender_type, m.content, m.parent_id, m.kind
+           from path cross join lateral (
+               select l.sender_type, l.content, l.parent_id, l.kind from messages l where l.message_id = path.message_id offset 0
+           ) m
            order by path.depth desc"#,
         until.map(|m| m.0),
         HISTORY
