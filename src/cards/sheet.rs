@@ -25,12 +25,14 @@ const ACCENTS: usize = 6;
 const OWN: [&str; 8] =
     ["title", "pronoun", "age_band", "voice_tone", "visual_style", "appearance_tags", "quick_start", "content_rating"];
 /// Fields that are the same here, and what they are called on cards.
-const SAME: [(&str, &str); 5] = [
+const SAME: [(&str, &str); 7] = [
     ("description", "description"),
     ("personality", "personality"),
     ("scenario", "scenario"),
     ("greeting", "first_mes"),
     ("system_prompt", "system_prompt"),
+    ("post_history_instructions", "post_history_instructions"),
+    ("creator_notes", "creator_notes"),
 ];
 /// Tags that say for whom a character is.
 const MATURE: [&str; 6] = ["nsfw", "18+", "explicit", "smut", "erotica", "adults only"];
@@ -61,6 +63,7 @@ pub fn to_sheet(shape: &Shape, stem: &str) -> Mapped {
         }
         let _ = sheet.set(field, Value::String(text));
     }
+    sheet.nickname = nickname(shape.text("nickname"), &mut notes);
     described(&mut sheet, &mut notes);
     sheet.alternate_greetings = greetings(shape, &mut notes);
     sheet.example_dialogue = examples::read(shape.text("mes_example"), &sheet.name, &mut notes);
@@ -83,6 +86,15 @@ fn name(said: &str, stem: &str, notes: &mut Vec<Note>) -> String {
         let words = format!("The name was cut to {} characters.", SHORT.0);
         notes.push(Note::new(Fate::Mapped, "name", words));
         name = name.chars().take(SHORT.0).collect::<String>().trim_end().to_owned();
+    }
+    name
+}
+
+fn nickname(said: &str, notes: &mut Vec<Note>) -> String {
+    let line = clean(said).split_whitespace().collect::<Vec<_>>().join(" ");
+    let name: String = line.chars().take(SHORT.0).collect::<String>().trim_end().to_owned();
+    if !name.is_empty() {
+        notes.push(Note::new(Fate::Kept, "nickname", ""));
     }
     name
 }
@@ -206,7 +218,7 @@ fn own(shape: &Shape, sheet: &mut Sheet, notes: &mut Vec<Note>) -> bool {
 /// What is kept for the export and used by nobody here.
 fn verbatim(shape: &Shape, notes: &mut Vec<Note>) {
     let mut keep = |part: &str, words: String| notes.push(Note::new(Fate::Verbatim, part, words));
-    for part in ["creator_notes", "post_history_instructions", "creator", "character_version", "nickname"] {
+    for part in ["creator", "character_version"] {
         if !shape.text(part).is_empty() {
             keep(part, String::new());
         }
@@ -283,6 +295,10 @@ pub fn to_shape(sheet: &Sheet, from: Option<(Shape, Sheet)>, beside: &Beside) ->
         if is_changed(field) {
             put(part, sheet.get(field));
         }
+    }
+    // Cards of most characters have none.
+    if is_changed("nickname") && (was.is_some() || !sheet.nickname.is_empty()) {
+        put("nickname", sheet.get("nickname"));
     }
     if is_changed("example_dialogue") {
         put("mes_example", Value::String(examples::write(&sheet.example_dialogue)));

@@ -206,7 +206,7 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, begun
     let pronouns = if scene.guest.pronouns.is_empty() { String::new() } else { format!(" ({})", scene.guest.pronouns) };
     let about = match scene.guest.description.trim() {
         "" => String::new(),
-        about => format!(" About {person}: {}", prompt::fill(about, name, person)),
+        about => format!(" About {person}: {}", prompt::fill(about, scene.persona.called(), person)),
     };
     let system = format!(
         "You write what {person}{pronouns} says next to {name} in a chat.{about} {person} is an ordinary person, not {name}: \

@@ -409,7 +409,7 @@ pub fn warm(app: &AppState, user: UserId, oc: OcId, conversation: Option<Convers
             drop(tx);
             if until.is_none() {
                 // A talk that has not begun will begin with the greeting.
-                let greeting = prompt::fill(scene.persona.greeting.trim(), &scene.persona.name, &scene.person);
+                let greeting = prompt::fill(scene.persona.greeting.trim(), scene.persona.called(), &scene.person);
                 scene.history.push(prompt::Turn { by: super::Sender::Oc, content: greeting });
             }
             let prompt = prompt::build(&scene, &model.info(), &|t: &str| model.count_tokens(t), "");

@@ -242,7 +242,7 @@ fn print(text: &str) -> Result<(), String> {
 /// A talk with a character that has said its greeting.
 fn scene_with(persona: Persona) -> Scene {
     let person = GUEST.to_owned();
-    let greeting = prompt::fill(persona.greeting.trim(), &persona.name, &person);
+    let greeting = prompt::fill(persona.greeting.trim(), persona.called(), &person);
     Scene {
         persona,
         person,

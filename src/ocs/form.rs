@@ -20,6 +20,8 @@ pub const MAX_ITEMS: usize = 12;
 pub struct OcForm {
     /// Its name, unique here.
     pub name: String,
+    /// What it is called in talk.
+    pub nickname: String,
     /// What it is, in two or three words.
     pub title: String,
     /// A [`Pronoun`].
@@ -40,6 +42,10 @@ pub struct OcForm {
     pub examples: Vec<ExampleLine>,
     /// Instructions to the model.
     pub system_prompt: String,
+    /// Instructions to the model after the newest message.
+    pub post_history_instructions: String,
+    /// Notes for people.
+    pub creator_notes: String,
     /// How its voice sounds.
     pub voice_tone: String,
     /// Background of the style.
@@ -106,6 +112,7 @@ impl OcForm {
         let written = !(self.intro_title.trim().is_empty() && self.intro_content.trim().is_empty());
         Sheet {
             name: self.name.clone(),
+            nickname: self.nickname.clone(),
             title: self.title.clone(),
             pronoun: chosen::<Pronoun>("pronoun", &self.pronoun)?,
             age_band: chosen::<AgeBand>("age_band", &self.age_band)?,
@@ -116,6 +123,8 @@ impl OcForm {
             scenario: self.scenario.clone(),
             example_dialogue: self.examples.clone(),
             system_prompt: self.system_prompt.clone(),
+            post_history_instructions: self.post_history_instructions.clone(),
+            creator_notes: self.creator_notes.clone(),
             voice_tone: self.voice_tone.clone(),
             visual_style: self.style()?,
             appearance_tags: vec![self.appearance.clone()],
@@ -133,6 +142,7 @@ impl From<&Oc> for OcForm {
         let (intro_title, intro_content) = oc.introduction.clone().unwrap_or_default();
         let mut form = Self {
             name: oc.name.clone(),
+            nickname: oc.nickname.clone(),
             title: oc.title.clone(),
             pronoun: oc.pronoun.as_str().to_owned(),
             age_band: oc.age_band.as_str().to_owned(),
@@ -143,6 +153,8 @@ impl From<&Oc> for OcForm {
             scenario: oc.scenario.clone(),
             examples: oc.example_dialogue.clone(),
             system_prompt: oc.system_prompt.clone(),
+            post_history_instructions: oc.post_history_instructions.clone(),
+            creator_notes: oc.creator_notes.clone(),
             voice_tone: oc.voice_tone.clone(),
             appearance: oc.appearance_tags.join(", "),
             tags: oc.tags.join(", "),

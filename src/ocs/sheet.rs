@@ -32,6 +32,8 @@ pub struct Sheet {
     /// Its name: 1 to 60 characters, unique here.
     #[cfg_attr(feature = "ssr", schema(example = "Mira of the Glass Storms"))]
     pub name: String,
+    /// What it is called in talk, where texts say `{{char}}`; its name where this is empty.
+    pub nickname: String,
     /// What it is, in two or three words.
     pub title: String,
     /// How it is spoken of: `she`, `he`, `they` or `it`.
@@ -60,6 +62,10 @@ pub struct Sheet {
     pub example_dialogue: Vec<ExampleLine>,
     /// Instructions of its maker to the model; empty for those who may not change the character.
     pub system_prompt: String,
+    /// Instructions of its maker that come after the newest message; as private as the system prompt.
+    pub post_history_instructions: String,
+    /// Notes of its maker for people; no model sees them.
+    pub creator_notes: String,
     /// How its voice sounds, in a few words.
     pub voice_tone: String,
     /// How it looks, as data: `background`, `primaryColor`, `accentColor`, `mood`, `atmosphere`.
@@ -79,6 +85,19 @@ pub struct Sheet {
 }
 
 impl Sheet {
+    /// What it is called in talk.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        called(&self.name, &self.nickname)
+    }
+
+    /// Takes out what only its owner may read.
+    pub fn keep_private(&mut self) {
+        self.system_prompt.clear();
+        self.post_history_instructions.clear();
+        self.introduction = None;
+    }
+
     /// Puts a value into the field of this name, as JSON gives it; `null` changes nothing.
     ///
     /// # Errors
@@ -136,6 +155,7 @@ impl Sheet {
         };
         let clean = Self {
             name: clean_line("name", &self.name, 1, 60)?,
+            nickname: clean_line("nickname", &self.nickname, 0, 60)?,
             title: clean_line("title", &self.title, 0, 60)?,
             pronoun: self.pronoun,
             age_band: self.age_band,
@@ -146,6 +166,13 @@ impl Sheet {
             scenario: clean_text("scenario", &self.scenario, 0, MAX_TEXT)?,
             example_dialogue: examples(&self.example_dialogue)?,
             system_prompt: clean_text("system_prompt", &self.system_prompt, 0, MAX_TEXT)?,
+            post_history_instructions: clean_text(
+                "post_history_instructions",
+                &self.post_history_instructions,
+                0,
+                MAX_TEXT,
+            )?,
+            creator_notes: clean_text("creator_notes", &self.creator_notes, 0, MAX_TEXT)?,
             voice_tone: clean_line("voice_tone", &self.voice_tone, 0, 200)?,
             visual_style: self.visual_style.clone(),
             appearance_tags: words("appearance", &self.appearance_tags, MAX_WORDS)?,
@@ -170,14 +197,23 @@ impl Sheet {
             ("greeting", &self.greeting),
             ("scenario", &self.scenario),
             ("system_prompt", &self.system_prompt),
+            ("post_history_instructions", &self.post_history_instructions),
+            ("creator_notes", &self.creator_notes),
         ];
-        for (field, text) in fields {
+        let greetings = self.alternate_greetings.iter().map(|text| ("alternate_greetings", text));
+        let examples = self.example_dialogue.iter().flat_map(|e| [("examples", &e.user), ("examples", &e.oc)]);
+        for (field, text) in fields.into_iter().chain(greetings).chain(examples) {
             if minors::sexualises(text, young) {
                 return Err(AppError::invalid(field, minors::REFUSAL));
             }
         }
         Ok(())
     }
+}
+
+/// What somebody of this name and nickname is called.
+pub(super) fn called<'a>(name: &'a str, nickname: &'a str) -> &'a str {
+    if nickname.is_empty() { name } else { nickname }
 }
 
 /// Texts that were typed one below the other; empty ones fall away.

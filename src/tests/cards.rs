@@ -99,6 +99,8 @@ async fn files_become_characters_and_a_bad_one_stops_nobody() {
         ("tags", json!(["sea", "lamp"])),
         ("example_dialogue", json!([{"user": "Who are you?", "oc": "Nobody yet."}])),
         ("system_prompt", json!("{{original}} Be brief.")),
+        ("creator_notes", json!("Made at night.")),
+        ("post_history_instructions", json!("Stay in the tower.")),
         ("is_public", json!(false)),
         ("has_avatar", json!(true)),
         ("version", json!(1)),
@@ -185,8 +187,8 @@ async fn others_get_what_they_may_see() {
     assert_eq!(patch(&ada, &oc, json!({"is_public": true})).await.status, 200);
     let seen = ben.get_json(&path).await;
     assert_eq!(seen.status, 200, "{}", seen.text);
-    assert!(seen.text.contains("keeps the lamp"), "{}", seen.text);
-    for private in ["Be brief", "Made at night", "Storms come from", "other/program", "Stay in the tower"] {
+    assert!(seen.text.contains("keeps the lamp") && seen.text.contains("Made at night"), "{}", seen.text);
+    for private in ["Be brief", "Storms come from", "other/program", "Stay in the tower"] {
         assert!(!seen.text.contains(private), "{private}: {}", seen.text);
     }
     assert!(ada.get_json(&path).await.text.contains("Storms come from"));

@@ -20,7 +20,11 @@ async fn a_character_that_leaves_leaves_talks_where_they_are() {
     let app = TestApp::new().await;
     let (ada, ada_id) = app.person("ada").await;
     let (bob, _) = app.person("bob").await;
-    let oc = made(&ada, &with(mira(), "is_public", json!(true))).await;
+    let mut oc = with(mira(), "is_public", json!(true));
+    for field in ["nickname", "creator_notes", "post_history_instructions"] {
+        oc[field] = json!("Mira");
+    }
+    let oc = made(&ada, &oc).await;
     let id = oc["id"].as_str().unwrap();
     let mut talks = Vec::new();
     for client in [&ada, &bob] {

@@ -144,11 +144,19 @@ async fn strangers_change_nothing() {
     }
     let now = ada.get_json(&path(&oc)).await.json();
     assert_eq!((now["name"].clone(), now["is_public"].clone()), (oc["name"].clone(), json!(true)));
-    // Instructions to the model are not for readers.
-    patch(&ada, &oc, json!({"system_prompt": "Never mention the gale."})).await;
-    assert_eq!(ada.get_json(&path(&oc)).await.json()["system_prompt"], "Never mention the gale.");
-    assert_eq!(eve.get_json(&path(&oc)).await.json()["system_prompt"], "");
-    assert!(!eve.get("/c/mira-of-the-glass-storms").await.text.contains("Never mention"));
+    // Instructions to the model are not for readers; notes are.
+    for field in ["system_prompt", "post_history_instructions"] {
+        patch(&ada, &oc, json!({field: "Never mention the gale."})).await;
+        assert_eq!(ada.get_json(&path(&oc)).await.json()[field], "Never mention the gale.");
+        assert_eq!(eve.get_json(&path(&oc)).await.json()[field], "");
+    }
+    let notes =
+        json!({"creator_notes": "{{char}} was drawn at night.", "nickname": "Storm", "greeting": "{{char}} waits."});
+    assert_eq!(patch(&ada, &oc, notes).await.status, 200);
+    let page = eve.get("/c/mira-of-the-glass-storms").await.text;
+    assert!(page.contains("Storm was drawn at night.") && !page.contains("Never mention"), "{page}");
+    let listed = eve.get("/characters").await.text;
+    assert!(listed.contains("Storm waits.") && !listed.contains("{{char}}"), "{listed}");
 }
 
 #[tokio::test]
@@ -288,7 +296,17 @@ async fn markup_is_text_and_lies_are_refused() {
     let app = TestApp::new().await;
     let (ada, _) = app.person("ada").await;
     let evil = "</title></textarea><script>alert(1)</script><img src=x onerror=alert(2)>";
-    let fields = ["title", "description", "personality", "greeting", "scenario", "system_prompt", "voice_tone"];
+    let fields = [
+        "creator_notes",
+        "post_history_instructions",
+        "title",
+        "description",
+        "personality",
+        "greeting",
+        "scenario",
+        "system_prompt",
+        "voice_tone",
+    ];
     let mut oc = mira();
     oc["name"] = json!("<script>alert(0)</script>");
     for field in fields {

@@ -186,7 +186,7 @@ pub async fn import(ctx: &Ctx, wanted: &str, mut chat: Chat) -> AppResult<Conver
     let now = Utc::now();
     let rows = places(&chat, now);
     if chat.has_macros {
-        fill_macros(&mut chat, &persona.name, &me.display_name);
+        fill_macros(&mut chat, persona.called(), &me.display_name);
     }
     let bytes = chat.nodes.iter().map(|node| node.content.len()).sum();
     quota::take_words(&mut tx, me.id, bytes).await?;

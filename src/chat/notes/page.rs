@@ -129,6 +129,7 @@ fn portion(out: &mut String, section: &Section, oc: &str, sum: u32) {
 fn label(name: &str, oc: &str) -> String {
     match name {
         "private" => format!("Instructions by the maker of {oc}"),
+        "private_after" => format!("Instructions by the maker of {oc}, after the newest message"),
         "identity" => format!("Who {oc} is"),
         "items" => format!("What {oc} carries"),
         "style" => format!("How {oc} speaks"),

@@ -37,6 +37,8 @@ pub(super) const WORLD: u32 = 8;
 pub(super) const MEMORIES: u32 = 12;
 /// What was said before.
 pub(super) const SUMMARY: u32 = 14;
+/// What the character's maker wants to be told after the newest line.
+pub(super) const AFTER: u32 = 10;
 /// The author's note.
 pub(super) const NOTE: u32 = 8;
 /// Things left out that a part names one by one; the rest only count.

@@ -62,19 +62,23 @@ fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Adds a line; one of the same speaker goes on with the last.
+pub(super) fn add(messages: &mut Vec<Message>, message: Message) {
+    match messages.last_mut() {
+        Some(last) if last.role == message.role => {
+            last.content.push('\n');
+            last.content.push_str(&message.content);
+        }
+        _ => messages.push(message),
+    }
+}
+
 /// Joins neighbours of the same speaker and puts the note in its place.
 pub(super) fn join(talk: Vec<Message>, note: Option<NoteLine>) -> Vec<Message> {
     let note = note.filter(|n| n.fits);
     let place = note.as_ref().map(|n| talk.len().saturating_sub(usize::try_from(n.depth).unwrap_or(usize::MAX)));
     let mut note = note.map(|n| Message::user(n.text));
     let mut messages: Vec<Message> = Vec::with_capacity(talk.len() + 2);
-    let add = |messages: &mut Vec<Message>, message: Message| match messages.last_mut() {
-        Some(last) if last.role == message.role => {
-            last.content.push('\n');
-            last.content.push_str(&message.content);
-        }
-        _ => messages.push(message),
-    };
     for (i, message) in talk.into_iter().enumerate() {
         if place == Some(i)
             && let Some(note) = note.take()

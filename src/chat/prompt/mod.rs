@@ -120,6 +120,7 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
     let mut budget = Budget::new(count, room);
 
     let mut messages = sheet::opening(scene, &mut budget);
+    let after = sheet::after(scene, &mut budget);
     let news = heard::news(scene, &mut budget);
     // The note stands among the lines: it is chosen before them and told after them.
     let note = sheet::note(scene, &budget);
@@ -129,6 +130,10 @@ pub fn build(scene: &Scene, info: &ModelInfo, count: &dyn Fn(&str) -> u32, prefi
     }
     let talk = news.into_iter().chain(talk).collect();
     messages.extend(history::join(talk, note));
+    if let Some(after) = after {
+        budget.sent_here(receipt::PRIVATE_AFTER);
+        history::add(&mut messages, after);
+    }
 
     let request = Request {
         messages,

@@ -11,6 +11,8 @@ const TEXT_MAX: usize = 8000;
 
 /// Name of the part that only the character's owner may read: the instructions of its maker.
 pub(super) const PRIVATE: &str = "private";
+/// The same, of those that come after the newest line.
+pub(super) const PRIVATE_AFTER: &str = "private_after";
 
 /// What went into a prompt, and what did not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -49,7 +51,7 @@ pub struct Receipt {
 #[serde(default)]
 pub struct Section {
     /// What it is: `private` (its maker's own instructions), `identity`, `items`, `style`, `examples`, `person`, `conversation`, `instructions`, `world`, `heard` (of other people's characters), `memories`,
-    /// `summary`, `history` or `note`.
+    /// `summary`, `history`, `note` or `private_after` (its maker's instructions after the newest line).
     pub name: Cow<'static, str>,
     /// What it costs, the marks around its lines included.
     pub tokens: u32,
@@ -70,7 +72,7 @@ pub struct Section {
 impl Receipt {
     /// Takes out what only the owner of the character may read. Its tokens and its hash stay.
     pub fn keep_private(&mut self) {
-        for section in self.sections.iter_mut().filter(|s| s.name == PRIVATE) {
+        for section in self.sections.iter_mut().filter(|s| [PRIVATE, PRIVATE_AFTER].contains(&&*s.name)) {
             let text = std::mem::take(&mut section.text);
             section.left.clear();
             section.sha256 = Some(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect());

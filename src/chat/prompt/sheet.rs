@@ -35,14 +35,17 @@ pub(super) fn opening(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
 /// Who the character is and how it speaks: the same for everybody and every day, unless its maker wrote `{{user}}`.
 fn character(scene: &Scene, budget: &mut Budget<'_>) -> String {
     let p = &scene.persona;
-    let say = |text: &str| fill(text, &p.name, &scene.person);
+    let say = |text: &str| fill(text, p.called(), &scene.person);
     let mut parts = Vec::new();
 
     // A part of its own: its maker's instructions are shown to nobody else, in receipts neither.
-    let own = say(p.system_prompt.trim());
+    // What cards call the original is the rule below, which always stands.
+    let own = say(without_original(&p.system_prompt).trim());
     let share = if own.is_empty() { budget::IDENTITY } else { budget::IDENTITY / 2 };
     let title = if p.title.is_empty() { String::new() } else { format!(", {}", p.title) };
-    let mut identity = format!("You are {}{title}. {}\n\n{}", p.name, say(&p.personality), say(&p.description));
+    let called = if p.nickname.is_empty() { String::new() } else { format!(" You are called {}.", p.nickname) };
+    let (name, personality) = (&p.name, say(&p.personality));
+    let mut identity = format!("You are {name}{title}.{called} {personality}\n\n{}", say(&p.description));
     if !p.scenario.is_empty() {
         identity.push_str(&format!("\n\nWhere you are: {}", say(&p.scenario)));
     }
@@ -57,6 +60,34 @@ fn character(scene: &Scene, budget: &mut Budget<'_>) -> String {
     parts.push(rule);
     parts.retain(|p| !p.is_empty());
     parts.join("\n\n")
+}
+
+/// A maker's instructions without the place that cards leave open for those of the program.
+fn without_original(text: &str) -> String {
+    let open = "{{original}}";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.to_ascii_lowercase().find(open) {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + open.len()..).unwrap_or_default();
+    }
+    out + rest
+}
+
+/// What the maker wants to be told after the newest line. It is the person's line, in brackets, as the author's note is.
+pub(super) fn after(scene: &Scene, budget: &mut Budget<'_>) -> Option<Message> {
+    let p = &scene.persona;
+    let own = fill(without_original(&p.post_history_instructions).trim(), p.called(), &scene.person);
+    if own.is_empty() {
+        return None;
+    }
+    let text = format!("[Instructions for {}, not said aloud: {own}", p.name);
+    let text = budget.clip(receipt::PRIVATE_AFTER, &text, budget::AFTER);
+    if text.is_empty() {
+        return None;
+    }
+    budget.envelope(receipt::PRIVATE_AFTER);
+    Some(Message::user(format!("{text}]")))
 }
 
 /// How a character talks. Said as what to do: a small model that reads what not to say says it.
@@ -74,7 +105,7 @@ fn style(scene: &Scene) -> Vec<String> {
     let p = &scene.persona;
     let mut style = Vec::new();
     if !p.voice_tone.is_empty() {
-        style.push(fill(&p.voice_tone, &p.name, &scene.person));
+        style.push(fill(&p.voice_tone, p.called(), &scene.person));
     }
     if !p.forbidden_phrases.is_empty() {
         style.push(format!("You never say: {}", p.forbidden_phrases.join("; ")));
@@ -85,7 +116,7 @@ fn style(scene: &Scene) -> Vec<String> {
 /// Exchanges as if they had been said: models take a voice from these rather than from words about it.
 fn examples(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
     let p = &scene.persona;
-    let say = |text: &str| fill(text.trim(), &p.name, &scene.person);
+    let say = |text: &str| fill(text.trim(), p.called(), &scene.person);
     let good = p.example_dialogue.iter().filter(|line| !line.oc.trim().is_empty());
     let own: Vec<(String, String)> = good
         .zip(QUESTIONS.iter().cycle())
@@ -103,7 +134,7 @@ fn examples(scene: &Scene, budget: &mut Budget<'_>) -> Vec<Message> {
 
 /// Who comes in, and what is known that day. It changes, so it stands behind everything that does not.
 fn entrance(scene: &Scene, person: String, budget: &mut Budget<'_>) -> String {
-    let say = |text: &str| fill(text, &scene.persona.name, &scene.person);
+    let say = |text: &str| fill(text, scene.persona.called(), &scene.person);
     let mut parts = vec![person];
     let instructions = scene.notes.instructions.trim();
     if !instructions.is_empty() {
@@ -130,7 +161,7 @@ fn person(scene: &Scene) -> String {
     let name = &scene.person;
     let guest = &scene.guest;
     let pronouns = if guest.pronouns.is_empty() { String::new() } else { format!(" ({})", guest.pronouns) };
-    let about = fill(guest.description.trim(), &scene.persona.name, name);
+    let about = fill(guest.description.trim(), scene.persona.called(), name);
     let about = if about.is_empty() { String::new() } else { format!(" {about}") };
     let oc = &scene.persona.name;
     // A guest's name is not known yet, and a model that reads "Guest" says it.
@@ -155,7 +186,7 @@ pub(super) fn said(scene: &Scene) -> Vec<Said> {
 /// The author's note. It is the person's line, in brackets: models differ in whether they take instructions of the
 /// application in the middle of a talk.
 pub(super) fn note(scene: &Scene, budget: &Budget<'_>) -> Option<NoteLine> {
-    let note = fill(scene.notes.note.trim(), &scene.persona.name, &scene.person);
+    let note = fill(scene.notes.note.trim(), scene.persona.called(), &scene.person);
     if note.is_empty() {
         return None;
     }

@@ -283,6 +283,29 @@ fn the_makers_instructions_are_told_by_their_size_alone() {
 }
 
 #[test]
+fn what_cards_tell_a_model_has_its_place() {
+    let mut scene = scene(4);
+    scene.persona.system_prompt = "{{ORIGINAL}} Speak of {{char}}.".into();
+    scene.persona.post_history_instructions = "{{original}} CANARY for {{user}}.".into();
+    scene.persona.nickname = "Mi".into();
+    let mut prompt = build(&scene, &info(100_000, false), &words, "");
+    let first = &prompt.request.messages[0].content;
+    assert!(first.starts_with("Speak of Mi.\n"), "{first}");
+    assert!(first.contains("You are called Mi.") && first.contains("How to talk: you are"), "{first}");
+    let last = prompt.request.messages.last().unwrap();
+    let told = format!("\n[Instructions for {}, not said aloud: CANARY for {}.]", scene.persona.name, scene.person);
+    assert!(last.content.ends_with(&told), "{}", last.content);
+    assert_eq!(prompt.receipt.sections.last().unwrap().name, "private_after");
+    assert_eq!(prompt.receipt.sections.iter().map(|s| s.tokens).sum::<u32>(), prompt.receipt.tokens);
+    prompt.receipt.keep_private();
+    assert!(!serde_json::to_string(&prompt.receipt).unwrap().contains("CANARY"));
+    // Notes for people are for people.
+    scene.persona.creator_notes = "NOTE for readers.".into();
+    let prompt = build(&scene, &info(100_000, false), &words, "");
+    assert!(!format!("{:?}", prompt.request).contains("NOTE"));
+}
+
+#[test]
 fn notes_and_persona_reach_the_model() {
     let mut scene = scene(6);
     scene.person = "Wren".into();

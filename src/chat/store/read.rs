@@ -427,7 +427,7 @@ pub async fn scene(tx: &mut Tx, user: UserId, persona: Persona, until: Option<Me
         .filter(|r| r.kind != super::card::KIND)
         .map(|r| Turn { by: if r.sender_type == "user" { Sender::User } else { Sender::Oc }, content: r.content })
         .collect();
-    let fill = |text: &str| prompt::fill(text, &persona.name, &person);
+    let fill = |text: &str| prompt::fill(text, persona.called(), &person);
     let memories = memories.iter().map(|m| fill(m)).collect();
     Ok(Scene { persona, person, guest, notes, events, memories, history, has_older })
 }

@@ -450,7 +450,7 @@ pub(super) async fn show(tx: &mut Tx, conversation: ConversationId, leaf: Option
 pub fn openings(persona: &Persona, person: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::with_capacity(1 + persona.alternate_greetings.len());
     for text in std::iter::once(&persona.greeting).chain(&persona.alternate_greetings) {
-        let text = prompt::fill(text.trim(), &persona.name, person);
+        let text = prompt::fill(text.trim(), persona.called(), person);
         if !text.is_empty() && !all.contains(&text) {
             all.push(text);
         }

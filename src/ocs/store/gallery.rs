@@ -4,7 +4,7 @@ use super::near;
 use crate::{
     error::{AppError, AppResult},
     ids::{OcId, UserId},
-    ocs::{GalleryPage, GalleryQuery, OcCard, OcKind, Sort, portrait_url, spoken_line, style::Mood},
+    ocs::{GalleryPage, GalleryQuery, OcCard, OcKind, Sort, portrait_url, sheet::called, spoken_line, style::Mood},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -17,6 +17,7 @@ pub const PAGE: u32 = 24;
 pub(super) struct Row {
     pub oc_id: Uuid,
     pub name: String,
+    pub nickname: String,
     pub slug: String,
     pub title: String,
     pub kind: String,
@@ -34,7 +35,7 @@ impl From<Row> for OcCard {
         Self {
             id: OcId(r.oc_id),
             portrait_url: portrait_url(OcId(r.oc_id), r.version),
-            line: spoken_line(&r.greeting),
+            line: spoken_line(&crate::text::fill(&r.greeting, called(&r.name, &r.nickname), "you")),
             kind: r.kind.parse().unwrap_or_default(),
             name: r.name,
             slug: r.slug,
@@ -105,7 +106,7 @@ async fn listed(tx: &mut PgConnection, f: Filter<'_>) -> AppResult<Vec<Row>> {
     let (key, last) = f.after.map(|c| (c.key, c.id)).unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!", o.version, o.is_public,
+        r#"select o.oc_id, o.name, o.nickname, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!", o.version, o.is_public,
                p.username as "username?", o.interaction_count, o.shown_at as "at!"
            from app.list_ocs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) with ordinality l (oc_id, place)
            join ocs o on o.oc_id = l.oc_id left join profiles p on p.user_id = o.owner_id
@@ -222,8 +223,8 @@ pub async fn mine(tx: &mut PgConnection, owner: UserId, after: &str) -> AppResul
     // Two lists, each of which goes on where its index stands, and not one with a condition for both.
     let mut rows = sqlx::query_as!(
         Row,
-        r#"select o.oc_id as "oc_id!", o.name as "name!", o.slug as "slug!", o.title as "title!", o.kind as "kind!",
-               o.greeting as "greeting!", o.mood as "mood!", o.version as "version!", o.is_public as "is_public!",
+        r#"select o.oc_id as "oc_id!", o.name as "name!", o.nickname as "nickname!", o.slug as "slug!", o.title as "title!",
+               o.kind as "kind!", o.greeting as "greeting!", o.mood as "mood!", o.version as "version!", o.is_public as "is_public!",
                null::text as username, o.interaction_count as "interaction_count!", o.created_at as "at!"
            from (
                (select * from ocs where owner_id = $1 and not is_public and $2::boolean is not true

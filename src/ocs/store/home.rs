@@ -4,7 +4,7 @@ use super::gallery::Row;
 use crate::{
     error::AppResult,
     ids::{ConversationId, OcId, Stamp, UserId},
-    ocs::{FeedEntry, HomeChat, HomeOwn, HomePage, OcCard, portrait_url},
+    ocs::{FeedEntry, HomeChat, HomeOwn, HomePage, OcCard, portrait_url, sheet::called},
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -51,7 +51,7 @@ async fn chosen(tx: &mut PgConnection) -> AppResult<Vec<OcCard>> {
            ), best as (
                select distinct on (oc_id) oc_id, rank, place, turn from chosen order by oc_id, rank
            )
-           select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!",
+           select o.oc_id, o.name, o.nickname, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!",
                o.version, o.is_public, p.username as "username?", o.interaction_count,
                o.shown_at as "at!"
            from best join ocs o using (oc_id) left join profiles p on p.user_id = o.owner_id
@@ -65,7 +65,8 @@ async fn chosen(tx: &mut PgConnection) -> AppResult<Vec<OcCard>> {
 /// What is the viewer's: the chats to continue, their characters with drafts first, and who is new here.
 async fn own(tx: &mut PgConnection, me: UserId, name: &str) -> AppResult<HomeOwn> {
     let chats = sqlx::query!(
-        r#"select c.conversation_id, c.oc_id, c.last_line, c.last_message_at, c.title, o.name, o.version, o.greeting
+        r#"select c.conversation_id, c.oc_id, c.last_line, c.last_message_at, c.title, o.name, o.nickname, o.version,
+               o.greeting
            from conversations c join ocs o using (oc_id)
            where c.user_id = $1 and c.archived_at is null
            order by c.last_message_at desc, c.conversation_id desc limit 4"#,
@@ -74,7 +75,7 @@ async fn own(tx: &mut PgConnection, me: UserId, name: &str) -> AppResult<HomeOwn
     .fetch_all(&mut *tx)
     .await?;
     let rows = sqlx::query!(
-        r#"select o.oc_id, o.name, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!",
+        r#"select o.oc_id, o.name, o.nickname, o.slug, o.title, o.kind, o.greeting, o.mood as "mood!",
                o.version, o.is_public, p.username as "username?", o.interaction_count,
                o.shown_at as "at!", l.is_mine as "is_mine!"
            from (
@@ -95,6 +96,7 @@ async fn own(tx: &mut PgConnection, me: UserId, name: &str) -> AppResult<HomeOwn
         let card = OcCard::from(Row {
             oc_id: r.oc_id,
             name: r.name,
+            nickname: r.nickname,
             slug: r.slug,
             title: r.title,
             kind: r.kind,
@@ -114,12 +116,13 @@ async fn own(tx: &mut PgConnection, me: UserId, name: &str) -> AppResult<HomeOwn
         name: name.to_owned(),
         chats: chats
             .into_iter()
-            .map(|r| HomeChat {
+            .map(|r| (crate::text::fill(&r.greeting, called(&r.name, &r.nickname), name), r))
+            .map(|(greeting, r)| HomeChat {
                 id: ConversationId(r.conversation_id),
                 portrait_url: portrait_url(OcId(r.oc_id), r.version),
                 name: r.name,
                 title: r.title,
-                last_line: if r.last_line.is_empty() { crate::ocs::spoken_line(&r.greeting) } else { r.last_line },
+                last_line: if r.last_line.is_empty() { crate::ocs::spoken_line(&greeting) } else { r.last_line },
                 at: ago(r.last_message_at),
             })
             .collect(),

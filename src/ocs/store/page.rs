@@ -87,8 +87,9 @@ pub async fn find_id(tx: &mut PgConnection, slug: &str) -> AppResult<OcId> {
 async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> AppResult<Found> {
     let r = sqlx::query!(
         r#"select o.oc_id, o.name, o.slug, o.kind, o.title, o.specialty, o.description, o.personality, o.greeting, o.alternate_greetings,
-               o.scenario, o.example_dialogue, o.system_prompt, o.voice_tone, o.visual_style, o.appearance_tags, o.tags,
-               o.quick_start, o.content_rating, o.pronoun, o.age_band, o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
+               o.scenario, o.example_dialogue, o.system_prompt, o.post_history_instructions, o.creator_notes,
+               o.nickname, o.voice_tone, o.visual_style, o.appearance_tags, o.tags, o.quick_start, o.content_rating, o.pronoun, o.age_band,
+               o.introduction, o.avatar_key, o.is_public, o.version, o.created_at,
                o.shown_at as "awake_since!", o.updated_at, p.username as "username?",
                p.display_name as "display_name?", app.owns_oc(o.oc_id) as "may_edit!"
            from ocs o left join profiles p on p.user_id = o.owner_id
@@ -103,8 +104,9 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
     let items = items_of(tx, id).await?;
     let text =
         |field: &str| r.introduction.as_ref().and_then(|i| i.get(field)).and_then(|v| v.as_str()).map(str::to_owned);
-    let sheet = Sheet {
+    let mut sheet = Sheet {
         name: r.name,
+        nickname: r.nickname,
         title: r.title,
         pronoun: r.pronoun.parse().unwrap_or_default(),
         age_band: r.age_band.parse().unwrap_or_default(),
@@ -114,15 +116,20 @@ async fn fetch(tx: &mut PgConnection, slug: Option<&str>, id: Option<Uuid>) -> A
         alternate_greetings: r.alternate_greetings,
         scenario: r.scenario,
         example_dialogue: serde_json::from_value(r.example_dialogue).unwrap_or_default(),
-        system_prompt: if r.may_edit { r.system_prompt } else { String::new() },
+        system_prompt: r.system_prompt,
+        post_history_instructions: r.post_history_instructions,
+        creator_notes: r.creator_notes,
         voice_tone: r.voice_tone,
         visual_style: VisualStyle::from_json_lenient(&r.visual_style).0,
         appearance_tags: r.appearance_tags,
         tags: r.tags,
         quick_start: r.quick_start,
         content_rating: r.content_rating.parse().unwrap_or_default(),
-        introduction: text("title").zip(text("content")).filter(|_| r.may_edit),
+        introduction: text("title").zip(text("content")),
     };
+    if !r.may_edit {
+        sheet.keep_private();
+    }
     let oc = Oc {
         id,
         url: page_url(&r.slug),
@@ -185,7 +192,7 @@ pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<
         })
         .collect();
     // Only the edit page shows these.
-    oc.sheet.system_prompt.clear();
+    oc.sheet.keep_private();
     read_aloud(&mut oc.sheet);
     let canonical = format!("{origin}{}", oc.url);
     Ok(OcPage {
@@ -201,8 +208,14 @@ pub async fn page(tx: &mut PgConnection, slug: &str, origin: &str) -> AppResult<
 
 /// A sheet as a reader should see it: with the names that cards leave open.
 fn read_aloud(sheet: &mut Sheet) {
-    let name = sheet.name.clone();
-    let texts = [&mut sheet.description, &mut sheet.personality, &mut sheet.scenario, &mut sheet.greeting];
+    let name = sheet.called().to_owned();
+    let texts = [
+        &mut sheet.creator_notes,
+        &mut sheet.description,
+        &mut sheet.personality,
+        &mut sheet.scenario,
+        &mut sheet.greeting,
+    ];
     let lines = sheet.example_dialogue.iter_mut().flat_map(|line| [&mut line.user, &mut line.oc]);
     for text in texts.into_iter().chain(lines) {
         if text.contains(['{', '<']) {

@@ -18,7 +18,7 @@ pub struct Persona {
     pub kind: OcKind,
     /// Its name in addresses.
     pub slug: String,
-    /// Its fields. How it looks, its tags and its introduction say nothing to a model and are left empty.
+    /// Its fields. How it looks, its tags, notes for people and its introduction say nothing to a model and are left empty.
     pub sheet: Sheet,
     /// What it must never say.
     pub forbidden_phrases: Vec<String>,
@@ -60,8 +60,8 @@ pub struct PersonaItem {
 pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
     let row = sqlx::query!(
         r#"select oc_id, owner_id, kind, name, slug, title, description, personality, greeting, alternate_greetings, scenario,
-               example_dialogue, system_prompt, voice_tone, forbidden_phrases, quick_start, content_rating, pronoun,
-               age_band, is_public, version
+               example_dialogue, system_prompt, post_history_instructions, nickname, voice_tone, forbidden_phrases, quick_start,
+               content_rating, pronoun, age_band, is_public, version
            from ocs where oc_id = $1"#,
         id.0
     )
@@ -88,6 +88,8 @@ pub async fn persona(tx: &mut PgConnection, id: OcId) -> AppResult<Persona> {
         scenario: row.scenario,
         example_dialogue: serde_json::from_value(row.example_dialogue).unwrap_or_default(),
         system_prompt: row.system_prompt,
+        post_history_instructions: row.post_history_instructions,
+        nickname: row.nickname,
         voice_tone: row.voice_tone,
         quick_start: row.quick_start,
         content_rating: row.content_rating.parse().unwrap_or_default(),

@@ -57,7 +57,9 @@ pub async fn restore(tx: &mut PgConnection, by: UserId, id: OcId, version: i32) 
                quick_start = r.quick_start, content_rating = r.content_rating, expertise = r.expertise,
                forbidden_phrases = r.forbidden_phrases, voice_examples = r.voice_examples,
                scene_behavior_rules = r.scene_behavior_rules, base_prompt = r.base_prompt, version = o.version + 1,
-               pronoun = coalesce(r.pronoun, o.pronoun), age_band = coalesce(r.age_band, o.age_band)
+               pronoun = coalesce(r.pronoun, o.pronoun), age_band = coalesce(r.age_band, o.age_band),
+               post_history_instructions = coalesce(r.post_history_instructions, ''),
+               creator_notes = coalesce(r.creator_notes, ''), nickname = coalesce(r.nickname, '')
            from oc_versions v, jsonb_populate_record(null::ocs, v.content) r
            where o.oc_id = $1 and v.oc_id = $1 and v.version = $2
            returning o.slug as "slug!", o.version as "version!""#,

@@ -60,7 +60,7 @@ async fn write(tx: &mut PgConnection, id: OcId, oc: &Sheet, slug: &str, step: i3
              alternate_greetings = $8, scenario = $9, example_dialogue = $10, system_prompt = $11, voice_tone = $12,
              visual_style = $13, appearance_tags = $14, tags = $15, quick_start = $16, content_rating = $17,
              introduction = case when published_at is null then $18::jsonb end, version = version + $19, pronoun = $20,
-             age_band = $21
+             age_band = $21, post_history_instructions = $22, creator_notes = $23, nickname = $24
          where oc_id = $1 returning version",
         id.0,
         oc.name,
@@ -82,7 +82,10 @@ async fn write(tx: &mut PgConnection, id: OcId, oc: &Sheet, slug: &str, step: i3
         introduction(oc),
         step,
         oc.pronoun.as_str(),
-        oc.age_band.as_str()
+        oc.age_band.as_str(),
+        oc.post_history_instructions,
+        oc.creator_notes,
+        oc.nickname
     );
     named(written.fetch_one(tx).await)
 }

@@ -55,6 +55,7 @@ pub fn OcFields(
                     <Select name="form[pronoun]" label="Pronoun" value=form.pronoun choices=pronouns />
                     <Select name="form[age_band]" label="Age" value=form.age_band choices=ages />
                 </div>
+                <TextInput name="form[nickname]" label="Nickname" value=form.nickname max=60 hint="Optional. Replaces the name where a text says {{char}}." />
                 <TextInput name="form[title]" label="Title" value=form.title max=60 hint="Two or three words: lighthouse keeper, sky pirate." />
                 <TextArea
                     name="form[description]"
@@ -119,7 +120,23 @@ pub fn OcFields(
                     value=form.system_prompt
                     rows=3
                     max=LONG
-                    hint="Optional. Only you can read it."
+                    hint="Optional. Only you can read it. SoulForge's own instructions are always sent after it, also where it says {{original}}."
+                />
+                <TextArea
+                    name="form[post_history_instructions]"
+                    label="Post-history instructions"
+                    value=form.post_history_instructions
+                    rows=2
+                    max=LONG
+                    hint="Optional. Sent after the newest message. Only you can read them."
+                />
+                <TextArea
+                    name="form[creator_notes]"
+                    label="Creator's notes"
+                    value=form.creator_notes
+                    rows=2
+                    max=LONG
+                    hint="Optional. Shown on the page; never sent to a model."
                 />
             </fieldset>
             {is_draft

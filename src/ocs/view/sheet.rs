@@ -74,6 +74,7 @@ fn text(oc: &Oc, line: &str, traces: Vec<Trace>) -> impl IntoView + use<> {
     view! {
         {(!line.is_empty()).then(|| view! { <p class="say">{format!("“{line}”")}</p> })}
         {prose(&oc.description)}
+        {(!oc.creator_notes.is_empty()).then(|| view! { <h2>"Creator's notes"</h2>{prose(&oc.creator_notes)} })}
         {(!oc.personality.is_empty()).then(|| view! { <h2>{"Personality"}</h2>{prose(&oc.personality)} })}
         {(!oc.items.is_empty())
             .then(|| {
@@ -167,6 +168,7 @@ fn Notes(oc: Oc, owner_name: String) -> impl IntoView {
                 <dd>{crate::ui::capital(style.mood.as_str())}</dd>
                 <dt>"Atmosphere"</dt>
                 <dd>{crate::ui::capital(style.atmosphere.as_str())}</dd>
+                {(!oc.nickname.is_empty()).then(|| view! { <dt>"Nickname"</dt><dd>{oc.nickname.clone()}</dd> })}
                 {(!oc.specialty.is_empty()).then(|| view! { <dt>"Specialty"</dt><dd>{oc.specialty.clone()}</dd> })}
                 {(!oc.scenario.is_empty()).then(|| view! { <dt>"Setting"</dt><dd>{oc.scenario.clone()}</dd> })}
                 <dt>"Created by"</dt>

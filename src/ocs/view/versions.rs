@@ -109,6 +109,7 @@ fn Row(oc: Oc, version: OcVersion, restore: ServerAction<RestoreOc>) -> impl Int
 fn told(columns: &[String]) -> Vec<&'static str> {
     const NAMES: &[(&str, &str)] = &[
         ("name", "name"),
+        ("nickname", "nickname"),
         ("title", "title"),
         ("pronoun", "pronoun"),
         ("age_band", "age"),
@@ -125,6 +126,8 @@ fn told(columns: &[String]) -> Vec<&'static str> {
         ("quick_start", "conversation starters"),
         ("content_rating", "content rating"),
         ("system_prompt", "system prompt"),
+        ("post_history_instructions", "post-history instructions"),
+        ("creator_notes", "creator's notes"),
     ];
     NAMES.iter().filter(|(column, _)| columns.iter().any(|c| c == column)).map(|(_, name)| *name).collect()
 }

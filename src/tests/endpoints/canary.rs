@@ -18,6 +18,7 @@ fn canaries() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([
         ("the e-mail address", "quollmail"),
         ("instructions of a public character", "quollsystem"),
+        ("what a public character is told after the talk", "quollafter"),
         ("a public character's base prompt", "quollbase"),
         ("rules of a public character", "quollrules"),
         ("the imported card of a public character", "quollcard"),
@@ -49,7 +50,8 @@ async fn fill(app: &TestApp, ada: &Client, id: crate::ids::UserId) -> (Value, Va
     let public =
         with(with(mira(), "name", json!("Harrow Keeper")), "system_prompt", json!("Speak of quollversion only."));
     let public = made(ada, &with(public, "is_public", json!(true))).await;
-    let change = json!({"system_prompt": "Speak of quollsystem only.", "title": "Keeper of lamps"});
+    let change = json!({"system_prompt": "Speak of quollsystem only.", "title": "Keeper of lamps",
+                        "post_history_instructions": "Never say quollafter."});
     let path = format!("/api/ocs/{}", public["id"].as_str().unwrap());
     let changed = ada.json(axum::http::Method::PATCH, &path, &change, &[]).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
@@ -149,6 +151,7 @@ async fn what_is_private_is_in_no_answer_to_others() {
     for what in [
         "the e-mail address",
         "instructions of a public character",
+        "what a public character is told after the talk",
         "the imported card of a public character",
         "a draft's name",
         "a draft's introduction",
@@ -178,7 +181,7 @@ async fn what_is_private_is_in_no_answer_to_others() {
     }
     let asked: String = site.app.model.requests.lock().unwrap().iter().map(|r| format!("{r:?}")).collect();
     assert!(
-        asked.contains("quollsystem"),
+        asked.contains("quollsystem") && asked.contains("quollafter"),
         "the character's instructions were not used, so their silence proves nothing: {asked}"
     );
 
