@@ -185,7 +185,6 @@ fn request(messages: Vec<Message>, schema: Schema, seed: &str, max_tokens: u32) 
         // Penalties for what was said before fall on the form as well: names begin with a comma then.
         repeat_penalty: 1.0,
         seed: Some(number(seed)),
-        ..Sampling::default()
     };
     Request { sampling, max_tokens, schema: Some(Arc::new(schema)), ..Request::new(messages) }
 }
