@@ -49,7 +49,7 @@ impl Pooler {
     const PORT: u16 = 6432;
 
     /// None when there is no such program here.
-    async fn before(server: &PgConnectOptions) -> Option<Self> {
+    async fn before(server: &PgConnectOptions, lent: usize) -> Option<Self> {
         let program = std::env::var("TEST_PGBOUNCER").ok().filter(|p| !p.is_empty())?;
         let socket = server.get_socket().expect("the test cluster listens on a socket").clone();
         let folder = std::env::temp_dir().join(format!("sf-pool-{}", Uuid::now_v7().simple()));
@@ -57,7 +57,7 @@ impl Pooler {
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("an open folder");
         let settings = format!(
             "[databases]\n* = host={} port={} user={}\n[pgbouncer]\nlisten_addr =\nlisten_port = {}\nunix_socket_dir = {}\n\
-             auth_type = any\npool_mode = transaction\ndefault_pool_size = {LENT}\nmax_client_conn = 100\nlogfile = {}\n",
+             auth_type = any\npool_mode = transaction\ndefault_pool_size = {lent}\nmax_client_conn = 100\nlogfile = {}\n",
             socket.display(),
             server.get_port(),
             server.get_username(),
@@ -148,7 +148,7 @@ async fn mixed(options: &PgConnectOptions) -> usize {
 async fn a_pooler_of_transactions_lends_nobody_a_role_or_rows() {
     let database = Database::new().await;
     let server = database.owner();
-    let Some(pooler) = Pooler::before(&server).await else {
+    let Some(pooler) = Pooler::before(&server, LENT).await else {
         tracing::warn!("skipped: TEST_PGBOUNCER names no program");
         return;
     };
@@ -193,7 +193,7 @@ async fn a_pooler_of_transactions_lends_nobody_a_role_or_rows() {
 async fn the_site_works_behind_a_pooler() {
     let database = Arc::new(Database::new().await);
     let server = database.owner();
-    let Some(pooler) = Pooler::before(&server).await else {
+    let Some(pooler) = Pooler::before(&server, 4 * LENT).await else {
         tracing::warn!("skipped: TEST_PGBOUNCER names no program");
         return;
     };
