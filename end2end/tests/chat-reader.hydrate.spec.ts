@@ -148,7 +148,7 @@ test("a long paste stays whole, is counted, and is refused with a word", async (
   await box(page).fill("x".repeat(100_000));
   await expect(page.getByText("This message has 100,000 characters; the limit is 8,000.")).toBeVisible();
   await box(page).press("Enter");
-  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.waitForTimeout(300);
   expect(sent).toBe(0);
   expect((await box(page).inputValue()).length).toBe(100_000);

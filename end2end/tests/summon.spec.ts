@@ -39,7 +39,7 @@ test("each part arrives, is redrawn one by one, and the character is published",
   await page.locator("main").getByRole("button", { name: "Summon" }).click();
   await expect(page).toHaveURL(/\/summon\/[0-9a-f-]{36}$/);
   await expect(page.getByText(SENTENCE)).toBeVisible();
-  const progress = page.getByRole("status").first();
+  const progress = page.locator("main").getByRole("status").first();
   await expect(progress).toHaveAttribute("data-status", "done", { timeout: 60_000 });
   await expect(progress).toHaveText("Ready");
   await expect(page.locator(".parts").getByText("serene")).toBeVisible();
@@ -71,11 +71,11 @@ test("stopping keeps what is there, and one click goes on", async ({ page }) => 
   await page.locator("main").getByRole("button", { name: "Summon" }).click();
   await expect(page).toHaveURL(/\/summon\/[0-9a-f-]{36}$/);
   await page.getByRole("button", { name: "Stop" }).click();
-  await expect(page.getByRole("status").first()).toHaveAttribute("data-status", "stopped");
+  await expect(page.locator("main").getByRole("status").first()).toHaveAttribute("data-status", "stopped");
   await expect(page.getByText("What was written is saved.")).toBeVisible();
   await page.getByRole("button", { name: "Continue" }).click();
-  await expect(page.getByRole("status").first()).toHaveAttribute("data-status", /running|queued|done/);
-  await expect(page.getByRole("status").first()).toHaveAttribute("data-status", "done", { timeout: 60_000 });
+  await expect(page.locator("main").getByRole("status").first()).toHaveAttribute("data-status", /running|queued|done/);
+  await expect(page.locator("main").getByRole("status").first()).toHaveAttribute("data-status", "done", { timeout: 60_000 });
 });
 
 test("somebody else's summon is nobody's", async ({ page }) => {
