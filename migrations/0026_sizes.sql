@@ -12,10 +12,9 @@ begin
                      and pg_get_constraintdef(k.oid) like '%pg\_column\_size(%') loop
         most := case
             when place.relname || '.' || place.attname in ('oc_versions.content', 'ocs.card', 'ocs.example_dialogue', 'runs.receipt',
-                'jobs.input', 'jobs.result', 'messages.tool_calls', 'messages.tool_results', 'form_drafts.fields') then 1048576
+                'jobs.input', 'jobs.result', 'messages.tool_calls', 'messages.tool_results', 'form_drafts.fields') then 4194304
             when place.relname || '.' || place.attname in ('ocs.introduction', 'system_config.value', 'audit_log.metadata') then 262144
             else 32768 end;
-        -- Rows from before are looked at apart from the lock that the constraint itself takes.
         execute format('alter table %I add constraint %I check (pg_column_size(%I) < %s) not valid', place.relname,
                        place.relname || '_' || place.attname || '_size', place.attname, most);
         execute format('alter table %I validate constraint %I', place.relname, place.relname || '_' || place.attname || '_size');

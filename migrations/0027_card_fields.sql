@@ -22,6 +22,8 @@ as $$
 begin
     delete from public.conversations c using public.ocs o
         where o.oc_id = which and c.oc_id = which and c.user_id = o.owner_id;
+    -- The sentence that it was summoned from, and what came of it.
+    delete from public.jobs where oc_id = which;
     if not exists (select from public.conversations where oc_id = which)
        and not exists (select from public.memories where oc_id = which offset 1000 limit 1) then
         delete from public.ocs where oc_id = which;

@@ -94,7 +94,7 @@ test("a draft is made, published, changed, restored and deleted", async ({ page 
   await fits(page);
   await page.getByLabel("Type the name to confirm").fill(name);
   await page.getByRole("button", { name: "Delete character" }).click();
-  await expect(page.getByText("Character and its chats deleted")).toBeVisible();
+  await expect(page.getByText("Character and your chats with it deleted")).toBeVisible();
   expect((await page.request.get(address)).status()).toBe(404);
 });
 

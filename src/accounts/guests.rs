@@ -152,13 +152,14 @@ impl Job for EraseGuests {
 
     async fn run(self, ctx: JobCtx) -> Outcome {
         let erase = async {
-            match store::sweep_guests(&ctx.app).await? {
-                0 => {}
-                gone => tracing::info!(gone, "guests who did not come back were erased"),
-            }
+            // Whoever asked to go does not wait for those who merely did not come back.
             match store::finish_leaving(&ctx.app).await? {
                 0 => {}
                 gone => tracing::info!(gone, "accounts that had begun to leave are gone"),
+            }
+            match store::sweep_guests(&ctx.app).await? {
+                0 => {}
+                gone => tracing::info!(gone, "guests who did not come back were erased"),
             }
             Ok(())
         };

@@ -89,6 +89,7 @@ pub async fn ask(ctx: &Ctx, talk: Talk, field: &str, begun: &str) -> AppResult<D
         }
         Talk::Beginning(oc, _) => (oc, None, None),
     };
+    crate::ocs::store::must_see(&mut tx, oc).await?;
     let persona = crate::ocs::store::persona(&mut tx, oc).await?;
     let slug = persona.slug.clone();
     let mut scene = store::scene(&mut tx, me.id, persona, until).await?;

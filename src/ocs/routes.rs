@@ -243,7 +243,7 @@ pub async fn change_oc(ctx: Ctx, Path(id): Path<String>, JsonBody(input): JsonBo
     Ok(Json(whole(&ctx, id).await?))
 }
 
-/// Deletes a character with its posts, its conversations and its memories.
+/// Deletes a character with its posts, its memories and its owner's conversations. In those of others, what was said stays.
 #[utoipa::path(
     delete, path = "/api/ocs/{id}", tag = "Characters", params(("id" = OcId, Path, description = "Id of the character")),
     responses(

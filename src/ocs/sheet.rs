@@ -9,6 +9,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// Bytes of a whole sheet.
+const MAX_ALL: usize = 2 * 1024 * 1024;
+
 /// Longest text of a field, in characters. How much of it a model is shown is for the prompt's budget to say.
 pub const MAX_TEXT: usize = 32_000;
 /// Most example exchanges of a character.
@@ -182,6 +185,13 @@ impl Sheet {
             introduction,
         };
         clean.is_decent()?;
+        // What is kept of it as a version has this size, too.
+        if serde_json::to_vec(&clean).is_ok_and(|all| all.len() > MAX_ALL) {
+            return Err(AppError::invalid(
+                "alternate_greetings",
+                "All texts together are longer than a character can keep. Please shorten the greetings or the example exchanges.",
+            ));
+        }
         Ok(clean)
     }
 

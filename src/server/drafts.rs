@@ -242,7 +242,9 @@ pub async fn keep_for(ctx: &Ctx, page: &str, typed: &Fields) -> Result<Uuid, App
 /// # Errors
 /// When the database cannot be reached.
 pub async fn carry(tx: &mut Tx, info: &RequestInfo, token: &str, user: UserId) -> Result<(), AppError> {
-    if info.holder.is_empty() {
+    // What somebody else typed at this browser, who is signed in there, stays theirs.
+    let is_anothers = info.viewer.as_ref().is_some_and(|viewer| !viewer.is_guest && viewer.id != user);
+    if info.holder.is_empty() || is_anothers {
         return Ok(());
     }
     let hash = session::hash_token(token);

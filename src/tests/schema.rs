@@ -1,4 +1,4 @@
-//! The rules of the schema, read from the catalogue: what can be seen in it is not left to whoever reviews. Each rule has a
+//! The rules of the schema, read from the catalogue: what can be seen in it is looked at here and not by eye. Each rule has a
 //! list of exceptions with their reasons, and an exception that is none any more fails as well.
 
 use super::TestApp;

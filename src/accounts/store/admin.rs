@@ -87,7 +87,7 @@ pub async fn suspend(ctx: &Ctx, id: UserId, lift: bool) -> AppResult<()> {
     let mut tx = ctx.app.db.system().await?;
     let row = sqlx::query!(
         r#"update profiles p set is_active = $2 from users u
-           where u.user_id = p.user_id and p.user_id = $1 and u.kind = 'person'
+           where u.user_id = p.user_id and p.user_id = $1 and u.kind = 'person' and u.leaving_at is null
            returning p.username, exists (select from user_roles r where r.user_id = p.user_id and r.role = 'admin') as "is_admin!""#,
         id.0,
         lift

@@ -76,12 +76,22 @@ pub async fn finish(app: &AppState) -> AppResult<usize> {
     .fetch_all(&mut *tx)
     .await?;
     drop(tx);
+    let mut gone = 0;
     for account in &left {
-        for file in erase(app, UserId(account.user_id), account.leaving_with_characters).await? {
-            app.files.delete(&file).await;
+        // One that cannot be erased today keeps nobody else waiting.
+        match erase(app, UserId(account.user_id), account.leaving_with_characters).await {
+            Ok(files) => {
+                for file in files {
+                    app.files.delete(&file).await;
+                }
+                gone += 1;
+            }
+            Err(error) => {
+                tracing::error!(user = %account.user_id, %error, "an account that is leaving could not be erased")
+            }
         }
     }
-    Ok(left.len())
+    Ok(gone)
 }
 
 /// What is left of an account that was emptied.

@@ -18,6 +18,9 @@ pub async fn doors(tx: &mut Tx) -> AppResult<Doors> {
     settings::read(tx, KEY).await
 }
 
+/// Guests whom one transaction erases.
+const SWEPT_AT_ONCE: i64 = 500;
+
 /// Makes a guest, and gives the token of their device.
 ///
 /// # Errors
@@ -64,6 +67,7 @@ pub async fn move_guest(tx: &mut Tx, guest: UserId, account: UserId) -> AppResul
         .execute(&mut **tx)
         .await?;
     sqlx::query!("update job_queue set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
+    sqlx::query!("update dead_jobs set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!("update memories set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!("update usage_log set user_id = $2 where user_id = $1", from, to).execute(&mut **tx).await?;
     sqlx::query!(
@@ -113,14 +117,24 @@ pub async fn is_answered(app: &AppState, user: UserId) -> AppResult<bool> {
 /// # Errors
 /// When the database cannot be reached.
 pub async fn sweep_guests(app: &AppState) -> AppResult<u64> {
-    let mut tx = app.db.system().await?;
-    let gone = sqlx::query!(
-        "delete from users u using profile_private p where p.user_id = u.user_id and u.kind = 'guest'
-           and u.created_at < now() - make_interval(days => $1) and p.last_active_at < now() - make_interval(days => $1)",
-        KEPT_DAYS
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(gone.rows_affected())
+    let mut all = 0;
+    loop {
+        let mut tx = app.db.system().await?;
+        let gone = sqlx::query!(
+            "delete from users where user_id in (
+                 select u.user_id from users u join profile_private p using (user_id) where u.kind = 'guest'
+                   and u.created_at < now() - make_interval(days => $1) and p.last_active_at < now() - make_interval(days => $1)
+                 limit $2)",
+            KEPT_DAYS,
+            SWEPT_AT_ONCE
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        all += gone;
+        if gone < SWEPT_AT_ONCE.unsigned_abs() {
+            return Ok(all);
+        }
+    }
 }

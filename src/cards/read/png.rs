@@ -12,12 +12,18 @@ pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Text of a card in base64 is this much longer, and line breaks may stand in it.
 const CODED_MAX: usize = TEXT_MAX * 3 / 2;
 
+/// Most cards of one kind that are looked at in a picture: unpacked, each may be a thousand times as large as its chunk.
+const CARDS_MAX: usize = 4;
+
+/// A text chunk as it stands in the file: its kind, and what follows the keyword.
+type Chunk<'a> = (&'a [u8], &'a [u8]);
+
 /// What the text chunks hold.
 #[derive(Default)]
-struct Chunks {
-    /// Texts of `ccv3`, then of `chara`, in the order of the file.
-    ccv3: Vec<Result<String, Refused>>,
-    chara: Vec<Result<String, Refused>>,
+struct Chunks<'a> {
+    /// Those of `ccv3`, and those of `chara`, in the order of the file.
+    ccv3: Vec<Chunk<'a>>,
+    chara: Vec<Chunk<'a>>,
     assets: usize,
     notes: Vec<Note>,
 }
@@ -35,7 +41,9 @@ pub(super) fn find(file: &[u8]) -> Result<Found, Refused> {
     }
     let both = !ccv3.is_empty() && !chara.is_empty();
     let mut wrong = None;
-    for (n, text) in ccv3.into_iter().chain(chara).enumerate() {
+    for (n, (kind, rest)) in ccv3.into_iter().chain(chara).enumerate() {
+        // One after the other, so that only one is in memory.
+        let text = content(kind, rest).and_then(|coded| decoded(&coded));
         match text.and_then(|text| text::json(&text).map(|value| (text, value))) {
             Ok((text, value)) if super::looks_like_a_card(&value) => {
                 if n == 0 && both {
@@ -61,7 +69,7 @@ pub(super) fn find(file: &[u8]) -> Result<Found, Refused> {
 }
 
 /// All text chunks, and whether the file ends before its end.
-fn chunks(file: &[u8]) -> (Chunks, bool) {
+fn chunks(file: &[u8]) -> (Chunks<'_>, bool) {
     let mut found = Chunks::default();
     let mut at = SIGNATURE.len();
     while let (Some(length), Some(kind)) = (be32(file, at), piece(file, at + 4, 4)) {
@@ -77,16 +85,22 @@ fn chunks(file: &[u8]) -> (Chunks, bool) {
     (found, true)
 }
 
-fn take(found: &mut Chunks, kind: &[u8], data: &[u8], sum: Option<usize>) {
+fn take<'a>(found: &mut Chunks<'a>, kind: &'a [u8], data: &'a [u8], sum: Option<usize>) {
     let Some(end) = data.iter().take(80).position(|b| *b == 0) else { return };
     let (Some(keyword), Some(rest)) = (data.get(..end), data.get(end + 1..)) else { return };
     let keyword = String::from_utf8_lossy(keyword).to_ascii_lowercase();
     if keyword.starts_with("chara-ext-asset_") {
         found.assets += 1;
     }
-    if !matches!(keyword.as_str(), "chara" | "ccv3") {
+    let known = match keyword.as_str() {
+        "ccv3" => &mut found.ccv3,
+        "chara" => &mut found.chara,
+        _ => return,
+    };
+    if known.len() >= CARDS_MAX {
         return;
     }
+    known.push((kind, rest));
     let mut crc = crc32fast::Hasher::new();
     crc.update(kind);
     crc.update(data);
@@ -95,8 +109,6 @@ fn take(found: &mut Chunks, kind: &[u8], data: &[u8], sum: Option<usize>) {
             "The sum of this part does not fit, so the file was damaged or written carelessly; it was read anyway.";
         found.notes.push(Note::new(Fate::Mapped, keyword.clone(), words));
     }
-    let text = content(kind, rest).and_then(|coded| decoded(&coded));
-    if keyword == "ccv3" { found.ccv3.push(text) } else { found.chara.push(text) }
 }
 
 /// The bytes of a text chunk behind its keyword.

@@ -306,6 +306,8 @@ pub(super) async fn add_reply(
     if let Some(card) = card::instead(ctx, tx, conversation, parent, key).await? {
         return Ok(card);
     }
+    // One that has left answers nobody.
+    crate::ocs::store::must_see(tx, conversation.oc).await?;
     let start = put_reply(tx, conversation, user, parent, None).await?;
     add_run(ctx, tx, &start, key).await?;
     Ok(start)

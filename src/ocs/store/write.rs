@@ -90,6 +90,9 @@ async fn write(tx: &mut PgConnection, id: OcId, oc: &Sheet, slug: &str, step: i3
     named(written.fetch_one(tx).await)
 }
 
+/// Longest post, in characters.
+const POST_MAX: usize = 20_000;
+
 /// About how many bytes a sheet takes when it is stored.
 fn size(sheet: &Sheet) -> usize {
     serde_json::to_vec(sheet).map_or(0, |text| text.len())
@@ -214,6 +217,8 @@ pub async fn publish(tx: &mut PgConnection, id: OcId) -> AppResult<Made> {
         |field: &str| row.introduction.as_ref().and_then(|i| i.get(field)).and_then(|v| v.as_str()).map(str::to_owned);
     let title = text("title").unwrap_or_else(|| format!("{} is here", short_name(&row.name)));
     let content = text("content").unwrap_or(if row.greeting.is_empty() { row.description } else { row.greeting });
+    // Greetings may be longer than posts.
+    let content: String = content.chars().take(POST_MAX).collect();
     // The person behind it is named for their own characters; the house's own speak for themselves.
     sqlx::query!(
         "insert into forum_posts (author_id, oc_id, title, content) values ($1, $2, $3, $4)",

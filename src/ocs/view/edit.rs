@@ -203,7 +203,8 @@ fn Goodbye(oc: Oc) -> impl IntoView {
             <h2>"Delete character"</h2>
             <p>
                 {format!(
-                    "Deleting {} also deletes every chat anyone had with it, its memories and its versions. {posts} This cannot be undone.",
+                    "Deleting {} also deletes your chats with it, its memories and its versions. What others talked about with it stays theirs, \
+                     with “A character who left”. {posts} This cannot be undone.",
                     oc.name,
                 )}
             </p>

@@ -79,7 +79,7 @@ pub fn GalleryPage() -> impl IntoView {
                     <a class="btn ghost" href="/characters/new">"Create by hand"</a>
                 </p>
             </div>
-            {move || gone().then(|| view! { <p class="note good" role="status">"Character and its chats deleted."</p> })}
+            {move || gone().then(|| view! { <p class="note good" role="status">"Character and your chats with it deleted."</p> })}
             <Filters query=query />
             <Transition fallback=|| ()>
                 {move || {

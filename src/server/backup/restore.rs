@@ -177,6 +177,8 @@ async fn replay(database: &Database, gone: &[Erased], files: &Path) -> Result<()
     let db = Db::new(database.connections(), 2);
     let again = async {
         let mut tx = db.system().await?;
+        // Nobody else is connected, and large accounts take their time.
+        sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await?;
         let again = erase_again(&mut tx, gone).await?;
         tx.commit().await?;
         Ok::<_, AppError>(again)
