@@ -313,6 +313,8 @@ def cases(first, second, cluster, folder):
         said = first.must("restore", archive)
         expect("not written with a master key of ours" in said, f"no word about the forged line: {said[-500:]}")
         comes_back(said)
+        # What comes after this counts the rows of the archive as they are.
+        (archive.parent / "erased.txt").unlink()
 
     def bea_signs_in():
         first.must("restore", archive, "--force")
