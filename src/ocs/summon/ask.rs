@@ -1,6 +1,6 @@
 //! What is asked of a model: one object of known fields, with two characters of the house as examples.
 
-use super::{Arrived, given::Given, names};
+use super::{Arrived, given::Given};
 use crate::{
     ai::{
         Message, Request, Sampling,
@@ -161,8 +161,6 @@ fn prompt(asked: &Asked, given: &Given) -> Vec<Message> {
         for other in &given.others {
             line.push_str(&format!("\n({other} is somebody else. The character has a name of its own.)"));
         }
-        let [one, two, three] = names::three(given.tongue.code, &asked.seed);
-        line.push_str(&format!("\n(It has a name of its own, such as {one}, {two} or {three}.)"));
     }
     if given.tongue.code != "en" {
         let tongue = given.tongue.english;

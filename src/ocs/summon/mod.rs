@@ -18,8 +18,6 @@ pub mod given;
 #[cfg(feature = "ssr")]
 pub mod judge;
 #[cfg(feature = "ssr")]
-mod names;
-#[cfg(feature = "ssr")]
 pub mod redraw;
 #[cfg(feature = "ssr")]
 pub mod routes;

@@ -125,7 +125,13 @@ impl Writer {
                 ask::again(&self.asked, &self.given, &ask::known(arrived), &wanted, repair)
             };
             match self.round(request, &missing, arrived, hear, repair == 0).await {
-                Ok(round) => last = round,
+                Ok(round) => {
+                    // Somebody else's name twice: a model that insists is given one, and writes the rest about that.
+                    if round.is_misnamed && last.is_misnamed {
+                        self.given.name = Some(face::name(&self.asked.seed).to_owned());
+                    }
+                    last = round;
+                }
                 // What is there is worth keeping; what is missing can be filled in.
                 Err(Halt::Failed(message)) if enough(arrived) => {
                     tracing::warn!(message, "the model failed in the middle of a summon");

@@ -5,7 +5,7 @@ use super::{
     waits_at_the_greeting, wanted, well_said,
 };
 use crate::{
-    ai::FinishReason,
+    ai::{FinishReason, schema::Shape},
     ids::JobId,
     tests::{Step, TestApp},
 };
@@ -102,6 +102,25 @@ async fn names_ranks_and_others_come_out_right() {
     assert_eq!(requests.len(), before + 2);
     assert!(requests[before + 1].messages.last().unwrap().content.contains("Minister is somebody else"));
     assert_eq!(wanted(&requests[before + 1]).len(), wanted(&requests[before]).len(), "the whole is asked for again");
+}
+
+#[tokio::test]
+async fn a_model_that_insists_on_somebody_elses_name_is_given_one() {
+    let app = TestApp::new().await;
+    let (wren, _) = person(&app, "wren").await;
+    behaves(&app.model);
+    app.model.script(move |request| {
+        let name = match &request.schema.as_ref().unwrap().fields[0].shape {
+            Shape::OneOf(names) => names[0].clone(),
+            _ => "Minister".to_owned(),
+        };
+        pieces(&said_with(request, 0, &json!({"name": name})))
+    });
+    let answer = summon(&wren, "An exiled queen of fifty who keeps a three-legged heron called Minister").await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let name = answer.json()["name"].as_str().unwrap().to_owned();
+    assert!(!name.is_empty() && !name.contains("Minister"), "{name}");
+    assert_eq!(app.model.requests.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]
