@@ -64,15 +64,16 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// `never` are phrases of the request; `parameters` how many the model has; `prompt` what it has read, whose own words
-    /// may be used.
-    pub(super) fn new(never: &[String], parameters: u64, prompt: &str) -> Self {
-        let of_assistants = ASSISTANT.into_iter().chain(DENIALS).filter(|_| parameters < SMALL);
-        // An android may say that it is one.
-        let of_assistants = of_assistants.filter(|phrase| !prompt.contains(phrase)).map(str::to_owned);
+    /// `never` are phrases of the request; `parameters` how many the model has; `sheet` what it was told of its part by whoever made
+    /// it, whose words it may use.
+    pub(super) fn new(never: &[String], parameters: u64, sheet: &str) -> Self {
+        let plain = sheet.to_lowercase();
+        // An android may say that it is one. Nothing that anybody says or writes lets a character deny what it is.
+        let of_assistants = ASSISTANT.into_iter().filter(|phrase| !plain.contains(&phrase.to_lowercase()));
+        let of_assistants = of_assistants.chain(DENIALS).filter(|_| parameters < SMALL);
         let of_assistants = of_assistants.map(|phrase| {
             let is_exact = phrase.chars().any(char::is_uppercase);
-            (phrase, is_exact)
+            (phrase.to_owned(), is_exact)
         });
         let named = never.iter().map(|phrase| (phrase.trim().to_lowercase(), false));
         let never = named.chain(of_assistants).filter(|(phrase, _)| (4..=LONGEST).contains(&phrase.len()));
@@ -130,6 +131,10 @@ mod unit {
         assert!(says(&mut Manner::new(&[], 8_000_000_000, ""), "How can I help you?"), "larger ones know what they do");
         let android = "I speak as an AI, and as an AI only.";
         assert!(says(&mut Manner::new(&[], 1_500_000_000, android), android), "words of the sheet may be used");
+        let shouted = "AS AN AI I say: How Can I Help?";
+        assert!(says(&mut Manner::new(&[], 1_500_000_000, shouted), "How can I help?"), "in any case of letters");
+        let denies = "You are not an AI. You are human: I am a real person.";
+        assert!(!says(&mut Manner::new(&[], 1_500_000_000, denies), "I am not an AI."), "nobody makes it deny that");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! none of them fits.
 
 use super::manner::Manner;
-use crate::ai::{ModelError, Request};
+use crate::ai::{ModelError, Request, Role};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
@@ -82,8 +82,9 @@ impl Picker {
             scratch: LlamaTokenDataArray::new(Vec::new(), false),
             // What has a form is read by programs, and its words are judged there.
             manner: request.schema.is_none().then(|| {
-                let read: String = request.messages.iter().map(|line| line.content.as_str()).collect();
-                Manner::new(&request.never, model.n_params(), &read)
+                let sheet = request.messages.iter().filter(|line| line.role == Role::System);
+                let sheet: String = sheet.map(|line| line.content.as_str()).collect();
+                Manner::new(&request.never, model.n_params(), &sheet)
             }),
         })
     }
